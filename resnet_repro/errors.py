@@ -1,0 +1,17 @@
+"""What a user did or met, as opposed to a bug: one clear line, exit code 1, no traceback."""
+
+
+class ReproError(Exception):
+    """Base of every failure that is not a bug. Its text names the file, the field and the fix."""
+
+
+class SpecError(ReproError):
+    """A spec that cannot be read, or that asks for something impossible."""
+
+
+class DataError(ReproError):
+    """A data set that is missing, damaged, or not what it should be."""
+
+
+class RunError(ReproError):
+    """A run folder or device that cannot be used as asked."""

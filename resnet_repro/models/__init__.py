@@ -1,0 +1,1 @@
+"""Plain and residual nets: x' = f(h(x) + F(x))."""

@@ -1,0 +1,231 @@
+"""The run folder, `results/<name>/seed-<k>/`: every file name and column lives here.
+
+Every file is written beside its place, flushed and renamed, so what is there is always whole.
+"""
+
+import csv
+import io
+import json
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from filelock import FileLock, Timeout
+
+from resnet_repro.errors import ReproError, RunError
+from resnet_repro.metrics import Row
+from resnet_repro.spec import Experiment
+from resnet_repro.spec_file import differences, dump_spec, load_spec
+
+SPEC, ENVIRONMENT, METRICS, SUMMARY = "spec.yaml", "environment.json", "metrics.csv", "summary.json"
+CHECKPOINT, WEIGHTS, LOCK = "checkpoint.pt", "weights.safetensors", "run.lock"
+FIGURES = "figures"
+COLUMNS = tuple(field.name for field in fields(Row))
+Status = Literal["finished", "diverged", "interrupted"]
+State = Literal["new", "unfinished", "finished", "diverged"]
+
+
+class RunFolder:
+    """One run on disk, while it is being made."""
+
+    def __init__(self, results: Path, experiment: Experiment) -> None:
+        self.path = results / experiment.label
+        self.experiment = experiment
+        self.rows: list[Row] = []
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / CHECKPOINT
+
+    @property
+    def weights(self) -> Path:
+        return self.path / WEIGHTS
+
+    def state(self) -> State:
+        """What is there already. Raises RunError if it is the run of another spec."""
+        if not (self.path / SPEC).exists():
+            return "new"
+        theirs = load_spec(self.path / SPEC)
+        if differing := differences(self.experiment, theirs):
+            raise RunError(
+                f"{self.path / SPEC}: holds a run of another spec ({'; '.join(differing)}); "
+                "give yours another name, choose another --results, or discard that run with --restart"
+            )
+        if (self.path / SUMMARY).exists():
+            status: State = read_run(self.path).summary["status"]
+            return status if status in ("finished", "diverged") else "unfinished"
+        return "unfinished"
+
+    def open(self, environment: dict[str, Any], rows_until: int) -> None:
+        """Begin, or go on from a checkpoint that has seen the rows up to step `rows_until`."""
+        self.rows = [row for row in _read_metrics(self.path / METRICS) if row.step <= rows_until]
+        earlier = _read_json(self.path / ENVIRONMENT) if rows_until or self.checkpoint.exists() else None
+        if earlier:
+            resumed = earlier.pop("resumed", [])
+            changed = {key: value for key, value in environment.items() if earlier.get(key) != value}
+            environment = {**earlier, "resumed": [*resumed, changed]}
+        with _explained(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            (self.path / SUMMARY).unlink(missing_ok=True)
+        self._write(SPEC, dump_spec(self.experiment))
+        self._write(ENVIRONMENT, _json(environment))
+        self._write_metrics()
+
+    def append(self, row: Row) -> None:
+        self.rows.append(row)
+        self._write_metrics()
+
+    def close(self, status: Status, steps: int, parameters: int, data: dict[str, Any], total_seconds: float) -> None:
+        """Write `summary.json`, the last file of a run. `steps` are those done, or the one that diverged."""
+        self._write(
+            SUMMARY,
+            _json({
+                "status": status,
+                "steps": steps,
+                "final": asdict(self.rows[-1]) if self.rows else None,
+                "parameters": parameters,
+                "data": data,
+                "total_seconds": total_seconds,
+            }),
+        )  # fmt: skip
+
+    def discard(self) -> None:
+        """Delete the files of the run, and nothing else that may lie in its folder."""
+        with _explained(self.path):
+            for name in (SUMMARY, CHECKPOINT, WEIGHTS, METRICS, ENVIRONMENT, SPEC):
+                (self.path / name).unlink(missing_ok=True)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes off this run. The system releases the lock if this process dies."""
+        with _explained(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / LOCK)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                raise RunError(f"{self.path}: another process is training this run; wait for it or stop it") from None
+        try:
+            yield
+        finally:
+            lock.release()
+            (self.path / LOCK).unlink(missing_ok=True)
+
+    def _write_metrics(self) -> None:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in self.rows)
+        self._write(METRICS, text.getvalue())
+
+    def _write(self, name: str, text: str) -> None:
+        beside = self.path / f"{name}.tmp"
+        with _explained(self.path / name):
+            with beside.open("w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(self.path / name)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run on disk, to be read. Its metrics may still be growing; `summary` is empty until it stops."""
+
+    path: Path
+    experiment: Experiment
+    environment: dict[str, Any]
+    rows: tuple[Row, ...]
+    summary: dict[str, Any]
+
+    @property
+    def status(self) -> str:
+        return str(self.summary.get("status", "unfinished"))
+
+    @property
+    def final(self) -> Row | None:
+        """The result: the last row, never the best one."""
+        return self.rows[-1] if self.rows else None
+
+
+def read_run(folder: Path) -> Run:
+    """The run in `folder`. Raises RunError or SpecError, naming the file, if a file is damaged."""
+    experiment = load_spec(folder / SPEC)
+    environment = _read_json(folder / ENVIRONMENT) or {}
+    summary = _read_json(folder / SUMMARY) or {}
+    if summary and summary.get("status") not in get_args(Status):
+        raise RunError(f"{folder / SUMMARY}: status: should be one of {', '.join(get_args(Status))}")
+    return Run(folder, experiment, environment, tuple(_read_metrics(folder / METRICS)), summary)
+
+
+def find_runs(results: Path) -> list[Path]:
+    """The run folders below `results`, sorted."""
+    return sorted(path.parent for path in results.rglob(SPEC) if path.parent.name.startswith("seed-"))
+
+
+def _read_metrics(path: Path) -> list[Row]:
+    if not path.exists():
+        return []
+    rows = []
+    with _explained(path), path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        if tuple(reader.fieldnames or ()) != COLUMNS:
+            raise RunError(f"{path}:1: the columns should be {','.join(COLUMNS)}")
+        for cells in reader:
+            try:
+                rows.append(_parse_row(cells))
+            except (ValueError, TypeError):
+                raise RunError(f"{path}:{reader.line_num}: is damaged: a number is missing or unreadable") from None
+    return rows
+
+
+def _parse_row(cells: dict[str, str]) -> Row:
+    optional = {"train_error_clean_pct", "test_loss", "test_error_pct"}
+    numbers = {
+        name: None if cells[name] == "" and name in optional else float(cells[name])
+        for name in COLUMNS if name != "step"
+    }  # fmt: skip
+    return Row(step=int(cells["step"]), **numbers)  # type: ignore[arg-type]  # None only where it may be
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    if not path.exists():
+        return None
+    with _explained(path):
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError):
+            value = None
+    if not isinstance(value, dict):
+        raise RunError(f"{path}: is damaged: it should hold a JSON object; delete it or restore it")
+    return value
+
+
+def _json(value: dict[str, Any]) -> str:
+    """JSON for people: indented, and null for numbers that JSON has not (NaN, infinity)."""
+
+    def finite(item: Any) -> Any:
+        if isinstance(item, dict):
+            return {key: finite(inner) for key, inner in item.items()}
+        if isinstance(item, list):
+            return [finite(inner) for inner in item]
+        return None if isinstance(item, float) and not math.isfinite(item) else item
+
+    return json.dumps(finite(value), indent=2, allow_nan=False) + "\n"
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what the system refuses into one line that names the path."""
+    try:
+        yield
+    except ReproError:
+        raise
+    except UnicodeDecodeError:
+        raise RunError(f"{path}: is damaged: not UTF-8 text") from None
+    except OSError as error:
+        raise RunError(f"{path}: {error.strerror or error}; choose another --results or make room there") from None

@@ -1,0 +1,162 @@
+"""The only wiring: spec -> data -> net -> training -> record."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from resnet_repro.data import Dataset, load_dataset
+from resnet_repro.data.batches import EvaluationBatches, Normalization, TrainingBatches
+from resnet_repro.environment import describe_environment
+from resnet_repro.metrics import Row
+from resnet_repro.models.network import Network, build
+from resnet_repro.randomness import Stream, generator
+from resnet_repro.record import RunFolder, Status
+from resnet_repro.spec import DataSpec, Experiment
+from resnet_repro.training.checkpoint import load_checkpoint, save_checkpoint
+from resnet_repro.training.device import resolve_precision
+from resnet_repro.training.engine import EagerEngine
+from resnet_repro.training.loop import Trainer
+from resnet_repro.training.schedule import Schedule
+
+CHECKPOINT_SECONDS = 60.0  # how much work a killed run may lose
+
+
+class Watcher:
+    """Told how a run goes. The default keeps quiet."""
+
+    def started(self, experiment: Experiment, trainer: Trainer) -> None: ...
+    def stepped(self, trainer: Trainer) -> None: ...
+    def recorded(self, row: Row) -> None: ...
+    def ended(self, status: Status, trainer: Trainer) -> None: ...
+
+
+@dataclass
+class Session:
+    """What several runs share: where things lie, the device, and the data, which is loaded once."""
+
+    results: Path
+    data_dir: Path
+    device: torch.device
+    _loaded: tuple[DataSpec, Dataset] | None = None
+
+    def dataset(self, data: DataSpec) -> Dataset:
+        """The spec's data set; the last one is kept in memory."""
+        if self._loaded is None or self._loaded[0] != data:
+            self._loaded = data, load_dataset(data.dataset, data.train_images, data.test_images, self.data_dir)
+        return self._loaded[1]
+
+
+def build_net(experiment: Experiment) -> Network:
+    """The experiment's net on the CPU, with the weights its seed starts from."""
+    return build(**experiment.model.model_dump(), generator=generator(experiment.seed, Stream.INITIALIZATION))
+
+
+def train_run(experiment: Experiment, session: Session, watcher: Watcher) -> Status:
+    """Train one run to its end, or go on with it, and record it. Interrupted by SIGINT or SIGTERM between two steps."""
+    folder = RunFolder(session.results, experiment)
+    dataset = session.dataset(experiment.data)
+    data = {"name": dataset.name, "exact": dataset.exact, "digest": dataset.digest}
+    spec = experiment.model_dump(mode="json")
+    with folder.held(), stop_signals() as stopped:
+        trainer = build_trainer(experiment, dataset, session.device)
+        if folder.checkpoint.exists():
+            load_checkpoint(folder.checkpoint, trainer, spec)
+        engine = trainer.engine
+        folder.open(describe_environment(session.device, engine.precision, engine.name, data), trainer.row_step)
+        watcher.started(experiment, trainer)
+        saved = trainer.elapsed_seconds
+        for row in trainer.run():
+            if row:
+                folder.append(row)
+                watcher.recorded(row)
+            watcher.stepped(trainer)
+            if stopped():
+                break
+            if trainer.elapsed_seconds - saved > CHECKPOINT_SECONDS and not trainer.finished:
+                save_checkpoint(folder.checkpoint, trainer, spec)
+                saved = trainer.elapsed_seconds
+        status = _close(folder, trainer, spec, data)
+        watcher.ended(status, trainer)
+    return status
+
+
+def build_trainer(experiment: Experiment, dataset: Dataset, device: torch.device) -> Trainer:
+    """Net, batches and engine of one run, ready for its first step."""
+    training, data = experiment.training, experiment.data
+    engine = EagerEngine(
+        build_net(experiment),
+        device,
+        resolve_precision(training.precision, device),
+        training.momentum,
+        training.nesterov,
+        training.weight_decay,
+    )
+    normalization = Normalization(dataset.train, device)
+    return Trainer(
+        engine=engine,
+        batches=TrainingBatches(
+            dataset.train, normalization, training.batch_size, experiment.seed, data.augmentation, device
+        ),
+        train_images=data.train_images,
+        clean=EvaluationBatches(dataset.train, normalization, device, limit=training.clean_images),
+        test=EvaluationBatches(dataset.test, normalization, device),
+        schedule=schedule(experiment),
+        steps=training.steps,
+        record_every=experiment.steps_of(training.record_every),
+        evaluate_every=experiment.steps_of(training.evaluate_every),
+    )
+
+
+def schedule(experiment: Experiment) -> Schedule:
+    """The learning-rate schedule of a spec's `training` section."""
+    training, warmup = experiment.training, experiment.training.warmup
+    return Schedule(
+        training.learning_rate,
+        training.milestones,
+        training.gamma,
+        warmup.learning_rate if warmup else None,
+        warmup.steps if warmup else None,
+        warmup.until_train_error_pct if warmup else None,
+    )
+
+
+@contextmanager
+def stop_signals() -> Iterator[Callable[[], bool]]:
+    """Turn the first SIGINT or SIGTERM into a flag that is read between two steps; a second one acts at once."""
+    received: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _close(folder: RunFolder, trainer: Trainer, spec: dict[str, Any], data: dict[str, Any]) -> Status:
+    """Keep what the run came to: weights at its end, a checkpoint where it stopped, and the summary, last of all."""
+    net = trainer.engine.net
+    status: Status = "diverged" if trainer.diverged_at else "finished" if trainer.finished else "interrupted"
+    if status == "interrupted":
+        save_checkpoint(folder.checkpoint, trainer, spec)
+    if status == "finished":
+        save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, folder.weights)
+    parameters = sum(parameter.numel() for parameter in net.parameters())
+    folder.close(status, trainer.diverged_at or trainer.step, parameters, data, trainer.elapsed_seconds)
+    if status != "interrupted":
+        folder.checkpoint.unlink(missing_ok=True)
+    return status
+
+

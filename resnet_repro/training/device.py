@@ -1,0 +1,53 @@
+"""Which device trains, and in which precision."""
+
+import torch
+
+from resnet_repro.errors import RunError
+
+
+def resolve_device(name: str) -> torch.device:
+    """"auto" is CUDA, else Apple's MPS, else the CPU. Raises RunError if the device named is not there."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, there in available.items() if there))
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise RunError(f"--device {name}: is not a device; choose auto, cpu, cuda, cuda:1 or mps") from None
+    if not available.get(device.type, False):
+        there = ", ".join(kind for kind, yes in available.items() if yes)
+        raise RunError(f"--device {name}: is not available to this torch ({torch.__version__}); available: {there}")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise RunError(f"--device {name}: there are {torch.cuda.device_count()} CUDA devices, counted from 0")
+    return device
+
+
+def resolve_precision(requested: str, device: torch.device) -> str:
+    """"auto" is bf16 where the hardware computes in it natively, else fp32. Weights are kept in fp32 either way."""
+    if requested != "auto":
+        return requested
+    return "bf16" if _has_native_bf16(device) else "fp32"
+
+
+def device_name(device: torch.device) -> str:
+    """What the hardware calls itself, e.g. "NVIDIA H100 80GB HBM3" or "CPU (AMD EPYC, 2 threads)"."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "cpu":
+        return f"CPU ({_cpu_capabilities().get('cpu_name', 'unknown')}, {torch.get_num_threads()} threads)"
+    return "Apple GPU (MPS)"
+
+
+def _has_native_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        capabilities = _cpu_capabilities()
+        return any(bool(capabilities.get(name)) for name in ("avx512_bf16", "amx_bf16"))
+    return False
+
+
+def _cpu_capabilities() -> dict[str, object]:
+    """What torch knows of the processor; nothing, in releases of torch that do not tell."""
+    ask = getattr(torch.cpu, "get_capabilities", None)
+    return dict(ask()) if ask else {}

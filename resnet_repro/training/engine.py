@@ -1,0 +1,74 @@
+"""One optimisation step, and one forward pass for evaluation, on one device in one precision."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Outcome(NamedTuple):
+    """What a mini-batch gave, still on the device: reading it on the host is the caller's choice."""
+
+    loss: Tensor  # () float32, mean cross-entropy over the mini-batch
+    errors: Tensor  # () int64, images whose largest output is not their class
+
+
+class EagerEngine:
+    """Forward, backward and update, launched operation by operation.
+
+    Weights, gradients and updates are fp32; under "bf16" convolutions and matrix products run in bfloat16. Batches
+    and weights are channels_last, which convolutions run fastest in.
+    """
+
+    name = "eager"
+
+    def __init__(
+        self,
+        net: nn.Module,
+        device: torch.device,
+        precision: str,
+        momentum: float,
+        nesterov: bool,
+        weight_decay: float,
+    ) -> None:
+        self.net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+        self.device = device
+        self.precision = precision
+        if precision == "fp32":  # otherwise cuDNN rounds the inputs of convolutions to TF32
+            torch.backends.cudnn.allow_tf32 = False
+        self.optimizer = torch.optim.SGD(
+            net.parameters(),
+            lr=0.0,  # every step brings its own
+            momentum=momentum,
+            nesterov=nesterov,
+            weight_decay=weight_decay,
+            fused=device.type in ("cpu", "cuda"),
+        )
+
+    def train_step(self, images: Tensor, labels: Tensor, learning_rate: float) -> Outcome:
+        """images (B, 3, 32, 32), labels (B,)"""
+        self._set_training(True)
+        outcome = self._forward(images, labels)
+        self.optimizer.zero_grad(set_to_none=True)
+        outcome.loss.backward()
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+        self.optimizer.step()
+        return Outcome(outcome.loss.detach(), outcome.errors)
+
+    @torch.no_grad()
+    def evaluate(self, images: Tensor, labels: Tensor) -> Outcome:
+        """images (B, 3, 32, 32), labels (B,); BN uses its population statistics"""
+        self._set_training(False)
+        return self._forward(images, labels)
+
+    def _set_training(self, training: bool) -> None:
+        if self.net.training != training:  # walking every module takes time, so not at every step
+            self.net.train(training)
+
+    def _forward(self, images: Tensor, labels: Tensor) -> Outcome:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+            outputs = self.net(images)
+        loss = F.cross_entropy(outputs.float(), labels)
+        return Outcome(loss, (outputs.argmax(dim=1) != labels).sum())

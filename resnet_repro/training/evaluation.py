@@ -1,0 +1,20 @@
+"""Loss and error over a whole set of images."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from resnet_repro.training.engine import EagerEngine
+
+
+def evaluate(engine: EagerEngine, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple[float, float]:
+    """Mean cross-entropy and error in %, in evaluation mode, each image counted once."""
+    losses, errors, count = [], [], 0
+    for images, labels in batches:
+        outcome = engine.evaluate(images, labels)
+        losses.append(outcome.loss * len(labels))
+        errors.append(outcome.errors)
+        count += len(labels)
+    loss = torch.stack(losses).double().sum() if losses[0].device.type != "mps" else torch.stack(losses).sum()
+    return float(loss) / count, 100 * int(torch.stack(errors).sum()) / count

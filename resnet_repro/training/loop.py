@@ -1,0 +1,154 @@
+"""The training loop. It yields after every step, with a row where one is due; it neither prints nor writes."""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from resnet_repro.metrics import Row
+from resnet_repro.training.engine import EagerEngine
+from resnet_repro.training.evaluation import evaluate
+from resnet_repro.training.schedule import WARMUP_WINDOW, Schedule, in_warmup, learning_rate
+
+CHECK_EVERY = WARMUP_WINDOW  # steps between two looks at the losses, which on a GPU make the host wait
+
+
+class Batches(Protocol):
+    """Training batches by step: images (B, 3, 32, 32) and labels (B,)."""
+
+    batch_size: int
+
+    def __getitem__(self, step: int) -> tuple[Tensor, Tensor]: ...
+
+
+@dataclass
+class Trainer:
+    """One run in memory.
+
+    All it knows of its past is `state()` and what the engine holds, so it can be saved between any two steps and go
+    on elsewhere as if never stopped.
+    """
+
+    engine: EagerEngine
+    batches: Batches
+    train_images: int  # in an epoch
+    clean: Iterable[tuple[Tensor, Tensor]]  # training images as they are, for train_error_clean_pct
+    test: Iterable[tuple[Tensor, Tensor]]
+    schedule: Schedule
+    steps: int
+    record_every: int
+    evaluate_every: int
+
+    step: int = 0  # iterations done
+    row_step: int = 0  # those done at the last row
+    warmup_ended: int | None = None  # the step that ended a warm-up by error
+    diverged_at: int | None = None  # the iteration, counted from 1, whose loss was not finite
+    history: Tensor = field(init=False)  # (2, steps) float32, loss and errors of each mini-batch
+
+    def __post_init__(self) -> None:
+        self.history = torch.zeros(2, self.steps, device=self.engine.device)
+        self._began = time.monotonic()
+        self._training_seconds, self._training_steps = 0.0, 0  # since the last row, for images_per_second
+
+    def run(self) -> Iterator[Row | None]:
+        """Train to the end. The caller may stop at any yield, which is between two steps.
+
+        A loss that is not finite ends the run; the last row then covers the finite steps before it, unevaluated.
+        """
+        while self._row_is_due or not self.finished:
+            if not self._row_is_due:
+                self._advance()
+            yield self._row() if self._row_is_due else None
+
+    @property
+    def finished(self) -> bool:
+        return self.step == self.steps or self.diverged_at is not None
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """Time spent on the run, evaluation included, summed over its interruptions."""
+        return time.monotonic() - self._began
+
+    def recent(self) -> tuple[float, float]:
+        """Loss and error in % over the last mini-batches, for display."""
+        loss, errors = self.history[:, max(self.step - 50, 0) : self.step].mean(dim=1).tolist()
+        return loss, 100 * errors / self.batches.batch_size
+
+    def state(self) -> dict[str, Any]:
+        """Everything but the net and the optimiser."""
+        return {
+            "step": self.step,
+            "row_step": self.row_step,
+            "warmup_ended": self.warmup_ended,
+            "diverged_at": self.diverged_at,
+            "elapsed_seconds": self.elapsed_seconds,
+            "history": self.history[:, : self.step].cpu().clone(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` returned."""
+        self.step, self.row_step = state["step"], state["row_step"]
+        self.warmup_ended, self.diverged_at = state["warmup_ended"], state["diverged_at"]
+        self.history[:, : self.step] = state["history"].to(self.history.device)
+        self._began = time.monotonic() - state["elapsed_seconds"]
+
+    def _advance(self) -> None:
+        began = time.monotonic()
+        images, labels = self.batches[self.step]
+        rate = learning_rate(self.step, self.schedule, self.warmup_ended)
+        outcome = self.engine.train_step(images, labels, rate)
+        self.history[0, self.step] = outcome.loss
+        self.history[1, self.step] = outcome.errors
+        self.step += 1
+        if self.step % CHECK_EVERY == 0 or self._is_at_row(self.step):
+            self._check()
+        self._training_seconds += time.monotonic() - began
+        self._training_steps += 1
+
+    def _check(self) -> None:
+        """Read the last losses and errors on the host: is the run still finite, is the warm-up over?"""
+        start = max(self.step - CHECK_EVERY, 0)
+        losses, errors = self.history[:, start : self.step].cpu()
+        if not losses.isfinite().all():
+            finite = start + int(losses.isfinite().long().argmin())
+            self.diverged_at, self.step = finite + 1, finite
+            return
+        threshold = self.schedule.warmup_until_train_error_pct
+        if threshold is None or self.step % WARMUP_WINDOW or not in_warmup(self.step, self.schedule, self.warmup_ended):
+            return
+        if 100 * float(errors.mean()) / self.batches.batch_size < threshold:
+            self.warmup_ended = self.step
+
+    def _is_at_row(self, step: int) -> bool:
+        return step == self.steps or step % self.record_every == 0 or step % self.evaluate_every == 0
+
+    @property
+    def _row_is_due(self) -> bool:
+        return self.step > self.row_step and (self._is_at_row(self.step) or self.diverged_at is not None)
+
+    def _row(self) -> Row:
+        losses, errors = self.history[:, self.row_step : self.step].cpu().double()
+        clean_error = test_loss = test_error = None
+        evaluated = self.step == self.steps or self.step % self.evaluate_every == 0
+        if evaluated and self.diverged_at is None:
+            _, clean_error = evaluate(self.engine, self.clean)
+            test_loss, test_error = evaluate(self.engine, self.test)
+        batch_size = self.batches.batch_size
+        row = Row(
+            step=self.step,
+            epoch=self.step * batch_size / self.train_images,
+            learning_rate=learning_rate(self.step - 1, self.schedule, self.warmup_ended),
+            train_loss=float(losses.mean()),
+            train_error_pct=100 * float(errors.mean()) / batch_size,
+            train_error_clean_pct=clean_error,
+            test_loss=test_loss,
+            test_error_pct=test_error,
+            images_per_second=self._training_steps * batch_size / max(self._training_seconds, 1e-9),
+            elapsed_seconds=self.elapsed_seconds,
+        )
+        self.row_step = self.step
+        self._training_seconds, self._training_steps = 0.0, 0
+        return row
