@@ -45,9 +45,9 @@ class RunFolder:
     def weights(self) -> Path:
         return self.path / WEIGHTS
 
-    def state(self) -> State:
-        """What is there already. Raises RunError if it is the run of another spec."""
-        if not (self.path / SPEC).exists():
+    def state(self, restart: bool = False) -> State:
+        """What is there already, or "new" after a restart. Raises RunError if it is the run of another spec."""
+        if restart or not (self.path / SPEC).exists():
             return "new"
         theirs = load_spec(self.path / SPEC)
         if differing := differences(self.experiment, theirs):
@@ -60,7 +60,7 @@ class RunFolder:
             return status if status in ("finished", "diverged") else "unfinished"
         return "unfinished"
 
-    def open(self, environment: dict[str, Any], rows_until: int) -> None:
+    def begin(self, environment: dict[str, Any], rows_until: int) -> None:
         """Begin, or go on from a checkpoint that has seen the rows up to step `rows_until`."""
         self.rows = [row for row in _read_metrics(self.path / METRICS) if row.step <= rows_until]
         earlier = _read_json(self.path / ENVIRONMENT) if rows_until or self.checkpoint.exists() else None

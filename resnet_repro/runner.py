@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from resnet_repro.data import Dataset, load_dataset
+from resnet_repro.data import DATASETS, Dataset
 from resnet_repro.data.batches import EvaluationBatches, Normalization, TrainingBatches
 from resnet_repro.environment import describe_environment
 from resnet_repro.metrics import Row
@@ -31,7 +31,11 @@ CHECKPOINT_SECONDS = 60.0  # how much work a killed run may lose
 class Watcher:
     """Told how a run goes. The default keeps quiet."""
 
-    def started(self, experiment: Experiment, trainer: Trainer) -> None: ...
+    @contextmanager
+    def watching(self, experiment: Experiment, trainer: Trainer) -> Iterator[None]:
+        """Around the training, however it ends."""
+        yield
+
     def stepped(self, trainer: Trainer) -> None: ...
     def recorded(self, row: Row) -> None: ...
     def ended(self, status: Status, trainer: Trainer) -> None: ...
@@ -49,7 +53,8 @@ class Session:
     def dataset(self, data: DataSpec) -> Dataset:
         """The spec's data set; the last one is kept in memory."""
         if self._loaded is None or self._loaded[0] != data:
-            self._loaded = data, load_dataset(data.dataset, data.train_images, data.test_images, self.data_dir)
+            load = DATASETS[data.dataset]
+            self._loaded = data, load(self.data_dir, data.train_images, data.test_images)
         return self._loaded[1]
 
 
@@ -58,30 +63,36 @@ def build_net(experiment: Experiment) -> Network:
     return build(**experiment.model.model_dump(), generator=generator(experiment.seed, Stream.INITIALIZATION))
 
 
-def train_run(experiment: Experiment, session: Session, watcher: Watcher) -> Status:
-    """Train one run to its end, or go on with it, and record it. Interrupted by SIGINT or SIGTERM between two steps."""
+def train_run(experiment: Experiment, session: Session, watcher: Watcher, restart: bool = False) -> Status:
+    """Train one run to its end, or go on with it, and record it. SIGINT and SIGTERM stop it between two steps.
+
+    `restart` discards what there is of the run, once everything else is known to be in order.
+    """
     folder = RunFolder(session.results, experiment)
     dataset = session.dataset(experiment.data)
     data = {"name": dataset.name, "exact": dataset.exact, "digest": dataset.digest}
     spec = experiment.model_dump(mode="json")
     with folder.held(), stop_signals() as stopped:
         trainer = build_trainer(experiment, dataset, session.device)
+        if restart:
+            folder.discard()
+        folder.state()
         if folder.checkpoint.exists():
             load_checkpoint(folder.checkpoint, trainer, spec)
         engine = trainer.engine
-        folder.open(describe_environment(session.device, engine.precision, engine.name, data), trainer.row_step)
-        watcher.started(experiment, trainer)
-        saved = trainer.elapsed_seconds
-        for row in trainer.run():
-            if row:
-                folder.append(row)
-                watcher.recorded(row)
-            watcher.stepped(trainer)
-            if stopped():
-                break
-            if trainer.elapsed_seconds - saved > CHECKPOINT_SECONDS and not trainer.finished:
-                save_checkpoint(folder.checkpoint, trainer, spec)
-                saved = trainer.elapsed_seconds
+        folder.begin(describe_environment(session.device, engine.precision, engine.name, data), trainer.row_step)
+        with watcher.watching(experiment, trainer):
+            saved = trainer.elapsed_seconds
+            for row in trainer.run():
+                if row:
+                    folder.append(row)
+                    watcher.recorded(row)
+                watcher.stepped(trainer)
+                if stopped():
+                    break
+                if trainer.elapsed_seconds - saved > CHECKPOINT_SECONDS:
+                    save_checkpoint(folder.checkpoint, trainer, spec)
+                    saved = trainer.elapsed_seconds
         status = _close(folder, trainer, spec, data)
         watcher.ended(status, trainer)
     return status
@@ -158,5 +169,3 @@ def _close(folder: RunFolder, trainer: Trainer, spec: dict[str, Any], data: dict
     if status != "interrupted":
         folder.checkpoint.unlink(missing_ok=True)
     return status
-
-

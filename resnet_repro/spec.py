@@ -5,7 +5,7 @@ field's comment says otherwise. Reading YAML into this is `spec_file.py`'s busin
 """
 
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -102,9 +102,8 @@ class Warmup(Section):
         return self
 
 
-def _half_and_three_quarters(values: dict[str, Any]) -> tuple[int, ...]:
-    """The paper's 32k and 48k of 64k iterations, in proportion."""
-    steps = values.get("steps", PAPER_STEPS)
+def default_milestones(steps: int) -> tuple[int, ...]:
+    """Half and three quarters of the steps: the paper's 32k and 48k of 64k."""
     return tuple(sorted({step for step in (steps // 2, steps * 3 // 4) if step > 0}))
 
 
@@ -115,7 +114,7 @@ class TrainingSpec(Section):
     batch_size: PositiveInt = 128
     learning_rate: PositiveFloat = 0.1
     milestones: Annotated[tuple[PositiveInt, ...], BeforeValidator(_as_tuple)] = Field(
-        default_factory=_half_and_three_quarters
+        default_factory=lambda values: default_milestones(values.get("steps", PAPER_STEPS))
     )  # the learning rate is multiplied by gamma after this many steps
     gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
     warmup: Warmup | None = None

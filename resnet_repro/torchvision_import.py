@@ -19,7 +19,7 @@ def import_torchvision() -> ModuleType:
             raise
         _declare_operators()
         import torchvision
-    return torchvision  # type: ignore[no-any-return]  # torchvision carries no types
+    return torchvision
 
 
 def _declare_operators() -> None:

@@ -6,7 +6,7 @@ from resnet_repro.errors import RunError
 
 
 def resolve_device(name: str) -> torch.device:
-    """"auto" is CUDA, else Apple's MPS, else the CPU. Raises RunError if the device named is not there."""
+    """ "auto" is CUDA, else Apple's MPS, else the CPU. Raises RunError if the device named is not there."""
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return torch.device(next(kind for kind, there in available.items() if there))
@@ -23,7 +23,7 @@ def resolve_device(name: str) -> torch.device:
 
 
 def resolve_precision(requested: str, device: torch.device) -> str:
-    """"auto" is bf16 where the hardware computes in it natively, else fp32. Weights are kept in fp32 either way."""
+    """ "auto" is bf16 where the hardware computes in it natively, else fp32. Weights are kept in fp32 either way."""
     if requested != "auto":
         return requested
     return "bf16" if _has_native_bf16(device) else "fp32"

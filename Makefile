@@ -1,0 +1,40 @@
+# Every target makes .venv and installs what it needs if it is not there.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/resnet-repro
+RESULTS ?= results/quick
+
+.PHONY: demo test lint setup figures clean help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: setup ## the main job: train four small nets in a few minutes, draw the figures, print the table
+	$(RUN) demo
+
+test: setup ## every test, in parallel, offline
+	$(BIN)/pytest -n auto --dist worksteal
+
+lint: setup ## format, rules, types, import layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+figures: setup ## draw the committed results anew (RESULTS=results for every run)
+	$(RUN) plot $(RESULTS)
+
+setup: $(VENV)/.installed ## make .venv and install the project into it
+
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+clean: ## remove .venv, caches and demo results; data and results stay
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf results/demo
+	find resnet_repro tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,205 @@
+"""Runs become groups that may be compared, and groups become tables. Reads run folders; never imports torch."""
+
+import statistics
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from resnet_repro.errors import RunError
+from resnet_repro.record import Run, find_runs, read_run
+from resnet_repro.spec import PAPER_STEPS, Experiment, ModelSpec, TrainingSpec, default_milestones
+
+
+def load_runs(results: str | Path, notice: Callable[[str], None] = warnings.warn) -> list[Run]:
+    """Every run below `results`, sorted by folder. Raises RunError if there is none or a file is damaged.
+
+    A second folder with the same spec and seed would count one result twice; it is left out, and `notice` says so.
+    """
+    results = Path(results)
+    runs: dict[object, Run] = {}
+    for folder in find_runs(results):
+        run = read_run(folder)
+        first = runs.setdefault((run.experiment, data_name(run)), run)
+        if first is not run:
+            notice(f"{run.path} repeats {first.path} (same spec, seed and data) and is left out")
+    if not runs:
+        there = "there is no run" if results.is_dir() else "there is no such folder"
+        raise RunError(f"{results}: {there}; make one with 'resnet-repro train SPEC --results {results}'")
+    return list(runs.values())
+
+
+class Estimate(NamedTuple):
+    """Mean and sample standard deviation (None for a single run) over n runs."""
+
+    mean: float
+    std: float | None
+    n: int
+
+    def __str__(self) -> str:
+        spread = "" if self.std is None else f" ± {self.std:.2f}"
+        return f"{self.mean:.2f}{spread} (n={self.n})"
+
+
+def estimate(values: Iterable[float]) -> Estimate:
+    """Summarise at least one value."""
+    numbers = list(values)
+    return Estimate(statistics.fmean(numbers), statistics.stdev(numbers) if len(numbers) > 1 else None, len(numbers))
+
+
+def data_name(run: Run) -> str:
+    """What the run was trained on, as recorded; anything but the true CIFAR-10 says so itself."""
+    data = run.environment.get("data") or run.summary.get("data") or {}
+    return str(data.get("name", "unknown data"))
+
+
+def net_name(model: ModelSpec) -> str:
+    """The usual name of a net: "plain-56", "ResNet-56 without BN", "ResNet-20 (option B)"."""
+    name = f"{'plain' if model.shortcut == 'none' else 'ResNet'}-{model.depth}"
+    if model.normalization == "none":
+        name += " without BN"
+    usual = ModelSpec(depth=model.depth, shortcut=model.shortcut, normalization=model.normalization)
+    unusual = [f"{field} {value}" for field, value in model if value != getattr(usual, field)]
+    return f"{name} ({', '.join(unusual)})" if unusual else name
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The runs of one experiment, which differ in their seeds only, under a name unique in their group."""
+
+    name: str
+    runs: tuple[Run, ...]
+
+    @property
+    def model(self) -> ModelSpec:
+        return self.runs[0].experiment.model
+
+    @property
+    def training(self) -> TrainingSpec:
+        return self.runs[0].experiment.training
+
+    @property
+    def finished(self) -> tuple[Run, ...]:
+        return tuple(run for run in self.runs if run.status == "finished")
+
+    def final(self, column: str) -> Estimate | None:
+        """The last row's value of a column over the finished runs; None if none has finished."""
+        rows = [run.final for run in self.finished if run.final]
+        return estimate(getattr(row, column) for row in rows) if rows else None
+
+
+class Condition(NamedTuple):
+    """What runs must share to stand in one figure. Learning rates may differ; the title then names each."""
+
+    data: str
+    augmentation: str
+    steps: int
+    batch_size: int
+    milestones: tuple[int, ...]
+    gamma: float
+
+    @property
+    def is_papers(self) -> bool:
+        """True CIFAR-10 under the schedule of [R] section 4.2, so that the papers' numbers may stand beside ours."""
+        usual = TrainingSpec()
+        schedule = (usual.steps, usual.batch_size, usual.milestones, usual.gamma)
+        return self == Condition("CIFAR-10", "crop_flip", *schedule)
+
+    @property
+    def slug(self) -> str:
+        """A file name: "cifar-10-400x64"."""
+        data = "".join(letter if letter.isalnum() else "-" for letter in self.data.lower()).strip("-")
+        plain = "" if self.augmentation == "crop_flip" else "-unaugmented"
+        drops = "" if self.milestones == default_milestones(self.steps) else f"-{'-'.join(map(str, self.milestones))}"
+        return f"{data}{plain}-{self.steps}x{self.batch_size}{drops}"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Experiments that may stand in one figure."""
+
+    condition: Condition
+    entries: tuple[Entry, ...]
+
+    @property
+    def runs(self) -> list[Run]:
+        return [run for entry in self.entries for run in entry.runs]
+
+    def title(self) -> str:
+        """Data, schedule, device and seeds, and whether the schedule is shorter than the paper's."""
+        at = self.condition
+        rates = sorted({entry.training.learning_rate for entry in self.entries})
+        drops = f", ×{at.gamma:g} after {' and '.join(map(str, at.milestones))}" if at.milestones else ""
+        short = "" if at.steps >= PAPER_STEPS else f" (short: the paper's schedule has {PAPER_STEPS})"
+        unaugmented = "" if at.augmentation == "crop_flip" else ", no augmentation"
+        devices = sorted({str(run.environment.get("device_name", "unknown device")) for run in self.runs})
+        counts = sorted({len(entry.runs) for entry in self.entries})
+        seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+        unfinished = sum(run.status in ("unfinished", "interrupted") for run in self.runs)
+        return (
+            f"{at.data}{unaugmented} · {at.steps} steps of {at.batch_size}{short}\n"
+            f"learning rate {' or '.join(f'{rate:g}' for rate in rates)}{drops} · "
+            f"{', '.join(devices)} · {seeds} seed{'' if seeds == '1' else 's'} per net"
+            + (f" · {unfinished} of {len(self.runs)} runs unfinished" if unfinished else "")
+        )
+
+    def find(self, shortcut: str, depth: int) -> Entry | None:
+        """The paper's own net of that kind and depth, with BN and finished."""
+        wanted = net_name(ModelSpec.model_validate({"depth": depth, "shortcut": shortcut}))
+        return next((entry for entry in self.entries if entry.name == wanted and entry.finished), None)
+
+
+def comparable_groups(runs: Sequence[Run]) -> list[Group]:
+    """Runs sorted into groups, and within each into experiments from shallow to deep, plain before residual."""
+    groups: dict[Condition, dict[Experiment, list[Run]]] = {}
+    for run in runs:
+        experiment = run.experiment
+        training = experiment.training
+        condition = Condition(data_name(run), experiment.data.augmentation, training.steps, training.batch_size,
+                              training.milestones, training.gamma)  # fmt: skip
+        same = experiment.model_copy(update={"seed": 0, "name": ""})
+        groups.setdefault(condition, {}).setdefault(same, []).append(run)
+    return [
+        Group(condition, tuple(sorted(_entries(list(found.values())), key=_plain_and_shallow_first)))
+        for condition, found in sorted(groups.items())
+    ]
+
+
+def _entries(found: list[list[Run]]) -> list[Entry]:
+    """Name each experiment by its net, and by its spec as well where two train the same net differently."""
+    names = [net_name(runs[0].experiment.model) for runs in found]
+    return [
+        Entry(name if names.count(name) == 1 else f"{name} [{runs[0].experiment.name}]", tuple(runs))
+        for name, runs in zip(names, found, strict=True)
+    ]
+
+
+def _plain_and_shallow_first(entry: Entry) -> tuple[bool, int, str]:
+    return entry.model.shortcut != "none", entry.model.depth, entry.name
+
+
+class Effect(NamedTuple):
+    """A difference in final error between two nets of one group."""
+
+    name: str  # "degradation" or "fix"
+    column: str  # of metrics.csv
+    worse: str  # the net expected to have the higher error
+    better: str
+    points: float  # its error minus the other's, in percentage points
+
+
+def effects(group: Group) -> list[Effect]:
+    """The degradation, deepest plain net against the shallowest, and its fix, the same against the ResNet as deep."""
+    depths = [entry.model.depth for entry in group.entries if group.find("none", entry.model.depth) is entry]
+    if not depths:
+        return []
+    deep = group.find("none", depths[-1])
+    others = {"degradation": group.find("none", depths[0]), "fix": group.find("identity", depths[-1])}
+    found = []
+    for name, other in others.items():
+        for column in ("train_error_pct", "test_error_pct"):
+            left, right = deep and deep.final(column), other and other.final(column)
+            if deep and other and other is not deep and left and right:
+                found.append(Effect(name, column, deep.name, other.name, left.mean - right.mean))
+    return found

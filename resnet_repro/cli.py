@@ -1,0 +1,277 @@
+"""The command line: each command parses, calls, prints. Results go to stdout, progress and notices to stderr."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from resnet_repro.errors import ReproError
+
+if TYPE_CHECKING:
+    from resnet_repro.spec import Experiment
+
+app = typer.Typer(
+    help="Reproduce plain-versus-residual learning on CIFAR-10: train the nets, plot the curves.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+data_app = typer.Typer(help="Get CIFAR-10, or check what is there.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+Specs = Annotated[list[Path], typer.Argument(metavar="SPEC...", help="Spec files, or folders of them.")]
+Results = Annotated[Path, typer.Argument(metavar="RESULTS", help="A folder that holds run folders.")]
+ResultsOption = Annotated[Path, typer.Option("--results", help="The folder that run folders go into.")]
+DataDir = Annotated[
+    Path, typer.Option("--data-dir", envvar="RESNET_REPRO_DATA", help="The folder that holds CIFAR-10.")
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+Override = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="Override a field of every spec: training.steps=400."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Plain JSON on stdout.")]
+
+
+@app.command()
+def train(
+    specs: Specs,
+    seed: Annotated[int | None, typer.Option(help="The seed of the run.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Several seeds, a run for each: 0-4, or 0,2,5.")] = None,
+    device: Device = "auto",
+    results: ResultsOption = Path("results"),
+    data_dir: DataDir = Path("data"),
+    override: Override = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Discard what there is of these runs first.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, and how much work it is.")] = False,
+) -> None:
+    """Train the nets that specs describe. A finished run is skipped, an interrupted one goes on."""
+    experiments = _experiments(specs, override, _seeds(seed, seeds))
+    from resnet_repro.record import RunFolder
+
+    states = {experiment.label: RunFolder(results, experiment).state(restart) for experiment in experiments}
+    if dry_run:
+        _print_plan(experiments, states)
+        return
+    _train([e for e in experiments if not _is_skipped(e, states)], results, data_dir, device, restart)
+
+
+@app.command()
+def plot(
+    results: Results,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="The folder for the figures; RESULTS/figures if not given.")
+    ] = None,
+) -> None:
+    """Draw the figures of a results folder, as PNG and SVG."""
+    _plot(results, output or results / "figures")
+
+
+@app.command()
+def table(
+    results: Results,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Markdown on stdout.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Final errors of the nets in a results folder, the degradation, and its fix."""
+    from resnet_repro.analysis import comparable_groups, load_runs
+    from resnet_repro.reporting import group_json, print_group
+
+    groups = comparable_groups(load_runs(results, _notice))
+    if as_json:
+        print(json.dumps([group_json(group) for group in groups], indent=2))
+        return
+    for group in groups:
+        print_group(group, markdown)
+
+
+@app.command("list")
+def list_runs(results: Results, as_json: Json = False) -> None:
+    """The runs in a results folder."""
+    from resnet_repro.analysis import load_runs
+    from resnet_repro.reporting import print_runs, run_json
+
+    runs = load_runs(results, _notice)
+    if as_json:
+        print(json.dumps([run_json(run) for run in runs], indent=2))
+    else:
+        print_runs(runs)
+
+
+@app.command()
+def describe(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="A spec file.")],
+    override: Override = None,
+    as_json: Json = False,
+) -> None:
+    """Show a spec's net layer by layer: output shape, parameters, multiply-adds."""
+    from resnet_repro.spec_file import load_spec
+
+    experiment = load_spec(spec, override or ())
+    from resnet_repro.describe import describe as describe_net
+    from resnet_repro.reporting import print_description
+
+    description = describe_net(experiment)
+    if as_json:
+        print(json.dumps(description.totals(), indent=2))
+    else:
+        print_description(description)
+
+
+@data_app.command()
+def fetch(
+    data_dir: DataDir = Path("data"),
+    url: Annotated[str | None, typer.Option(help="Another address of cifar-10-python.tar.gz.")] = None,
+) -> None:
+    """Download CIFAR-10 (170 MB), unless it is there already."""
+    from resnet_repro.data.cifar10 import fetch_cifar10, find_cifar10, load_cifar10
+
+    folder = find_cifar10(data_dir)
+    if folder:
+        load_cifar10(data_dir)  # raises if it is damaged
+        _notice(f"{folder} is there already, whole; nothing to download")
+    else:
+        folder = fetch_cifar10(data_dir, url)
+    print(folder)
+
+
+@data_app.command()
+def check(data_dir: DataDir = Path("data")) -> None:
+    """Say what is there, how many images of each class, and whether it is the true CIFAR-10."""
+    from resnet_repro.data.cifar10 import CLASSES, find_cifar10, load_cifar10
+    from resnet_repro.reporting import print_data
+
+    dataset = load_cifar10(data_dir)
+    print_data(dataset, str(find_cifar10(data_dir)), CLASSES)
+
+
+@app.command()
+def demo(
+    specs: Annotated[Path, typer.Argument(metavar="SPECS", help="The folder of quick specs.")] = Path(
+        "experiments/quick"
+    ),
+    device: Device = "auto",
+    results: ResultsOption = Path("results/demo"),
+    data_dir: DataDir = Path("data"),
+) -> None:
+    """Degradation and its fix in a few minutes: data, the quick specs, the figures, and a small table.
+
+    Trains on CIFAR-10 if it is there or can be downloaded, else on the synthetic stand-in.
+    """
+    from resnet_repro.data.cifar10 import fetch_cifar10, find_cifar10
+    from resnet_repro.errors import DataError
+
+    dataset = "cifar10"
+    if folder := find_cifar10(data_dir):
+        _notice(f"trains on CIFAR-10 in {folder}")
+    else:
+        try:
+            _notice(f"there is no CIFAR-10 in {data_dir}; downloading it")
+            fetch_cifar10(data_dir)
+        except DataError as error:
+            _notice(str(error))
+            _notice("trains on the synthetic stand-in instead; its numbers are not CIFAR-10's")
+            dataset = "synthetic"
+    results = results / dataset
+    override = [f"data.dataset={dataset}"]
+    train([specs], device=device, results=results, data_dir=data_dir, override=override)
+    plot(results)
+    table(results)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line on stderr and exit code 1."""
+    try:
+        app()
+    except ReproError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _experiments(specs: list[Path], override: list[str] | None, seeds: list[int] | None) -> list["Experiment"]:
+    """Every spec with every seed. All are read before anything starts, so a mistake in the last costs nothing."""
+    from resnet_repro.errors import SpecError
+    from resnet_repro.spec_file import load_spec
+
+    found: dict[str, tuple[Path, Experiment]] = {}
+    for path in _spec_paths(specs):
+        experiment = load_spec(path, override or ())
+        for seed in [experiment.seed] if seeds is None else seeds:
+            seeded = experiment.model_copy(update={"seed": seed})
+            if (other := found.setdefault(seeded.label, (path, seeded))[0]) != path:
+                raise SpecError(f"{path}: name: {seeded.name} is that of {other} too; give one another name")
+    return [experiment for _, experiment in found.values()]
+
+
+def _spec_paths(specs: list[Path]) -> list[Path]:
+    from resnet_repro.errors import SpecError
+
+    paths: list[Path] = []
+    for spec in specs:
+        inside = sorted(spec.glob("*.yaml")) if spec.is_dir() else [spec]
+        if not inside:
+            raise SpecError(f"{spec}: holds no .yaml file; name a spec, or a folder with specs right in it")
+        paths += inside
+    return paths
+
+
+def _seeds(seed: int | None, seeds: str | None) -> list[int] | None:
+    """--seed and --seeds as a list; None leaves each spec its own."""
+    if seed is not None and seeds is not None:
+        raise typer.BadParameter("give --seed or --seeds, not both")
+    if seeds is None:
+        chosen = None if seed is None else [seed]
+    else:
+        chosen = []
+        for part in seeds.split(","):
+            first, dash, last = part.strip().partition("-")
+            if not first.isdecimal() or not (last.isdecimal() if dash else True):
+                raise typer.BadParameter(f"--seeds {seeds}: should be like 0-4 or 0,2,5")
+            chosen += range(int(first), int(last or first) + 1)
+    if chosen is not None and (not chosen or min(chosen) < 0 or max(chosen) >= 2**32 or len(chosen) > 1000):
+        raise typer.BadParameter("seeds should be from 0 to 4294967295, in rising order, at most 1000 of them")
+    return chosen
+
+
+def _is_skipped(experiment: "Experiment", states: dict[str, Any]) -> bool:
+    state = states[experiment.label]
+    if state in ("finished", "diverged"):
+        _notice(f"{experiment.label}: has {state} already and is skipped; --restart would train it again")
+        return True
+    return False
+
+
+def _train(experiments: list["Experiment"], results: Path, data_dir: Path, device: str, restart: bool) -> None:
+    if not experiments:
+        return
+    from resnet_repro.progress import new_watcher
+    from resnet_repro.runner import Session, train_run
+    from resnet_repro.training.device import resolve_device
+
+    session = Session(results, data_dir, resolve_device(device))
+    watcher = new_watcher()
+    for experiment in experiments:
+        if train_run(experiment, session, watcher, restart) == "interrupted":
+            raise typer.Exit(130)
+
+
+def _plot(results: Path, output: Path) -> None:
+    from resnet_repro.analysis import load_runs
+    from resnet_repro.figures import save_figures
+
+    for path in save_figures(load_runs(results, _notice), output):
+        print(path)
+
+
+def _print_plan(experiments: list["Experiment"], states: dict[str, Any]) -> None:
+    from resnet_repro.describe import describe as describe_net
+    from resnet_repro.reporting import print_plan
+
+    print_plan([(experiment, states[experiment.label], describe_net(experiment)) for experiment in experiments])
+
+
+def _notice(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr)

@@ -1,0 +1,81 @@
+"""One look for every figure: readable in print, safe for colour-blind readers, equal bytes for equal input."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+STYLE: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "svg.hashsalt": "resnet-repro",
+    "svg.fonttype": "path",
+}
+
+# Okabe and Ito's colours, told apart by every kind of colour vision; yellow, too pale on white, left out.
+DEPTH_COLOURS = {20: "#E69F00", 32: "#009E73", 44: "#56B4E9", 56: "#D55E00", 110: "#0072B2", 1202: "#CC79A7"}
+OTHER_COLOURS = ("#000000", "#7f6d5f", "#5f7f6d", "#6d5f7f")
+PLAIN_COLOUR, RESIDUAL_COLOUR = "#D55E00", "#0072B2"
+GREY = "#6b6b6b"
+
+
+def depth_colours(depths: Sequence[int]) -> dict[int, str]:
+    """A colour for each depth: always the same one for the papers' depths, the rest in turn."""
+    others = [depth for depth in sorted(set(depths)) if depth not in DEPTH_COLOURS]
+    return DEPTH_COLOURS | {depth: OTHER_COLOURS[i % len(OTHER_COLOURS)] for i, depth in enumerate(others)}
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure in the style. `width` and `height` in inches."""
+    with matplotlib.rc_context(STYLE):
+        return Figure(figsize=(width, height), layout="constrained")
+
+
+def add_title(figure: Figure, title: str, conditions: str) -> None:
+    """What is shown, and under it, smaller, from which data, schedule, device and seeds."""
+    figure.suptitle(f"$\\bf{{{title.replace(' ', '~')}}}$\n{conditions}", fontsize=9, x=0.01, ha="left")
+
+
+def label_ends(axes: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
+    """Write each (height, text, colour) at the right edge, moved apart where they would overlap."""
+    low, high = axes.get_ylim()
+    gap = (high - low) * 0.052
+    heights = spread([height for height, _, _ in ends], gap, low + gap / 2, high - gap / 4)
+    for (height, text, colour), place in zip(ends, heights, strict=True):
+        axes.annotate(
+            text,
+            xy=(1, height),
+            xycoords=("axes fraction", "data"),
+            xytext=(1.035, place),
+            textcoords=("axes fraction", "data"),
+            color=colour,
+            fontsize=8,
+            va="center",
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "shrinkA": 1, "shrinkB": 0},
+        )
+
+
+def spread(heights: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Heights at least `gap` apart, in the same order, near where they were, within low and high if there is room."""
+    order = sorted(range(len(heights)), key=lambda index: heights[index])
+    places = [min(max(heights[index], low), high) for index in order]
+    for i in range(1, len(places)):
+        places[i] = max(places[i], places[i - 1] + gap)
+    if places and places[-1] > high:
+        places[-1] = max(high, low + gap * (len(places) - 1))
+        for i in range(len(places) - 2, -1, -1):
+            places[i] = min(places[i], places[i + 1] - gap)
+    result = [0.0] * len(heights)
+    for index, place in zip(order, places, strict=True):
+        result[index] = place
+    return result

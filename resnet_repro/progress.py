@@ -1,0 +1,110 @@
+"""How a run is shown while it trains, on stderr: a live bar on a terminal, else one plain line per measurement."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from resnet_repro.metrics import Row
+from resnet_repro.record import Status
+from resnet_repro.runner import Watcher
+from resnet_repro.spec import Experiment
+from resnet_repro.training.loop import Trainer
+
+REFRESH_SECONDS = 0.5  # reading the loss makes a GPU wait, so not at every step
+
+
+def new_watcher() -> Watcher:
+    """The watcher that suits stderr."""
+    return LiveWatcher() if sys.stderr.isatty() else LineWatcher()
+
+
+class LineWatcher(Watcher):
+    """For pipes, logs and CI."""
+
+    @contextmanager
+    def watching(self, experiment: Experiment, trainer: Trainer) -> Iterator[None]:
+        self.label = experiment.label
+        at = f"resumes at step {trainer.step}" if trainer.step else "starts"
+        engine = trainer.engine
+        self.say(
+            f"{at}: {trainer.steps} steps of {trainer.batches.batch_size} on {engine.device} in {engine.precision}"
+        )
+        yield
+
+    def recorded(self, row: Row) -> None:
+        test = "" if row.test_error_pct is None else f", test error {row.test_error_pct:.2f} %"
+        self.say(
+            f"step {row.step}, epoch {row.epoch:.2f}, loss {row.train_loss:.4f}, "
+            f"training error {row.train_error_pct:.2f} %{test}, {row.images_per_second:.0f} images/s"
+        )
+
+    def ended(self, status: Status, trainer: Trainer) -> None:
+        self.say(_ending(status, trainer))
+
+    def say(self, text: str) -> None:
+        print(f"{self.label}: {text}", file=sys.stderr, flush=True)
+
+
+class LiveWatcher(Watcher):
+    """For a terminal."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False)
+        self.shown = 0.0
+
+    @contextmanager
+    def watching(self, experiment: Experiment, trainer: Trainer) -> Iterator[None]:
+        self.label = experiment.label
+        self.test = ""
+        self.from_step, self.began = trainer.step, time.monotonic()
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}  {task.fields[numbers]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(elapsed_when_finished=False),
+            console=self.console,
+            transient=True,
+            expand=True,
+        )
+        self.task: TaskID = self.progress.add_task(
+            self.label, total=trainer.steps, completed=trainer.step, numbers="begins"
+        )
+        with self.progress:
+            yield
+
+    def stepped(self, trainer: Trainer) -> None:
+        if time.monotonic() - self.shown < REFRESH_SECONDS or not trainer.step:
+            return
+        self.shown = time.monotonic()
+        loss, error = trainer.recent()
+        size = trainer.batches.batch_size
+        rate = (trainer.step - self.from_step) * size / max(self.shown - self.began, 1e-9)
+        numbers = (
+            f"epoch {trainer.step * size / trainer.train_images:.2f}  loss {loss:.3f}  error {error:.1f} %"
+            f"{self.test}  {rate:.0f} images/s"
+        )
+        self.progress.update(self.task, completed=trainer.step, numbers=numbers)
+
+    def recorded(self, row: Row) -> None:
+        if row.test_error_pct is not None:
+            self.test = f"  test {row.test_error_pct:.1f} %"
+
+    def ended(self, status: Status, trainer: Trainer) -> None:
+        self.console.print(f"{self.label}: {_ending(status, trainer)}{self.test}", markup=False)
+
+
+def _ending(status: Status, trainer: Trainer) -> str:
+    minutes, seconds = divmod(round(trainer.elapsed_seconds), 60)
+    match status:
+        case "finished":
+            return f"finished {trainer.steps} steps in {minutes} min {seconds} s"
+        case "diverged":
+            return f"diverged: the loss of step {trainer.diverged_at} is not finite; the curve up to there is kept"
+        case _:
+            return f"stopped at step {trainer.step} of {trainer.steps}; the same command goes on from there"

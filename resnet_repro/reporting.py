@@ -1,0 +1,144 @@
+"""What the commands print on stdout, as tables for people and as plain numbers for programs."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from resnet_repro.analysis import Entry, Estimate, Group, data_name, effects
+from resnet_repro.record import Run
+from resnet_repro.spec import Experiment
+from resnet_repro.tables import markdown_table, print_table
+
+if TYPE_CHECKING:
+    from resnet_repro.data import Dataset
+    from resnet_repro.describe import Description
+
+FINAL_COLUMNS = {
+    "train_error_pct": "training error %",
+    "train_error_clean_pct": "clean training error %",
+    "test_error_pct": "test error %",
+}
+
+
+def print_group(group: Group, markdown: bool) -> None:
+    """Final errors, mean ± standard deviation (number of runs), then the degradation and its fix in points."""
+    title = group.title()
+    columns = ["net", *FINAL_COLUMNS.values()]
+    rows = [[entry.name, *_finals(entry)] for entry in group.entries]
+    lines = [
+        f"{effect.name}: {effect.worse} has {effect.points:+.1f} points more "
+        f"{FINAL_COLUMNS[effect.column].removesuffix(' %')} than {effect.better}"
+        for effect in effects(group)
+    ]
+    if markdown:
+        print(f"{title}\n\n{markdown_table(columns, rows)}\n")
+        print("".join(f"- {line}\n" for line in lines))
+    else:
+        print_table(title, columns, rows)
+        print("".join(f"{line}\n" for line in lines))
+
+
+def group_json(group: Group) -> dict[str, Any]:
+    """The same as plain numbers."""
+    return {
+        **group.condition._asdict(),
+        "nets": [
+            {
+                "net": entry.name,
+                "experiment": entry.runs[0].experiment.name,
+                **{column: _estimate_json(entry.final(column)) for column in FINAL_COLUMNS},
+            }
+            for entry in group.entries
+        ],
+        "effects": [effect._asdict() for effect in effects(group)],
+    }
+
+
+def print_runs(runs: Sequence[Run]) -> None:
+    columns = ["run", "seed", "status", "steps", "training error %", "test error %", "data", "device", "minutes"]
+    rows = [
+        [
+            str(run.path.parent),
+            str(run.experiment.seed),
+            run.status,
+            f"{run.final.step if run.final else 0} of {run.experiment.training.steps}",
+            _number(run.final.train_error_pct if run.final else None),
+            _number(run.final.test_error_pct if run.final else None),
+            data_name(run),
+            str(run.environment.get("device_name", "")),
+            _number(run.final.elapsed_seconds / 60 if run.final else None, 1),
+        ]
+        for run in runs
+    ]
+    print_table(f"{len(runs)} runs", columns, rows)
+
+
+def run_json(run: Run) -> dict[str, Any]:
+    return {
+        "path": run.path.as_posix(),
+        "name": run.experiment.name,
+        "seed": run.experiment.seed,
+        "status": run.status,
+        "steps": run.experiment.training.steps,
+        "data": run.environment.get("data"),
+        "device": run.environment.get("device_name"),
+        "final": asdict(run.final) if run.final else None,
+    }
+
+
+def print_description(description: "Description") -> None:
+    columns = ["layer", "operation", "output", "parameters", "multiply-adds"]
+    rows = [
+        [
+            layer.name,
+            layer.operation,
+            "x".join(map(str, layer.output_shape)),
+            f"{layer.parameters:,}" if layer.parameters else "",
+            f"{layer.multiply_adds:,}" if layer.multiply_adds else "",
+        ]
+        for layer in description.layers
+    ]
+    print_table(f"{description.name}, for one 3x32x32 image", columns, rows)
+    print(
+        f"{description.weighted_layers} weighted layers, {description.parameters:,} parameters, "
+        f"{description.multiply_adds:,} multiply-adds"
+    )
+
+
+def print_plan(plan: Sequence[tuple[Experiment, str, "Description"]]) -> None:
+    """What would run. A training step costs about three forward passes: forward, and backward by input and weights."""
+    columns = ["run", "state", "parameters", "steps", "images", "multiply-adds (10^12)"]
+    rows, total = [], 0.0
+    for experiment, state, description in plan:
+        images = experiment.training.steps * experiment.training.batch_size
+        work = 3 * description.multiply_adds * images / 1e12
+        total += 0 if state in ("finished", "diverged") else work
+        rows.append([experiment.label, state, f"{description.parameters:,}", str(experiment.training.steps),
+                     f"{images:,}", f"{work:,.1f}"])  # fmt: skip
+    print_table("would run", columns, rows)
+    print(f"work ahead: {total:,.1f} x 10^12 multiply-adds of training, at most")
+
+
+def print_data(dataset: "Dataset", folder: str, classes: Sequence[str]) -> None:
+    counts = [Counter(split.labels.tolist()) for split in (dataset.train, dataset.test)]
+    rows = [[name, *(str(count[label]) for count in counts)] for label, name in enumerate(classes)]
+    rows.append(["all", *(str(sum(count.values())) for count in counts)])
+    print_table(folder, ["class", "training images", "test images"], rows)
+    for split, digest in zip(("train", "test"), dataset.digest.split(), strict=True):
+        print(f"{split} digest {digest}")
+    print("exact: this is the true CIFAR-10" if dataset.exact else "NOT EXACT: this is not the true CIFAR-10")
+
+
+def _finals(entry: Entry) -> list[str]:
+    if not entry.finished:
+        return [", ".join(sorted({run.status for run in entry.runs})), *[""] * (len(FINAL_COLUMNS) - 1)]
+    return [str(entry.final(column)) for column in FINAL_COLUMNS]
+
+
+def _estimate_json(value: Estimate | None) -> dict[str, Any] | None:
+    return value._asdict() if value else None
+
+
+def _number(value: float | None, digits: int = 2) -> str:
+    return "" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,30 @@
+"""Tables on stdout: ruled on a terminal and in a pipe alike, or as Markdown."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+Rows = Sequence[Sequence[str]]
+PIPE_WIDTH = 200  # columns, where there is no terminal whose width would say
+
+
+def print_table(title: str, columns: Sequence[str], rows: Rows) -> None:
+    """Print; columns whose name ends in a unit or stands for a number are aligned right by their content."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=PIPE_WIDTH)
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, column in enumerate(columns):
+        numeric = all(row[index][:1] in "0123456789+-–" for row in rows)
+        table.add_column(column, justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*(cell.replace("[", r"\[") for cell in row))
+    console.print(table)
+
+
+def markdown_table(columns: Sequence[str], rows: Rows) -> str:
+    """The same for a README."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
