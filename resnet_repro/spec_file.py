@@ -179,6 +179,7 @@ def _leaves(values: dict[str, Any], key: Key = ()) -> Iterator[tuple[Key, Any]]:
 def _explain(error: ValidationError, source: _Source) -> str:
     """One line for the first problem: place, field, what is wrong and what to do."""
     problems = error.errors(include_url=False)
+    problems.sort(key=lambda problem: problem["type"] != "extra_forbidden")  # a misspelt key explains a missing one
     problem = problems[0]
     key = tuple(str(part) for part in problem["loc"])
     message = problem["msg"].removeprefix("Value error, ")

@@ -1,6 +1,7 @@
 """Shared by all tests: one thread each, as they run side by side, and a net and data set small enough to train."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,6 +9,9 @@ import pytest
 import torch
 
 from resnet_repro.cli import main
+from resnet_repro.metrics import Row
+from resnet_repro.record import Run
+from resnet_repro.spec import Experiment, ModelSpec, TrainingSpec
 
 REPOSITORY = Path(__file__).parent.parent
 REAL_DATA = REPOSITORY / "data"
@@ -65,3 +69,27 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return Outcome(int(stop.value.code or 0), captured.out, captured.err)
 
     return run
+
+
+def make_run(
+    depth: int = 20,
+    shortcut: str = "none",
+    seed: int = 0,
+    train_error: float = 50.0,
+    test_error: float = 60.0,
+    status: str = "finished",
+    data: str = "CIFAR-10",
+    name: str = "",
+    **training: object,
+) -> Run:
+    """A run as if read from disk: two measurements, at steps 200 and 400, unless it did not finish."""
+    values = {"steps": 400, "batch_size": 64, "learning_rate": 0.02, **training}
+    model = ModelSpec.model_validate({"depth": depth, "shortcut": shortcut})
+    experiment = Experiment(
+        name=name or f"{shortcut}{depth}", seed=seed, model=model, training=TrainingSpec.model_validate(values)
+    )
+    early = Row(200, 0.256, 0.02, 2.3, 90.0, 90.0, 2.3, 90.0, 500.0, 10.0)
+    last = Row(400, 0.512, 0.02, 2.0, train_error, train_error, 2.0, test_error, 500.0, 20.0)
+    environment = {"device_name": "CPU", "data": {"name": data, "exact": data == "CIFAR-10"}}
+    rows = (early, last) if status == "finished" else (replace(early, test_error_pct=None),)
+    return Run(Path(experiment.label), experiment, environment, rows, {"status": status, "steps": rows[-1].step + 1})

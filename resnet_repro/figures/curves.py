@@ -26,7 +26,7 @@ def draw_curves(group: Group) -> Figure:
         for axes, kind, title in zip(panels, (True, False), ("plain nets", "residual nets"), strict=True):
             entries = [entry for entry in group.entries if (entry.model.shortcut == "none") is kind]
             _panel(axes, group, entries, top)
-            axes.set_title(title if entries else f"{title}: no runs yet", loc="left")
+            axes.set_title(f"{title}, by depth" if entries else f"{title}: no runs yet", loc="left")
         panels[0].set_ylabel("error (%)")
         figure.legend(handles=_legend(group), loc="outside lower center", ncols=5, fontsize=8)
         add_title(figure, "Training and test error", group.title())
@@ -52,13 +52,13 @@ def _panel(axes: Axes, group: Group, entries: Sequence[Entry], top: float) -> No
         end = _draw_mean(axes, entry, colour)
         if end is not None:
             ends.append((min(end, top), f"{label}: {end:.1f} %", colour))
-        diverged = [run for run in entry.runs if run.status == "diverged"]
-        ends += [_draw_diverged(axes, run, colour, label, top) for run in diverged]
+        for run in entry.runs:
+            if run.status == "diverged":
+                _draw_diverged(axes, run, colour, label, top)
     label_ends(axes, ends)
     highest = max((value for entry in entries for value in _values(entry.runs)), default=0.0)
     if highest > top:
-        axes.annotate(f"errors above {top:g} %, early in training, lie outside", (0.99, 0.93),
-                      xycoords="axes fraction", fontsize=6.5, color=GREY, ha="right", va="top")  # fmt: skip
+        axes.set_title(f"errors above {top:g} % lie outside", loc="right", fontsize=6.5, color=GREY)
 
 
 def _draw_mean(axes: Axes, entry: Entry, colour: str) -> float | None:
@@ -91,7 +91,7 @@ def mean_curve(runs: Sequence[Run], column: str) -> list[tuple[int, float, float
     return points
 
 
-def _draw_diverged(axes: Axes, run: Run, colour: str, label: str, top: float) -> tuple[float, str, str]:
+def _draw_diverged(axes: Axes, run: Run, colour: str, label: str, top: float) -> None:
     """The curve of a run whose loss stopped being finite, with a cross where it ended."""
     for column, (style, width) in COLUMNS.items():
         points = mean_curve([run], column)
@@ -99,7 +99,8 @@ def _draw_diverged(axes: Axes, run: Run, colour: str, label: str, top: float) ->
     last = run.final
     height = min(last.train_error_pct, top) if last else top
     axes.plot(run.summary["steps"], height, "X", color=colour, markersize=8, clip_on=False, zorder=5)
-    return height, f"{label}: diverged at {run.summary['steps']}", colour
+    axes.annotate(f"{label}: diverged at {run.summary['steps']}", (run.summary["steps"], height), xytext=(7, -4),
+                  textcoords="offset points", color=colour, fontsize=8, va="top")  # fmt: skip
 
 
 def _top(group: Group) -> float:

@@ -8,7 +8,8 @@ from resnet_repro.analysis import Entry, Group
 from resnet_repro.figures.style import PLAIN_COLOUR, RESIDUAL_COLOUR, STYLE, add_title, new_figure
 from resnet_repro.published import CIFAR10_ERRORS
 
-KINDS = {"none": ("plain", PLAIN_COLOUR, "o"), "identity": ("residual", RESIDUAL_COLOUR, "s")}
+# Name, colour, marker, and on which side of a marker, in points, its value stands.
+KINDS = {"none": ("plain", PLAIN_COLOUR, "o", 6), "identity": ("residual", RESIDUAL_COLOUR, "s", -14)}
 PANELS = {"train_error_pct": "training error (running)", "test_error_pct": "test error"}
 
 
@@ -31,7 +32,8 @@ def draw_degradation(group: Group) -> Figure | None:
             axes.set_xlabel("depth (weighted layers)")
             axes.set_xticks(range(len(depths)), [str(depth) for depth in depths])
             axes.margins(x=0.15)
-            axes.set_ylim(0, min(100, axes.get_ylim()[1] * 1.15))
+            top = min(100, axes.get_ylim()[1] * 1.15)
+            axes.set_ylim(-0.09 * top, top)  # room for the values under the lowest points
             axes.tick_params(labelleft=True)
         panels[0].set_ylabel("error at the end (%)")
         handles, labels = panels[1].get_legend_handles_labels()
@@ -41,14 +43,14 @@ def draw_degradation(group: Group) -> Figure | None:
 
 
 def _draw_kind(axes: Axes, kind: str, entries: list[Entry], column: str, depths: list[int], papers: bool) -> None:
-    name, colour, marker = KINDS[kind]
+    name, colour, marker, side = KINDS[kind]
     finals = [(depths.index(entry.model.depth), final) for entry in entries if (final := entry.final(column))]
     if finals:
         places, estimates = zip(*finals, strict=True)
         axes.errorbar(places, [final.mean for final in estimates], [final.std or 0 for final in estimates],
                       color=colour, marker=marker, capsize=3, linewidth=1.8, label=f"{name}, ours")  # fmt: skip
         for place, final in finals:
-            axes.annotate(f"{final.mean:.1f}", (place, final.mean), xytext=(0, 6), textcoords="offset points",
+            axes.annotate(f"{final.mean:.1f}", (place, final.mean), xytext=(0, side), textcoords="offset points",
                           ha="center", fontsize=8, color=colour)  # fmt: skip
     if papers:
         points = [(depths.index(published.depth), value) for published in CIFAR10_ERRORS

@@ -61,21 +61,39 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
             fontsize=8,
             va="center",
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "shrinkA": 1, "shrinkB": 0},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": colour,
+                "linewidth": 0.5,
+                "shrinkA": 1,
+                "shrinkB": 0,
+                "relpos": (0, 0.5),
+            },
         )
 
 
 def spread(heights: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Heights at least `gap` apart, in the same order, near where they were, within low and high if there is room."""
+    """Heights in the same order but at least `gap` apart, moved as little as possible, within low and high.
+
+    Neighbours that would overlap become one block, centred where its members were.
+    """
     order = sorted(range(len(heights)), key=lambda index: heights[index])
-    places = [min(max(heights[index], low), high) for index in order]
-    for i in range(1, len(places)):
-        places[i] = max(places[i], places[i - 1] + gap)
-    if places and places[-1] > high:
-        places[-1] = max(high, low + gap * (len(places) - 1))
-        for i in range(len(places) - 2, -1, -1):
-            places[i] = min(places[i], places[i + 1] - gap)
+    blocks: list[list[float]] = []  # the heights that each block's members ask for
+    for index in order:
+        blocks.append([heights[index]])
+        while len(blocks) > 1 and _bottom(blocks[-1], gap, low, high) < (
+            _bottom(blocks[-2], gap, low, high) + gap * len(blocks[-2])
+        ):
+            last = blocks.pop()
+            blocks[-1] += last
+    places = [_bottom(block, gap, low, high) + gap * number for block in blocks for number in range(len(block))]
     result = [0.0] * len(heights)
     for index, place in zip(order, places, strict=True):
         result[index] = place
     return result
+
+
+def _bottom(block: Sequence[float], gap: float, low: float, high: float) -> float:
+    """Where the lowest member of a block stands."""
+    extent = gap * (len(block) - 1)
+    return max(min(sum(block) / len(block) - extent / 2, high - extent), low)

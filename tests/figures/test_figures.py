@@ -1,0 +1,96 @@
+"""What the figures show: means and bands, divergence, the papers' points, and nothing clipped unsaid."""
+
+import itertools
+
+import pytest
+from conftest import make_run
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resnet_repro.analysis import comparable_groups
+from resnet_repro.figures import draw_figures
+from resnet_repro.figures.curves import draw_curves, mean_curve
+from resnet_repro.figures.degradation import draw_degradation
+from resnet_repro.figures.style import DEPTH_COLOURS, spread
+from resnet_repro.record import Run
+
+FOUR = [make_run(20), make_run(56), make_run(20, "identity"), make_run(56, "identity")]
+
+
+def test_each_group_has_its_figures() -> None:
+    names = [name for name, _ in draw_figures([*FOUR, make_run(data="synthetic shapes")])]
+    assert names == [
+        "curves-cifar-10-400x64",
+        "degradation-cifar-10-400x64",
+        "curves-synthetic-shapes-400x64",
+    ]
+
+
+def test_plain_stands_left_residual_right_on_one_scale() -> None:
+    left, right = draw_curves(comparable_groups(FOUR)[0]).axes
+    assert left.get_title("left") == "plain nets, by depth"
+    assert right.get_title("left") == "residual nets, by depth"
+    assert left.get_ylim() == right.get_ylim()
+    for axes in (left, right):
+        lines = [line for line in axes.lines if list(line.get_xdata()) == [200, 400]]
+        assert [(line.get_color(), line.get_linestyle()) for line in lines] == [
+            (DEPTH_COLOURS[20], "--"), (DEPTH_COLOURS[20], "-"), (DEPTH_COLOURS[56], "--"), (DEPTH_COLOURS[56], "-"),
+        ]  # fmt: skip
+
+
+def test_a_curve_is_the_mean_over_seeds_at_the_steps_all_have() -> None:
+    runs = [make_run(seed=0, test_error=60.0), make_run(seed=1, test_error=64.0)]
+    assert mean_curve(runs, "test_error_pct") == [(200, 90.0, 0.0), (400, 62.0, pytest.approx(8**0.5))]
+    assert mean_curve([*runs, make_run(seed=2, status="interrupted")], "train_error_pct") == [(200, 90.0, 0.0)]
+    assert mean_curve([], "train_error_pct") == []
+
+
+def test_a_diverged_run_is_marked_where_it_ended() -> None:
+    left, _ = draw_curves(comparable_groups([make_run(status="diverged")])[0]).axes
+    crosses = [line for line in left.lines if line.get_marker() == "X"]
+    assert [float(cross.get_xdata()[0]) for cross in crosses] == [201.0]
+    assert any("diverged at 201" in text.get_text() for text in left.texts)
+
+
+def test_values_outside_the_axis_are_said() -> None:
+    low = comparable_groups([make_run(train_error=5.0, test_error=8.0)])[0]
+    left, right = draw_curves(low).axes
+    assert left.get_ylim() == (0.0, 20.0)
+    assert left.get_title("right") == "errors above 20 % lie outside"
+    assert right.get_title("right") == ""
+    full = draw_curves(comparable_groups(FOUR)[0]).axes[0]
+    assert full.get_ylim() == (0.0, 100.0)
+    assert full.get_title("right") == ""
+
+
+def test_the_title_names_data_schedule_device_and_seeds() -> None:
+    title = draw_curves(comparable_groups(FOUR)[0]).get_suptitle()
+    for part in ("CIFAR-10", "400 steps of 64 (short", "learning rate 0.02", "CPU", "1 seed per net"):
+        assert part in title
+
+
+def test_the_papers_points_stand_only_beside_runs_of_its_schedule() -> None:
+    def labels(runs: list[Run]) -> list[str]:
+        figure = draw_degradation(comparable_groups(runs)[0])
+        assert figure is not None
+        return [str(line.get_label()) for axes in figure.axes for line in axes.lines]
+
+    assert "plain, published" not in labels(FOUR)
+    paper = [make_run(depth, steps=64_000, batch_size=128) for depth in (20, 56)]
+    assert "plain, published" in labels(paper)
+
+
+def test_there_is_no_degradation_figure_of_a_single_depth() -> None:
+    assert draw_degradation(comparable_groups([make_run(20), make_run(20, "identity")])[0]) is None
+
+
+@given(
+    heights=st.lists(st.floats(0, 100), max_size=12),
+    gap=st.floats(0.5, 8),
+)
+def test_labels_are_spread_in_order_without_overlap(heights: list[float], gap: float) -> None:
+    places = spread(heights, gap, 0, 100)
+    ordered = [place for _, place in sorted(zip(heights, places, strict=True))]
+    assert all(above - below >= gap - 1e-6 for below, above in itertools.pairwise(ordered))
+    if len(heights) == 1:
+        assert places == heights

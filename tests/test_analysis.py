@@ -1,0 +1,103 @@
+"""Groups, names, estimates and effects, on made-up runs."""
+
+import pytest
+from conftest import make_run
+
+from resnet_repro.analysis import Estimate, comparable_groups, effects, estimate, net_name
+from resnet_repro.spec import ModelSpec
+
+
+def test_an_estimate_has_the_sample_standard_deviation_and_n() -> None:
+    assert estimate([1.0, 3.0]) == Estimate(2.0, pytest.approx(2**0.5), 2)
+    assert str(estimate([1.0, 3.0])) == "2.00 ± 1.41 (n=2)"
+    assert str(estimate([1.0])) == "1.00 (n=1)"
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"shortcut": "none"}, "plain-56"),
+        ({}, "ResNet-56"),
+        ({"normalization": "none"}, "ResNet-56 without BN"),
+        ({"option": "B"}, "ResNet-56 (option B)"),
+        ({"normalization": "none", "width": 32}, "ResNet-56 without BN (width 32)"),
+    ],
+)
+def test_nets_have_their_usual_names(fields: dict[str, object], name: str) -> None:
+    assert net_name(ModelSpec.model_validate({"depth": 56, **fields})) == name
+
+
+def test_runs_of_other_data_schedules_or_batches_stand_in_other_groups() -> None:
+    runs = [
+        make_run(),
+        make_run(data="synthetic shapes"),
+        make_run(steps=500),
+        make_run(batch_size=128),
+        make_run(milestones=[10]),
+    ]
+    assert len(comparable_groups(runs)) == 5
+
+
+def test_a_learning_rate_of_its_own_keeps_a_net_in_the_group_and_the_title_says_both() -> None:
+    groups = comparable_groups([make_run(), make_run(depth=56, learning_rate=0.01)])
+    assert len(groups) == 1
+    assert "learning rate 0.01 or 0.02" in groups[0].title()
+
+
+def test_two_trainings_of_one_net_are_told_apart_by_their_specs() -> None:
+    group = comparable_groups([make_run(name="a"), make_run(name="b", learning_rate=0.5)])[0]
+    assert [entry.name for entry in group.entries] == ["plain-20 [a]", "plain-20 [b]"]
+    assert group.find("none", 20) is None
+
+
+def test_seeds_of_one_experiment_are_one_entry() -> None:
+    group = comparable_groups([make_run(seed=0, test_error=60.0), make_run(seed=1, test_error=62.0)])[0]
+    assert len(group.entries) == 1
+    assert group.entries[0].final("test_error_pct") == Estimate(61.0, pytest.approx(2**0.5), 2)
+
+
+def test_only_finished_runs_count_in_a_final_error() -> None:
+    runs = [make_run(seed=0), make_run(seed=1, status="diverged"), make_run(seed=2, status="interrupted")]
+    group = comparable_groups(runs)[0]
+    final = group.entries[0].final("train_error_pct")
+    assert final is not None
+    assert final.n == 1
+    assert "1 of 3 runs unfinished" in group.title()
+
+
+def test_the_degradation_and_the_fix_are_differences_in_points() -> None:
+    runs = [
+        make_run(20, "none", train_error=50.0),
+        make_run(56, "none", train_error=80.0),
+        make_run(20, "identity", train_error=45.0),
+        make_run(56, "identity", train_error=42.0),
+    ]
+    found = {
+        effect.name: effect for effect in effects(comparable_groups(runs)[0]) if effect.column == "train_error_pct"
+    }
+    assert found["degradation"].points == pytest.approx(30.0)
+    assert (found["degradation"].worse, found["degradation"].better) == ("plain-56", "plain-20")
+    assert found["fix"].points == pytest.approx(38.0)
+    assert (found["fix"].worse, found["fix"].better) == ("plain-56", "ResNet-56")
+
+
+def test_a_contradiction_shows_as_a_negative_difference() -> None:
+    runs = [make_run(20, "none", train_error=50.0), make_run(56, "none", train_error=40.0)]
+    assert effects(comparable_groups(runs)[0])[0].points == pytest.approx(-10.0)
+
+
+def test_nets_that_diverged_have_no_effect() -> None:
+    runs = [make_run(20), make_run(56, status="diverged"), make_run(56, "identity")]
+    assert effects(comparable_groups(runs)[0]) == []
+
+
+def test_short_schedules_and_other_data_are_said_in_the_title() -> None:
+    short = comparable_groups([make_run()])[0]
+    assert "400 steps of 64 (short: the paper's schedule has 64000)" in short.title()
+    assert not short.condition.is_papers
+    paper = comparable_groups([make_run(steps=64_000, batch_size=128)])[0]
+    assert "short" not in paper.title()
+    assert paper.condition.is_papers
+    synthetic = comparable_groups([make_run(steps=64_000, batch_size=128, data="synthetic shapes")])[0]
+    assert synthetic.title().startswith("synthetic shapes")
+    assert not synthetic.condition.is_papers

@@ -1,0 +1,130 @@
+"""The run folder: whole files, refused mixtures, damage named."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from resnet_repro.errors import RunError
+from resnet_repro.metrics import Row
+from resnet_repro.record import COLUMNS, RunFolder, find_runs, read_run
+from resnet_repro.spec import Experiment, ModelSpec
+
+EXPERIMENT = Experiment(name="suite/net", seed=3, model=ModelSpec(depth=20))
+
+
+def row(step: int) -> Row:
+    return Row(step, step / 391, 0.1, 2.5, 90.0, None, None, None, 1000.0, step / 10)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    folder = RunFolder(tmp_path, EXPERIMENT)
+    with folder.held():
+        folder.begin({"device": "cpu"}, rows_until=0)
+        folder.append(row(1))
+        folder.append(row(2))
+    return folder
+
+
+def test_the_columns_are_the_contract() -> None:
+    assert ",".join(COLUMNS) == (
+        "step,epoch,learning_rate,train_loss,train_error_pct,train_error_clean_pct,"
+        "test_loss,test_error_pct,images_per_second,elapsed_seconds"
+    )
+
+
+def test_what_is_written_is_read_back(folder: RunFolder) -> None:
+    folder.close("finished", 2, 269_722, {"name": "CIFAR-10"}, 0.2)
+    run = read_run(folder.path)
+    assert run.rows == (row(1), row(2))
+    assert run.experiment == EXPERIMENT
+    assert run.environment == {"device": "cpu"}
+    assert (run.status, run.summary["steps"], run.summary["parameters"]) == ("finished", 2, 269_722)
+    assert run.summary["final"]["step"] == 2
+    assert sorted(path.name for path in folder.path.iterdir()) == [
+        "environment.json", "metrics.csv", "spec.yaml", "summary.json",
+    ]  # fmt: skip
+
+
+def test_states_follow_the_run(tmp_path: Path, folder: RunFolder) -> None:
+    assert RunFolder(tmp_path / "elsewhere", EXPERIMENT).state() == "new"
+    assert folder.state() == "unfinished"
+    folder.close("interrupted", 2, 1, {}, 0.2)
+    assert folder.state() == "unfinished"
+    folder.close("diverged", 2, 1, {}, 0.2)
+    assert folder.state() == "diverged"
+    assert folder.state(restart=True) == "new"
+
+
+def test_going_on_keeps_the_rows_that_the_checkpoint_has_seen(tmp_path: Path, folder: RunFolder) -> None:
+    again = RunFolder(tmp_path, EXPERIMENT)
+    again.begin({"device": "cuda"}, rows_until=1)
+    assert again.rows == [row(1)]
+    run = read_run(again.path)
+    assert run.rows == (row(1),)
+    assert run.environment == {"device": "cpu", "resumed": [{"device": "cuda"}]}
+
+
+def test_a_run_of_another_spec_is_refused(tmp_path: Path, folder: RunFolder) -> None:
+    other = EXPERIMENT.model_copy(update={"model": ModelSpec(depth=20, shortcut="none")})
+    with pytest.raises(RunError, match=r"seed-3/spec\.yaml: holds a run of another spec \(model\.shortcut: none"):
+        RunFolder(tmp_path, other).state()
+    assert read_run(folder.path).rows == (row(1), row(2))
+
+
+def test_a_run_that_is_held_is_refused(tmp_path: Path, folder: RunFolder) -> None:
+    again = RunFolder(tmp_path, EXPERIMENT)
+    with folder.held(), pytest.raises(RunError, match="another process is training this run"), again.held():
+        pass
+    with again.held():
+        assert (again.path / "run.lock").exists()
+
+
+def test_discarding_leaves_strangers_files(folder: RunFolder) -> None:
+    (folder.path / "notes.txt").write_text("mine")
+    folder.discard()
+    assert [path.name for path in folder.path.iterdir()] == ["notes.txt"]
+
+
+def test_numbers_that_json_has_not_become_null(folder: RunFolder) -> None:
+    folder.append(Row(3, 0.1, 0.1, float("inf"), 90.0, None, float("nan"), None, 1.0, 1.0))
+    folder.close("diverged", 4, 1, {}, 0.2)
+    summary = json.loads((folder.path / "summary.json").read_text())
+    assert summary["final"]["train_loss"] is None
+    assert read_run(folder.path).rows[-1].train_loss == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "fragment"),
+    [
+        ("metrics.csv", "step,loss\n1,2\n", "metrics.csv:1: the columns should be"),
+        ("metrics.csv", f"{','.join(COLUMNS)}\n1,2,3\n", "metrics.csv:2: is damaged"),
+        ("metrics.csv", f"{','.join(COLUMNS)}\n1,,3,4,5,6,7,8,9,10\n", "metrics.csv:2: is damaged"),
+        ("metrics.csv", "", "metrics.csv:1: the columns should be"),
+        ("metrics.csv", b"\xff\xfe", "metrics.csv: is damaged"),
+        ("summary.json", "{", "summary.json: is damaged"),
+        ("summary.json", "[]", "summary.json: is damaged"),
+        ("summary.json", '{"status": "fine"}', "summary.json: status"),
+        ("environment.json", "[" * 100_000, "environment.json: is damaged"),
+        ("spec.yaml", "", "spec.yaml: is not a spec"),
+    ],
+)
+def test_damage_is_named(folder: RunFolder, name: str, content: str | bytes, fragment: str) -> None:
+    (folder.path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(Exception, match=fragment) as refused:
+        read_run(folder.path)
+    assert type(refused.value).__name__ in ("RunError", "SpecError")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_results_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "results").write_text("a file, not a folder")
+    folder = RunFolder(tmp_path / "results", EXPERIMENT)
+    with pytest.raises(RunError, match=r"results.*choose another --results"), folder.held():
+        pass
+
+
+def test_runs_are_found_in_suites_too(tmp_path: Path, folder: RunFolder) -> None:
+    assert find_runs(tmp_path) == [folder.path]
+    assert find_runs(tmp_path / "nothing") == []
