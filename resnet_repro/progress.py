@@ -5,8 +5,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 
 from resnet_repro.metrics import Row
 from resnet_repro.record import Status
@@ -49,6 +50,16 @@ class LineWatcher(Watcher):
         print(f"{self.label}: {text}", file=sys.stderr, flush=True)
 
 
+class _Display(Progress):
+    """A bar, and under it a line of numbers, so that both fit into 80 columns."""
+
+    numbers = ""
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        yield self.make_tasks_table(self.tasks)
+        yield Text(f"  {self.numbers}", no_wrap=True, overflow="ellipsis")
+
+
 class LiveWatcher(Watcher):
     """For a terminal."""
 
@@ -61,21 +72,19 @@ class LiveWatcher(Watcher):
         self.label = experiment.label
         self.test = ""
         self.from_step, self.began = trainer.step, time.monotonic()
-        self.progress = Progress(
+        self.display = _Display(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}  {task.fields[numbers]}"),
+            TextColumn("step {task.completed:.0f} of {task.total:.0f}"),
             TimeElapsedColumn(),
             TextColumn("left"),
-            TimeRemainingColumn(elapsed_when_finished=False),
+            TimeRemainingColumn(),
             console=self.console,
             transient=True,
             expand=True,
         )
-        self.task: TaskID = self.progress.add_task(
-            self.label, total=trainer.steps, completed=trainer.step, numbers="begins"
-        )
-        with self.progress:
+        self.task: TaskID = self.display.add_task(self.label, total=trainer.steps, completed=trainer.step)
+        with self.display:
             yield
 
     def stepped(self, trainer: Trainer) -> None:
@@ -85,11 +94,11 @@ class LiveWatcher(Watcher):
         loss, error = trainer.recent()
         size = trainer.batches.batch_size
         rate = (trainer.step - self.from_step) * size / max(self.shown - self.began, 1e-9)
-        numbers = (
+        self.display.numbers = (
             f"epoch {trainer.step * size / trainer.train_images:.2f}  loss {loss:.3f}  error {error:.1f} %"
             f"{self.test}  {rate:.0f} images/s"
         )
-        self.progress.update(self.task, completed=trainer.step, numbers=numbers)
+        self.display.update(self.task, completed=trainer.step)
 
     def recorded(self, row: Row) -> None:
         if row.test_error_pct is not None:
