@@ -49,8 +49,16 @@ def train(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, and how much work it is.")] = False,
 ) -> None:
     """Train the nets that specs describe. A finished run is skipped, an interrupted one goes on."""
-    experiments = _experiments(specs, override, _seeds(seed, seeds))
     from resnet_repro.record import RunFolder
+    from resnet_repro.suite import load_suite, parse_seeds
+
+    if seed is not None and seeds is not None:
+        raise typer.BadParameter("give --seed or --seeds, not both")
+    try:
+        chosen = parse_seeds(str(seed) if seeds is None else seeds) if (seed, seeds) != (None, None) else None
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    experiments = load_suite(specs, override or (), chosen)
 
     states = {experiment.label: RunFolder(results, experiment).state(restart) for experiment in experiments}
     if dry_run:
@@ -67,7 +75,12 @@ def plot(
     ] = None,
 ) -> None:
     """Draw the figures of a results folder, as PNG and SVG."""
-    _plot(results, output or results / "figures")
+    from resnet_repro.analysis import load_runs
+    from resnet_repro.figures import save_figures
+    from resnet_repro.record import FIGURES
+
+    for path in save_figures(load_runs(results, _notice), output or results / FIGURES):
+        print(path)
 
 
 @app.command()
@@ -191,51 +204,6 @@ def main() -> None:
         sys.exit(1)
 
 
-def _experiments(specs: list[Path], override: list[str] | None, seeds: list[int] | None) -> list["Experiment"]:
-    """Every spec with every seed. All are read before anything starts, so a mistake in the last costs nothing."""
-    from resnet_repro.errors import SpecError
-    from resnet_repro.spec_file import load_spec
-
-    found: dict[str, tuple[Path, Experiment]] = {}
-    for path in _spec_paths(specs):
-        experiment = load_spec(path, override or ())
-        for seed in [experiment.seed] if seeds is None else seeds:
-            seeded = experiment.model_copy(update={"seed": seed})
-            if (other := found.setdefault(seeded.label, (path, seeded))[0]) != path:
-                raise SpecError(f"{path}: name: {seeded.name} is that of {other} too; give one another name")
-    return [experiment for _, experiment in found.values()]
-
-
-def _spec_paths(specs: list[Path]) -> list[Path]:
-    from resnet_repro.errors import SpecError
-
-    paths: list[Path] = []
-    for spec in specs:
-        inside = sorted(spec.glob("*.yaml")) if spec.is_dir() else [spec]
-        if not inside:
-            raise SpecError(f"{spec}: holds no .yaml file; name a spec, or a folder with specs right in it")
-        paths += inside
-    return paths
-
-
-def _seeds(seed: int | None, seeds: str | None) -> list[int] | None:
-    """--seed and --seeds as a list; None leaves each spec its own."""
-    if seed is not None and seeds is not None:
-        raise typer.BadParameter("give --seed or --seeds, not both")
-    if seeds is None:
-        chosen = None if seed is None else [seed]
-    else:
-        chosen = []
-        for part in seeds.split(","):
-            first, dash, last = part.strip().partition("-")
-            if not first.isdecimal() or not (last.isdecimal() if dash else True):
-                raise typer.BadParameter(f"--seeds {seeds}: should be like 0-4 or 0,2,5")
-            chosen += range(int(first), int(last or first) + 1)
-    if chosen is not None and (not chosen or min(chosen) < 0 or max(chosen) >= 2**32 or len(chosen) > 1000):
-        raise typer.BadParameter("seeds should be from 0 to 4294967295, in rising order, at most 1000 of them")
-    return chosen
-
-
 def _is_skipped(experiment: "Experiment", states: dict[str, Any]) -> bool:
     state = states[experiment.label]
     if state in ("finished", "diverged"):
@@ -256,14 +224,6 @@ def _train(experiments: list["Experiment"], results: Path, data_dir: Path, devic
     for experiment in experiments:
         if train_run(experiment, session, watcher, restart) == "interrupted":
             raise typer.Exit(130)
-
-
-def _plot(results: Path, output: Path) -> None:
-    from resnet_repro.analysis import load_runs
-    from resnet_repro.figures import save_figures
-
-    for path in save_figures(load_runs(results, _notice), output):
-        print(path)
 
 
 def _print_plan(experiments: list["Experiment"], states: dict[str, Any]) -> None:

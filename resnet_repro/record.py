@@ -5,9 +5,6 @@ Every file is written beside its place, flushed and renamed, so what is there is
 
 import csv
 import io
-import json
-import math
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -16,7 +13,8 @@ from typing import Any, Literal, get_args
 
 from filelock import FileLock, Timeout
 
-from resnet_repro.errors import ReproError, RunError
+from resnet_repro.errors import RunError
+from resnet_repro.files import explained, read_json, to_json, write_text
 from resnet_repro.metrics import Row
 from resnet_repro.spec import Experiment
 from resnet_repro.spec_file import differences, dump_spec, load_spec
@@ -63,16 +61,16 @@ class RunFolder:
     def begin(self, environment: dict[str, Any], rows_until: int) -> None:
         """Begin, or go on from a checkpoint that has seen the rows up to step `rows_until`."""
         self.rows = [row for row in _read_metrics(self.path / METRICS) if row.step <= rows_until]
-        earlier = _read_json(self.path / ENVIRONMENT) if rows_until or self.checkpoint.exists() else None
+        earlier = read_json(self.path / ENVIRONMENT) if rows_until or self.checkpoint.exists() else None
         if earlier:
             resumed = earlier.pop("resumed", [])
             changed = {key: value for key, value in environment.items() if earlier.get(key) != value}
             environment = {**earlier, "resumed": [*resumed, changed]}
-        with _explained(self.path):
+        with explained(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             (self.path / SUMMARY).unlink(missing_ok=True)
-        self._write(SPEC, dump_spec(self.experiment))
-        self._write(ENVIRONMENT, _json(environment))
+        write_text(self.path / SPEC, dump_spec(self.experiment))
+        write_text(self.path / ENVIRONMENT, to_json(environment))
         self._write_metrics()
 
     def append(self, row: Row) -> None:
@@ -81,9 +79,9 @@ class RunFolder:
 
     def close(self, status: Status, steps: int, parameters: int, data: dict[str, Any], total_seconds: float) -> None:
         """Write `summary.json`, the last file of a run. `steps` are those done, or the one that diverged."""
-        self._write(
-            SUMMARY,
-            _json({
+        write_text(
+            self.path / SUMMARY,
+            to_json({
                 "status": status,
                 "steps": steps,
                 "final": asdict(self.rows[-1]) if self.rows else None,
@@ -95,14 +93,14 @@ class RunFolder:
 
     def discard(self) -> None:
         """Delete the files of the run, and nothing else that may lie in its folder."""
-        with _explained(self.path):
+        with explained(self.path):
             for name in (SUMMARY, CHECKPOINT, WEIGHTS, METRICS, ENVIRONMENT, SPEC):
                 (self.path / name).unlink(missing_ok=True)
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """Keep other processes off this run. The system releases the lock if this process dies."""
-        with _explained(self.path):
+        with explained(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.path / LOCK)
             try:
@@ -120,16 +118,7 @@ class RunFolder:
         writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(row) for row in self.rows)
-        self._write(METRICS, text.getvalue())
-
-    def _write(self, name: str, text: str) -> None:
-        beside = self.path / f"{name}.tmp"
-        with _explained(self.path / name):
-            with beside.open("w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(self.path / name)
+        write_text(self.path / METRICS, text.getvalue())
 
 
 @dataclass(frozen=True)
@@ -155,8 +144,8 @@ class Run:
 def read_run(folder: Path) -> Run:
     """The run in `folder`. Raises RunError or SpecError, naming the file, if a file is damaged."""
     experiment = load_spec(folder / SPEC)
-    environment = _read_json(folder / ENVIRONMENT) or {}
-    summary = _read_json(folder / SUMMARY) or {}
+    environment = read_json(folder / ENVIRONMENT) or {}
+    summary = read_json(folder / SUMMARY) or {}
     if summary and summary.get("status") not in get_args(Status):
         raise RunError(f"{folder / SUMMARY}: status: should be one of {', '.join(get_args(Status))}")
     return Run(folder, experiment, environment, tuple(_read_metrics(folder / METRICS)), summary)
@@ -171,7 +160,7 @@ def _read_metrics(path: Path) -> list[Row]:
     if not path.exists():
         return []
     rows = []
-    with _explained(path), path.open(encoding="utf-8", newline="") as file:
+    with explained(path), path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
         if tuple(reader.fieldnames or ()) != COLUMNS:
             raise RunError(f"{path}:1: the columns should be {','.join(COLUMNS)}")
@@ -190,42 +179,3 @@ def _parse_row(cells: dict[str, str]) -> Row:
         for name in COLUMNS if name != "step"
     }  # fmt: skip
     return Row(step=int(cells["step"]), **numbers)  # type: ignore[arg-type]  # None only where it may be
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    if not path.exists():
-        return None
-    with _explained(path):
-        try:
-            value = json.loads(path.read_text(encoding="utf-8"))
-        except (ValueError, RecursionError):
-            value = None
-    if not isinstance(value, dict):
-        raise RunError(f"{path}: is damaged: it should hold a JSON object; delete it or restore it")
-    return value
-
-
-def _json(value: dict[str, Any]) -> str:
-    """JSON for people: indented, and null for numbers that JSON has not (NaN, infinity)."""
-
-    def finite(item: Any) -> Any:
-        if isinstance(item, dict):
-            return {key: finite(inner) for key, inner in item.items()}
-        if isinstance(item, list):
-            return [finite(inner) for inner in item]
-        return None if isinstance(item, float) and not math.isfinite(item) else item
-
-    return json.dumps(finite(value), indent=2, allow_nan=False) + "\n"
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turn what the system refuses into one line that names the path."""
-    try:
-        yield
-    except ReproError:
-        raise
-    except UnicodeDecodeError:
-        raise RunError(f"{path}: is damaged: not UTF-8 text") from None
-    except OSError as error:
-        raise RunError(f"{path}: {error.strerror or error}; choose another --results or make room there") from None

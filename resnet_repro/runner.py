@@ -9,11 +9,12 @@ from types import FrameType
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from resnet_repro.data import DATASETS, Dataset
 from resnet_repro.data.batches import EvaluationBatches, Normalization, TrainingBatches
 from resnet_repro.environment import describe_environment
+from resnet_repro.files import replacing
 from resnet_repro.metrics import Row
 from resnet_repro.models.network import Network, build
 from resnet_repro.randomness import Stream, generator
@@ -163,7 +164,8 @@ def _close(folder: RunFolder, trainer: Trainer, spec: dict[str, Any], data: dict
     if status == "interrupted":
         save_checkpoint(folder.checkpoint, trainer, spec)
     if status == "finished":
-        save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, folder.weights)
+        with replacing(folder.weights) as file:
+            file.write(save({name: tensor.contiguous() for name, tensor in net.state_dict().items()}))
     parameters = sum(parameter.numel() for parameter in net.parameters())
     folder.close(status, trainer.diverged_at or trainer.step, parameters, data, trainer.elapsed_seconds)
     if status != "interrupted":

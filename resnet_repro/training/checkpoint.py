@@ -1,6 +1,5 @@
 """A checkpoint: everything needed to go on as if never stopped."""
 
-import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -8,23 +7,20 @@ from typing import Any
 import torch
 
 from resnet_repro.errors import RunError
+from resnet_repro.files import replacing
 from resnet_repro.training.loop import Trainer
 
 
 def save_checkpoint(path: Path, trainer: Trainer, spec: dict[str, Any]) -> None:
     """Write beside, flush, rename: whatever happens meanwhile, the checkpoint at `path` is whole."""
-    beside = path.with_name(path.name + ".tmp")
     content = {
         "spec": spec,
         "net": trainer.engine.net.state_dict(),
         "optimizer": trainer.engine.optimizer.state_dict(),
         "trainer": trainer.state(),
     }
-    with beside.open("wb") as file:
+    with replacing(path) as file:
         torch.save(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
 
 
 def load_checkpoint(path: Path, trainer: Trainer, spec: dict[str, Any]) -> None:

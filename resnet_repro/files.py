@@ -1,0 +1,67 @@
+"""Files that are whole or not there, and what the system refuses, said in one line that names the path."""
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from resnet_repro.errors import ReproError, RunError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write in place of `path`: written beside it, flushed, and renamed once it is complete."""
+    beside = path.with_name(f"{path.name}.tmp")
+    with explained(path):
+        with beside.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+
+
+def write_text(path: Path, text: str) -> None:
+    with replacing(path) as file:
+        file.write(text.encode())
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    if not path.exists():
+        return None
+    with explained(path):
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError):
+            value = None
+    if not isinstance(value, dict):
+        raise RunError(f"{path}: is damaged: it should hold a JSON object; delete it or restore it")
+    return value
+
+
+def to_json(value: dict[str, Any]) -> str:
+    """JSON for people: indented, and null for numbers that JSON has not (NaN, infinity)."""
+
+    def finite(item: Any) -> Any:
+        if isinstance(item, dict):
+            return {key: finite(inner) for key, inner in item.items()}
+        if isinstance(item, list):
+            return [finite(inner) for inner in item]
+        return None if isinstance(item, float) and not math.isfinite(item) else item
+
+    return json.dumps(finite(value), indent=2, allow_nan=False) + "\n"
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn what the system refuses into one line that names the path."""
+    try:
+        yield
+    except ReproError:
+        raise
+    except UnicodeDecodeError:
+        raise RunError(f"{path}: is damaged: not UTF-8 text") from None
+    except OSError as error:
+        raise RunError(f"{path}: {error.strerror or error}; choose another --results or make room there") from None

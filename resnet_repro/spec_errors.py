@@ -1,0 +1,57 @@
+"""What is wrong with a spec, in one line with the nearest valid choice."""
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+from pydantic import BaseModel, ValidationError
+
+from resnet_repro.spec import Experiment
+
+Key = tuple[str, ...]  # ("training", "steps")
+
+
+def explain(error: ValidationError, place: Callable[[Key], str]) -> str:
+    """One line for the first problem: place, field, what is wrong and what to do. `place` tells where a key stands."""
+    problems = error.errors(include_url=False)
+    problems.sort(key=lambda problem: problem["type"] != "extra_forbidden")  # a misspelt key explains a missing one
+    problem = problems[0]
+    key = tuple(str(part) for part in problem["loc"])
+    message = problem["msg"].removeprefix("Value error, ")
+    if inner := re.match(r"([a-z_.]+): ", message):  # a rule over several fields names the one to change
+        key, message = (*key, *inner[1].split(".")), message[inner.end() :]
+    match problem["type"]:
+        case "extra_forbidden":
+            message = f"unknown key; {_suggestion(key)}"
+        case "missing":
+            message = "is missing; add it"
+        case "model_type":
+            message = "should be a section of 'key: value' lines"
+        case kind if kind != "value_error":
+            message = f"{_short(problem['input'])} {message.replace('Input should', 'should')}"
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return f"{place(key)}: {'.'.join(key)}: {message}{more}"
+
+
+def _suggestion(key: Key) -> str:
+    section: type[BaseModel] = Experiment
+    for part in key[:-1]:
+        annotation = section.model_fields[part].annotation
+        members = (annotation, *getattr(annotation, "__args__", ()))  # Warmup | None
+        section = next(member for member in members if isinstance(member, type) and issubclass(member, BaseModel))
+    known = list(section.model_fields)
+    for candidates, prefix in ((known, ""), *((list(inner), f"{name}.") for name, inner in _sections())):
+        if close := difflib.get_close_matches(key[-1], candidates, n=1):
+            return f"did you mean {prefix}{close[0]}?"
+    return f"known here: {', '.join(known)}"
+
+
+def _sections() -> Iterator[tuple[str, Iterable[str]]]:
+    for name, info in Experiment.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            yield name, info.annotation.model_fields
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,52 @@
+"""Which runs a command asks for: spec files and folders, overrides and seeds."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from resnet_repro.errors import SpecError
+from resnet_repro.spec import Experiment
+from resnet_repro.spec_file import load_spec
+
+MOST_SEEDS = 1000
+
+
+def load_suite(specs: Iterable[Path], overrides: Iterable[str], seeds: Sequence[int] | None) -> list[Experiment]:
+    """Every spec with every seed, or with its own if `seeds` is None.
+
+    All are read before anything starts, so a mistake in the last one costs nothing. Raises SpecError.
+    """
+    found: dict[str, tuple[Path, Experiment]] = {}
+    for path in _paths(specs):
+        experiment = load_spec(path, overrides)
+        for seed in [experiment.seed] if seeds is None else seeds:
+            seeded = experiment.model_copy(update={"seed": seed})
+            if (other := found.setdefault(seeded.label, (path, seeded))[0]) != path:
+                raise SpecError(f"{path}: name: {seeded.name} is that of {other} too; give one another name")
+    return [experiment for _, experiment in found.values()]
+
+
+def parse_seeds(text: str) -> list[int]:
+    """ "0-4" or "0,2,5" as a list. Raises ValueError."""
+    chosen: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise ValueError(f"seeds {text}: should be like 0-4 or 0,2,5")
+        bounds = int(first), int(last or first)
+        if bounds[1] - bounds[0] >= MOST_SEEDS:
+            raise ValueError(f"seeds {text}: are more than {MOST_SEEDS}")
+        chosen += range(bounds[0], bounds[1] + 1)
+    if not chosen or max(chosen) >= 2**32:
+        raise ValueError(f"seeds {text}: should rise, from 0 to 4294967295 at the most")
+    return chosen
+
+
+def _paths(specs: Iterable[Path]) -> list[Path]:
+    """A folder stands for the specs right in it."""
+    paths: list[Path] = []
+    for spec in specs:
+        inside = sorted(spec.glob("*.yaml")) if spec.is_dir() else [spec]
+        if not inside:
+            raise SpecError(f"{spec}: holds no .yaml file; name a spec, or a folder with specs right in it")
+        paths += inside
+    return paths
