@@ -1,38 +1,46 @@
-"""A checkpoint: everything needed to go on as if never stopped."""
+"""A checkpoint: everything needed to go on as if never stopped, behind a checksum."""
 
-import pickle
+import hashlib
+import io
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from resnet_repro.errors import RunError
-from resnet_repro.files import replacing
+from resnet_repro.files import explained, replacing
 from resnet_repro.training.loop import Trainer
+
+MAGIC = b"resnet-repro checkpoint 1\n"  # then the SHA-256 of the rest, then what torch.save wrote
+DIGEST = hashlib.sha256().digest_size
 
 
 def save_checkpoint(path: Path, trainer: Trainer, spec: dict[str, Any]) -> None:
-    """Write beside, flush, rename: whatever happens meanwhile, the checkpoint at `path` is whole."""
+    """Write the checkpoint beside `path` and rename it: whatever happens meanwhile, the one at `path` is whole."""
     content = {
         "spec": spec,
         "net": trainer.engine.net.state_dict(),
         "optimizer": trainer.engine.optimizer.state_dict(),
         "trainer": trainer.state(),
     }
+    saved = io.BytesIO()
+    torch.save(content, saved)
     with replacing(path) as file:
-        torch.save(content, file)
+        file.write(MAGIC + hashlib.sha256(saved.getbuffer()).digest())
+        file.write(saved.getbuffer())
 
 
 def load_checkpoint(path: Path, trainer: Trainer, spec: dict[str, Any]) -> None:
     """Put `trainer` where it was. Raises RunError if the file is damaged or belongs to another spec."""
     remedy = "delete it to start this run from its beginning, or use --restart"
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        theirs = content["spec"]
-    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
-        raise RunError(f"{path}: the checkpoint is damaged ({type(error).__name__}); {remedy}") from None
-    if theirs != spec:
+    with explained(path):
+        content = path.read_bytes()
+    digest, saved = content[len(MAGIC) : len(MAGIC) + DIGEST], content[len(MAGIC) + DIGEST :]
+    if not content.startswith(MAGIC) or hashlib.sha256(saved).digest() != digest:
+        raise RunError(f"{path}: the checkpoint is damaged; {remedy}")
+    state = torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)
+    if state["spec"] != spec:
         raise RunError(f"{path}: the checkpoint is of another spec; {remedy}")
-    trainer.engine.net.load_state_dict(content["net"])
-    trainer.engine.optimizer.load_state_dict(content["optimizer"])
-    trainer.restore(content["trainer"])
+    trainer.engine.net.load_state_dict(state["net"])
+    trainer.engine.optimizer.load_state_dict(state["optimizer"])
+    trainer.restore(state["trainer"])

@@ -1,0 +1,175 @@
+"""Checkpoints: whole, exact, and refused when damaged or another spec's."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from resnet_repro.data import Dataset
+from resnet_repro.data.dataset import Split
+from resnet_repro.errors import RunError
+from resnet_repro.runner import build_trainer
+from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec
+from resnet_repro.training.checkpoint import load_checkpoint, save_checkpoint
+from resnet_repro.training.loop import Trainer
+
+EXPERIMENT = Experiment(
+    name="tiny",
+    model=ModelSpec(depth=8, width=2),
+    data=DataSpec(dataset="synthetic", train_images=40, test_images=10),
+    training=TrainingSpec(steps=12, batch_size=8, record_every=4, evaluate_every=12, precision="fp32"),
+)
+SPEC = EXPERIMENT.model_dump(mode="json")
+
+
+def trainer_of(experiment: Experiment = EXPERIMENT, steps: int = 0) -> Trainer:
+    """A trainer that has taken some steps, on random images."""
+    random = np.random.default_rng(0)
+    train, test = (
+        Split(random.integers(0, 256, (images, 32, 32, 3), np.uint8), random.integers(0, 10, images))
+        for images in (40, 10)
+    )
+    trainer = build_trainer(experiment, Dataset("random", False, "", train, test), torch.device("cpu"))
+    run = trainer.run()
+    for _ in range(steps):
+        next(run)
+    return trainer
+
+
+def held(trainer: Trainer) -> dict[str, Any]:
+    momentum = trainer.engine.optimizer.state_dict()["state"]
+    return {
+        **trainer.engine.net.state_dict(),
+        **{f"momentum {number}": state["momentum_buffer"] for number, state in momentum.items()},
+        "history": trainer.history,
+    }
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("saved") / "checkpoint.pt"
+    save_checkpoint(path, trainer_of(steps=5), SPEC)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("steps", [0, 5, 12])
+def test_what_was_saved_is_loaded_bit_for_bit(tmp_path: Path, steps: int) -> None:
+    trainer, loaded = trainer_of(steps=steps), trainer_of()
+    save_checkpoint(tmp_path / "checkpoint.pt", trainer, SPEC)
+    load_checkpoint(tmp_path / "checkpoint.pt", loaded, SPEC)
+    expected, found = held(trainer), held(loaded)
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
+    assert (loaded.step, loaded.row_step) == (steps, steps // 4 * 4)
+    assert loaded.engine.optimizer.state_dict()["param_groups"] == trainer.engine.optimizer.state_dict()["param_groups"]
+
+
+@pytest.mark.parametrize("stop", [1, 4, 11])
+def test_training_goes_on_from_a_checkpoint_bit_for_bit(tmp_path: Path, stop: int) -> None:
+    save_checkpoint(tmp_path / "checkpoint.pt", trainer_of(steps=stop), SPEC)
+    resumed = trainer_of()
+    load_checkpoint(tmp_path / "checkpoint.pt", resumed, SPEC)
+    list(resumed.run())
+    expected, found = held(trainer_of(steps=12)), held(resumed)
+    assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
+
+
+def test_saving_leaves_nothing_beside_and_replaces_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(b"old")
+    (tmp_path / "checkpoint.pt.tmp").write_bytes(b"of a run that was killed while it saved")
+    save_checkpoint(path, trainer_of(steps=3), SPEC)
+    assert list(tmp_path.iterdir()) == [path]
+    loaded = trainer_of()
+    load_checkpoint(path, loaded, SPEC)
+    assert loaded.step == 3
+
+
+def test_a_checkpoint_that_could_not_be_written_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, trainer_of(steps=3), SPEC)
+
+    def full(descriptor: int) -> None:
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(RunError, match="no space left"):
+            save_checkpoint(path, trainer_of(steps=5), SPEC)
+    loaded = trainer_of()
+    load_checkpoint(path, loaded, SPEC)
+    assert loaded.step == 3
+
+
+def assert_refused(path: Path, reason: str, spec: dict[str, Any] = SPEC) -> None:
+    trainer = trainer_of()
+    before = {name: tensor.clone() for name, tensor in held(trainer).items()}
+    with pytest.raises(RunError) as failure:
+        load_checkpoint(path, trainer, spec)
+    text = str(failure.value)
+    assert text.startswith(f"{path}: the checkpoint is {reason}")
+    assert "--restart" in text
+    assert trainer.step == 0
+    assert all(torch.equal(tensor, before[name]) for name, tensor in held(trainer).items())
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"\x80\x02.", b"PK\x03\x04"])
+def test_another_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(content)
+    assert_refused(path, "damaged")
+
+
+@pytest.mark.parametrize("content", [{}, [], 5, None, "text", {"spec": SPEC}])
+def test_a_file_of_torch_that_is_no_checkpoint_is_refused(tmp_path: Path, content: object) -> None:
+    path = tmp_path / "checkpoint.pt"
+    torch.save(content, path)
+    assert_refused(path, "damaged")
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.6, 0.99])
+def test_a_truncated_checkpoint_is_refused(tmp_path: Path, saved: bytes, share: float) -> None:
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(saved[: int(share * len(saved))])
+    assert_refused(path, "damaged")
+
+
+def test_lost_bytes_are_noticed_or_harmless(tmp_path: Path, saved: bytes) -> None:
+    path = tmp_path / "checkpoint.pt"
+    expected = held(trainer_of(steps=5))
+    loaded_wrong = []
+    for start in range(0, len(saved), len(saved) // 100):
+        lost = saved[start : start + 16]
+        path.write_bytes(saved[:start] + bytes(255 - byte for byte in lost) + saved[start + len(lost) :])
+        trainer = trainer_of()
+        try:
+            load_checkpoint(path, trainer, SPEC)
+        except RunError:
+            continue
+        found = held(trainer)
+        if not all(torch.equal(tensor, found[name]) for name, tensor in expected.items()):
+            loaded_wrong.append(start)
+    assert loaded_wrong == []
+
+
+def test_a_pickle_that_runs_code_is_refused_unopened(tmp_path: Path) -> None:
+    class Payload:
+        def __reduce__(self) -> tuple[object, ...]:
+            return os.mkdir, (str(tmp_path / "sprung"),)
+
+    path = tmp_path / "checkpoint.pt"
+    torch.save({"spec": Payload()}, path)
+    assert_refused(path, "damaged")
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_checkpoint_of_another_spec_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, trainer_of(steps=2), SPEC)
+    other = EXPERIMENT.model_copy(update={"seed": 1}).model_dump(mode="json")
+    assert_refused(path, "of another spec", other)

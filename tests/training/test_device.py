@@ -1,0 +1,91 @@
+"""Which device is taken, in which precision, and what is said about one that is not there."""
+
+import pytest
+import torch
+
+from resnet_repro.errors import RunError
+from resnet_repro.training.device import device_name, resolve_device, resolve_precision
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def only_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
+
+@pytest.mark.parametrize(("cuda", "mps", "kind"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")])
+def test_auto_takes_cuda_then_mps_then_the_cpu(
+    monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool, kind: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert resolve_device("auto") == torch.device(kind)
+
+
+def test_the_cpu_is_always_there(only_cpu: None) -> None:
+    assert resolve_device("cpu") == CPU
+
+
+@pytest.mark.parametrize("name", ["nonsense", "", "cuda:x", "cuda:-1", "cpu cuda", "cuda:99999999999"])
+def test_a_name_that_is_no_device_is_refused(name: str) -> None:
+    with pytest.raises(RunError) as failure:
+        resolve_device(name)
+    assert str(failure.value).startswith(f"--device {name}: is not a device; choose ")
+
+
+@pytest.mark.parametrize("name", ["cuda", "cuda:0", "cuda:1", "mps", "xpu", "meta"])
+def test_a_device_that_is_not_available_is_refused(only_cpu: None, name: str) -> None:
+    with pytest.raises(RunError) as failure:
+        resolve_device(name)
+    assert str(failure.value).startswith(f"--device {name}: is not available to this torch ({torch.__version__})")
+    assert str(failure.value).endswith("available: cpu")
+
+
+def test_a_cuda_device_past_the_last_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert resolve_device("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(RunError, match="--device cuda:2: there are 2 CUDA devices, counted from 0"):
+        resolve_device("cuda:2")
+
+
+@pytest.mark.parametrize("kind", ["cpu", "cuda", "mps"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_precision_that_is_asked_for_is_taken(precision: str, kind: str) -> None:
+    assert resolve_precision(precision, torch.device(kind)) == precision
+
+
+def test_auto_is_fp32_on_mps() -> None:
+    assert resolve_precision("auto", torch.device("mps")) == "fp32"
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "precision"),
+    [
+        ({}, "fp32"),
+        ({"avx512_bf16": False, "amx_bf16": False, "avx512": True}, "fp32"),
+        ({"avx512_bf16": True, "amx_bf16": False}, "bf16"),
+        ({"avx512_bf16": False, "amx_bf16": True}, "bf16"),
+    ],
+)
+def test_auto_is_bf16_on_a_cpu_that_computes_in_it(
+    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], precision: str
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert resolve_precision("auto", CPU) == precision
+
+
+def test_auto_is_fp32_on_a_cpu_of_which_torch_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert resolve_precision("auto", CPU) == "fp32"
+    assert device_name(CPU) == "CPU (unknown, 1 threads)"
+
+
+@pytest.mark.parametrize(("native", "precision"), [(True, "bf16"), (False, "fp32")])
+def test_auto_is_bf16_on_a_gpu_that_computes_in_it(
+    monkeypatch: pytest.MonkeyPatch, native: bool, precision: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native or including_emulation)
+    assert resolve_precision("auto", torch.device("cuda")) == precision

@@ -1,0 +1,134 @@
+"""Single optimisation steps and evaluations against arithmetic written out in float64."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from torch import Tensor, nn
+
+from resnet_repro.models.network import Network
+from resnet_repro.training.engine import EagerEngine
+from resnet_repro.training.evaluation import evaluate
+
+CPU = torch.device("cpu")
+RATES = [0.5, 0.5, 0.05, 0.2]
+
+Array = npt.NDArray[np.float64]
+
+
+def batch_of(size: int, seed: int, side: int = 2) -> tuple[Tensor, Tensor]:
+    random = torch.Generator().manual_seed(seed)
+    images = torch.randn(size, 3, side, side, generator=random).contiguous(memory_format=torch.channels_last)
+    return images, torch.randint(0, 10, (size,), generator=random)
+
+
+def linear_net() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(12, 10))
+
+
+def small_net() -> Network:
+    torch.manual_seed(0)
+    return Network(8, width=2)
+
+
+def cross_entropy(outputs: Array, labels: Array) -> tuple[float, Array]:
+    """Mean loss, and its gradient with respect to the outputs."""
+    exponentials = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
+    rows = np.arange(len(labels))
+    gradient = probabilities.copy()
+    gradient[rows, labels] -= 1
+    return float(-np.log(probabilities[rows, labels]).mean()), gradient / len(labels)
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.03])
+@pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.9, False), (0.9, True)])
+def test_steps_follow_sgd_written_out(momentum: float, nesterov: bool, weight_decay: float) -> None:
+    net = linear_net()
+    engine = EagerEngine(net, CPU, "fp32", momentum, nesterov, weight_decay)
+    w, b = (parameter.detach().double().numpy().copy() for parameter in net.parameters())
+    velocity_w, velocity_b = np.zeros_like(w), np.zeros_like(b)
+    for step, rate in enumerate(RATES):
+        images, labels = batch_of(6, seed=step)
+        outcome = engine.train_step(images, labels, rate)
+
+        x = images.double().flatten(1).numpy()
+        outputs = x @ w.T + b
+        loss, gradient = cross_entropy(outputs, labels.numpy())
+        assert outcome.loss.item() == pytest.approx(loss, rel=1e-5)
+        assert outcome.errors.item() == (outputs.argmax(axis=1) != labels.numpy()).sum()
+
+        gradient_w, gradient_b = gradient.T @ x + weight_decay * w, gradient.sum(axis=0) + weight_decay * b
+        velocity_w, velocity_b = momentum * velocity_w + gradient_w, momentum * velocity_b + gradient_b
+        if nesterov:
+            w, b = w - rate * (gradient_w + momentum * velocity_w), b - rate * (gradient_b + momentum * velocity_b)
+        else:
+            w, b = w - rate * velocity_w, b - rate * velocity_b
+        for parameter, expected in zip(net.parameters(), (w, b), strict=True):
+            assert np.allclose(parameter.detach().numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_bn_is_decayed_like_every_other_parameter() -> None:
+    engine = EagerEngine(small_net(), CPU, "fp32", 0.9, False, 0.1)
+    assert len(engine.optimizer.param_groups) == 1
+    group = engine.optimizer.param_groups[0]
+    assert group["weight_decay"] == 0.1
+    assert [id(parameter) for parameter in group["params"]] == [id(parameter) for parameter in engine.net.parameters()]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_weights_statistics_and_losses_are_float32_in_either_precision(precision: str) -> None:
+    engine = EagerEngine(small_net(), CPU, precision, 0.9, False, 1e-4)
+    outputs: set[torch.dtype] = set()
+    engine.net.stage2[0].branch.conv1.register_forward_hook(lambda _module, _inputs, output: outputs.add(output.dtype))
+    images, labels = batch_of(4, seed=0, side=32)
+    for outcome in (engine.train_step(images, labels, 0.1), engine.evaluate(images, labels)):
+        assert outcome.loss.dtype == torch.float32
+        assert not outcome.loss.requires_grad
+    assert {parameter.dtype for parameter in engine.net.parameters()} == {torch.float32}
+    assert {parameter.grad.dtype for parameter in engine.net.parameters()} == {torch.float32}
+    momentum = [state["momentum_buffer"].dtype for state in engine.optimizer.state.values()]
+    assert set(momentum) == {torch.float32}
+    assert {buffer.dtype for buffer in engine.net.buffers()} == {torch.float32, torch.int64}
+    assert outputs == {torch.float32 if precision == "fp32" else torch.bfloat16}
+
+
+def test_weights_are_channels_last() -> None:
+    engine = EagerEngine(small_net(), CPU, "fp32", 0.9, False, 1e-4)
+    convolutions = [module for module in engine.net.modules() if isinstance(module, nn.Conv2d)]
+    assert len(convolutions) == 7
+    assert all(module.weight.is_contiguous(memory_format=torch.channels_last) for module in convolutions)
+
+
+@pytest.mark.parametrize("sizes", [[7], [5, 5, 1], [1, 6, 2]])
+def test_evaluate_counts_every_image_once_however_batches_are_cut(sizes: list[int]) -> None:
+    net = linear_net()
+    batches = [batch_of(size, seed=number) for number, size in enumerate(sizes)]
+    images, labels = (torch.cat(parts) for parts in zip(*batches, strict=True))
+    w, b = (parameter.detach().double().numpy() for parameter in net.parameters())
+    outputs = images.double().flatten(1).numpy() @ w.T + b
+    loss, error = evaluate(EagerEngine(net, CPU, "fp32", 0.9, False, 0.0), batches)
+    assert loss == pytest.approx(cross_entropy(outputs, labels.numpy())[0], rel=1e-6)
+    assert error == 100 * int((outputs.argmax(axis=1) != labels.numpy()).sum()) / sum(sizes)
+
+
+def test_evaluating_uses_the_population_statistics_and_changes_nothing() -> None:
+    engine = EagerEngine(small_net(), CPU, "fp32", 0.9, False, 1e-4)
+    engine.train_step(*batch_of(8, seed=0, side=32), 0.1)
+    before = {name: tensor.clone() for name, tensor in engine.net.state_dict().items()}
+    images, labels = batch_of(6, seed=1, side=32)
+    whole = evaluate(engine, [(images, labels)])
+    one_by_one = evaluate(engine, [(images[[i]], labels[[i]]) for i in range(6)])
+    assert whole == pytest.approx(one_by_one, rel=1e-5)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in engine.net.state_dict().items())
+
+
+def test_a_step_after_an_evaluation_trains_again() -> None:
+    evaluated, straight = (EagerEngine(small_net(), CPU, "fp32", 0.9, False, 1e-4) for _ in range(2))
+    for step in range(3):
+        batch = batch_of(8, seed=step, side=32)
+        evaluated.evaluate(*batch)
+        assert torch.equal(evaluated.train_step(*batch, 0.1).loss, straight.train_step(*batch, 0.1).loss)
+    for name, tensor in straight.net.state_dict().items():
+        assert torch.equal(evaluated.net.state_dict()[name], tensor)
