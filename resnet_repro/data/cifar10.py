@@ -1,0 +1,155 @@
+"""CIFAR-10 (Krizhevsky 2009): found in either official layout, checked, and downloaded through torchvision."""
+
+import shutil
+import tempfile
+import threading
+import time
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from resnet_repro.data.dataset import Dataset, Split, content_digest
+from resnet_repro.errors import DataError
+from resnet_repro.torchvision_import import import_torchvision
+
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+PYTHON_FOLDER, BINARY_FOLDER = "cifar-10-batches-py", "cifar-10-batches-bin"
+TRAIN_FILES = tuple(f"data_batch_{number}" for number in range(1, 6))
+TEST_FILES = ("test_batch",)
+IMAGES_A_FILE = 10_000
+RECORD = 1 + 3 * 32 * 32  # bytes: the label, then the red, green and blue planes
+# What makes it the true CIFAR-10: `content_digest` of each split.
+TRAIN_DIGEST = "72083841cd0fa633f09b24c0833cf6d6a1809caff400317117334e0aa6b0ed46"
+TEST_DIGEST = "f1bbb931260cda782c84c1948c82d910e2c193cb1d56756293f445027090946b"
+SILENCE = 20.0  # seconds without a byte, after which a download is given up
+
+
+def load_cifar10(data_dir: Path, train_images: int = 50_000, test_images: int = 10_000) -> Dataset:
+    """CIFAR-10 as it lies under `data_dir`, always whole: its sizes are the spec's only choice. Raises DataError, naming the file, if it is absent or damaged."""
+    folder = find_cifar10(data_dir)
+    if folder is None:
+        raise DataError(
+            f"{data_dir}: there is no CIFAR-10 here ({PYTHON_FOLDER} or {BINARY_FOLDER}); "
+            "get it with 'resnet-repro data fetch', name its folder with --data-dir, "
+            "or train on the stand-in with --set data.dataset=synthetic"
+        )
+    read = _read_binary
+    if folder.name == PYTHON_FOLDER:
+        _check_python(folder)
+        read = _read_python
+    train, test = read(folder, TRAIN_FILES), read(folder, TEST_FILES)
+    digests = content_digest(train), content_digest(test)
+    exact = digests == (TRAIN_DIGEST, TEST_DIGEST)
+    name = "CIFAR-10" if exact else f"not the true CIFAR-10 (digest {digests[0][:8]})"
+    return Dataset(name, exact, " ".join(digests), train, test)
+
+
+def find_cifar10(data_dir: Path) -> Path | None:
+    """The folder of either layout in `data_dir`, or `data_dir` itself if it is one; the Python version first."""
+    for folder in (data_dir / PYTHON_FOLDER, data_dir / BINARY_FOLDER, data_dir.absolute()):
+        if folder.name in (PYTHON_FOLDER, BINARY_FOLDER) and folder.is_dir():
+            return folder
+    return None
+
+
+def _check_python(folder: Path) -> None:
+    """Its files are pickles, which can run code, so none is opened before every MD5 is the official one."""
+    datasets = import_torchvision().datasets
+    cifar10 = datasets.CIFAR10
+    for name, official in (*cifar10.train_list, *cifar10.test_list, (cifar10.meta["filename"], cifar10.meta["md5"])):
+        path = folder / name
+        found = datasets.utils.calculate_md5(path) if path.is_file() else "no such file"
+        if found != official:
+            raise DataError(
+                f"{path}: damaged or not CIFAR-10's: expected MD5 {official}, found {found}; "
+                f"delete {folder} and run 'resnet-repro data fetch'"
+            )
+
+
+def _read_python(folder: Path, names: tuple[str, ...]) -> Split:
+    """The Python version, once it is checked."""
+    data = import_torchvision().datasets.CIFAR10(folder.parent, train=names == TRAIN_FILES)
+    return Split(np.ascontiguousarray(data.data), np.array(data.targets, np.int64))
+
+
+def _read_binary(folder: Path, names: tuple[str, ...]) -> Split:
+    """The binary version: plain records, safe to read whatever they hold."""
+    parts = []
+    for name in names:
+        path = folder / f"{name}.bin"
+        expected = IMAGES_A_FILE * RECORD
+        found = path.stat().st_size if path.is_file() else None
+        if found != expected:
+            size = "no such file" if found is None else f"found {found}"
+            raise DataError(f"{path}: damaged: expected {expected} bytes, {size}; put the official file there")
+        records = np.fromfile(path, np.uint8).reshape(-1, RECORD)
+        if records[:, 0].max() >= len(CLASSES):
+            row = int(np.argmax(records[:, 0] >= len(CLASSES)))
+            raise DataError(
+                f"{path}: damaged: expected labels 0 to 9, found {records[row, 0]} in record {row}; "
+                "put the official file there"
+            )
+        parts.append(records)
+    joined = np.concatenate(parts)
+    planes = joined[:, 1:].reshape(-1, 3, 32, 32)
+    return Split(np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), joined[:, 0].astype(np.int64))
+
+
+def fetch_cifar10(data_dir: Path, url: str | None = None) -> Path:
+    """Download CIFAR-10 into `data_dir` and return its folder; what is already there and whole is kept.
+
+    The archive is fetched into a temporary folder beside its goal, unpacked there only once its MD5 is the official
+    one, and moved into place whole, so a cut connection never leaves half a data set. Raises DataError.
+    """
+    cifar10 = import_torchvision().datasets.CIFAR10
+    url = url or cifar10.url
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=data_dir) as temporary:
+            _download(cifar10, url, Path(temporary))
+            goal = data_dir / PYTHON_FOLDER
+            if goal.exists():
+                shutil.rmtree(goal)
+            (Path(temporary) / PYTHON_FOLDER).rename(goal)
+    except (OSError, HTTPException, RuntimeError, EOFError, ValueError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(
+            f"CIFAR-10 could not be downloaded from {url}: {reason}. Three ways on: "
+            "another address (resnet-repro data fetch --url URL); "
+            f"a folder that already holds {PYTHON_FOLDER} or {BINARY_FOLDER} (--data-dir DIR); "
+            "the stand-in, which needs no network (--set data.dataset=synthetic)"
+        ) from None
+    return goal
+
+
+def _download(cifar10: Any, url: str, folder: Path) -> None:
+    """torchvision's download, with a progress bar and the MD5 check, given up when no byte comes for a while.
+
+    A dead name server or a stalled transfer blocks inside the system for minutes; so the download has a thread of its
+    own, and this one watches the file grow.
+    """
+    utils = import_torchvision().datasets.utils
+    failures: list[Exception] = []
+
+    def work() -> None:
+        try:
+            utils.download_and_extract_archive(url, str(folder), filename=cifar10.filename, md5=cifar10.tgz_md5)
+        except Exception as error:  # handed to the waiting thread, which raises it
+            failures.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    archive = folder / cifar10.filename
+    size, since = -1, time.monotonic()
+    while thread.is_alive():
+        thread.join(0.1)
+        grown = archive.stat().st_size if archive.is_file() else -1
+        if grown != size:
+            size, since = grown, time.monotonic()
+        unpacking = (folder / PYTHON_FOLDER).exists()
+        if not unpacking and time.monotonic() - since > SILENCE:
+            raise OSError(f"no answer for {SILENCE:.0f} seconds")
+    if failures:
+        raise failures[0]

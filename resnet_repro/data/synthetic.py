@@ -1,0 +1,149 @@
+"""A stand-in for machines without a network: ten kinds of shapes, drawn by a seeded procedure.
+
+Each image holds one shape of its class, anywhere, turned, stretched and of any size, over a cloudy background, beside
+small clutter and under noise. The shape is the lighter as often as the darker part and takes any colour, so no pixel
+by itself says much about the class, and a linear model learns next to nothing. It is not CIFAR-10, and everything
+made from it is labelled synthetic.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from resnet_repro.data.dataset import Dataset, Split, content_digest
+
+Array = npt.NDArray[np.floating[Any]]
+
+SIZE = 32
+CHUNK = 1000  # images drawn at a time; part of the procedure, as each chunk has a random stream of its own
+TRAIN_SEED, TEST_SEED = 20151210, 20160316  # the days on which [R] and [I] appeared
+NOISE = 0.04  # standard deviation; like every brightness here, as a share of white
+CONTRAST = (0.3, 0.6)  # how much lighter or darker than its background a shape is
+CLUTTER = 2  # small shapes of random kinds
+
+
+def _disk(u: Array, v: Array) -> Array:
+    return np.hypot(u, v) - 0.9
+
+
+def _ring(u: Array, v: Array) -> Array:
+    return np.abs(np.hypot(u, v) - 0.75) - 0.22
+
+
+def _square(u: Array, v: Array) -> Array:
+    return np.maximum(np.abs(u), np.abs(v)) - 0.8
+
+
+def _triangle(u: Array, v: Array) -> Array:
+    return np.maximum(np.maximum(v, -v / 2 + u * 0.866), -v / 2 - u * 0.866) - 0.5
+
+
+def _star(u: Array, v: Array) -> Array:
+    return np.hypot(u, v) - (0.68 + 0.32 * np.cos(5 * np.arctan2(v, u)))
+
+
+def _cross(u: Array, v: Array) -> Array:
+    u, v = np.abs(u), np.abs(v)
+    return np.minimum(np.maximum(u - 1, v - 0.33), np.maximum(u - 0.33, v - 1))
+
+
+def _crescent(u: Array, v: Array) -> Array:
+    return np.maximum(np.hypot(u, v) - 1, 0.8 - np.hypot(u - 0.5, v))
+
+
+def _bar(u: Array, v: Array) -> Array:
+    return np.maximum(np.abs(u) - 1.1, np.abs(v) - 0.35)
+
+
+def _pair(u: Array, v: Array) -> Array:
+    return np.hypot(np.abs(u) - 0.6, v) - 0.45
+
+
+def _trefoil(u: Array, v: Array) -> Array:
+    return np.hypot(u, v) - (0.68 + 0.32 * np.cos(3 * np.arctan2(v, u)))
+
+
+# Each is negative inside its shape and about as large as the distance to the outline, for coordinates in the shape's
+# own frame, whose half-width is about 1.
+SHAPES: tuple[Callable[[Array, Array], Array], ...] = (
+    _disk, _ring, _square, _triangle, _star, _cross, _crescent, _bar, _pair, _trefoil,
+)  # fmt: skip
+
+
+def load_synthetic(data_dir: Path, train_images: int, test_images: int) -> Dataset:
+    """The stand-in at any size; reads no files. The first images are the same at every size."""
+    train, test = draw(train_images, TRAIN_SEED), draw(test_images, TEST_SEED)
+    digest = f"{content_digest(train)} {content_digest(test)}"
+    return Dataset("synthetic shapes", False, digest, train, test)
+
+
+def draw(images: int, seed: int) -> Split:
+    """`images` images of random classes."""
+    chunks = [_draw_chunk(np.random.default_rng((seed, chunk))) for chunk in range(-(-images // CHUNK))]
+    return Split(
+        np.concatenate([pixels for pixels, _ in chunks])[:images],
+        np.concatenate([labels for _, labels in chunks])[:images],
+    )
+
+
+def _draw_chunk(random: np.random.Generator) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    labels = random.permutation(np.arange(CHUNK) % len(SHAPES))
+    canvas = _clouds(random)
+    for _ in range(CLUTTER):
+        kinds = random.integers(0, len(SHAPES), CHUNK)
+        inside = _masks(random, kinds, radius=(1, 2), reach=14, turn=np.pi)
+        canvas += inside * (_uniform(random, 0, 1, 1, 1, 3) - canvas)
+    background = canvas.mean(axis=(1, 2, 3), keepdims=True)
+    contrast = np.where(background < 0.5, 1, -1) * _uniform(random, *CONTRAST, 1, 1, 1)
+    surface = _clouds(random)
+    surface += background + contrast - surface.mean(axis=(1, 2, 3), keepdims=True)
+    inside = _masks(random, labels, radius=(6, 10), reach=5, turn=0.6)
+    canvas += inside * (surface - canvas)
+    canvas += random.normal(0, NOISE, canvas.shape)
+    return (canvas.clip(0, 1) * 255).round().astype(np.uint8), labels.astype(np.int64)
+
+
+def _uniform(random: np.random.Generator, low: float, high: float, *shape: int) -> Array:
+    return random.uniform(low, high, (CHUNK, *shape)).astype(np.float32)
+
+
+def _clouds(random: np.random.Generator) -> Array:
+    """Smooth random colour fields (CHUNK, 32, 32, 3): a colour, and two octaves of noise around it."""
+    field = np.broadcast_to(_uniform(random, 0.15, 0.85, 1, 1, 3), (CHUNK, SIZE, SIZE, 3)).copy()
+    for cells, strength in ((3, 0.25), (8, 0.15)):
+        grid = _uniform(random, -strength, strength, cells, cells, 3)
+        position = np.linspace(0, cells - 1, SIZE)
+        spread = np.maximum(0, 1 - np.abs(position[:, None] - np.arange(cells))).astype(np.float32)  # (32, cells)
+        field += np.einsum("ya,xb,nabc->nyxc", spread, spread, grid, optimize=True)
+    return field
+
+
+def _masks(
+    random: np.random.Generator,
+    kinds: npt.NDArray[np.int64],
+    radius: tuple[float, float],
+    reach: float,
+    turn: float,
+) -> Array:
+    """How much of each pixel each shape covers, (CHUNK, 32, 32, 1).
+
+    Shapes of the given kinds have a half-width within `radius`, lie up to `reach` off the centre, both in pixels, and
+    are turned by up to `turn` radians either way.
+    """
+    centre = (SIZE - 1) / 2
+    pixel = np.arange(SIZE, dtype=np.float32)
+    x = pixel[None, None, :] - (centre + _uniform(random, -reach, reach, 1, 1))
+    y = pixel[None, :, None] - (centre + _uniform(random, -reach, reach, 1, 1))
+    angle = _uniform(random, -turn, turn, 1, 1)
+    size = _uniform(random, *radius, 1, 1)
+    stretch = np.exp(_uniform(random, -0.2, 0.2, 1, 1))
+    u = (x * np.cos(angle) + y * np.sin(angle)) / (size * stretch)
+    v = (y * np.cos(angle) - x * np.sin(angle)) / (size / stretch)
+    outline = np.empty((CHUNK, SIZE, SIZE), np.float32)
+    for kind, shape in enumerate(SHAPES):
+        chosen = kinds == kind
+        outline[chosen] = shape(u[chosen], v[chosen])
+    return (0.5 - outline * size).clip(0, 1)[..., None]

@@ -1,0 +1,266 @@
+"""CIFAR-10 on disk: both layouts, found, checked and read."""
+
+import hashlib
+import os
+import pickle
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from conftest import REAL_DATA
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from resnet_repro.data.cifar10 import CLASSES, find_cifar10, load_cifar10
+from resnet_repro.data.dataset import Split, content_digest
+from resnet_repro.errors import DataError
+from resnet_repro.torchvision_import import import_torchvision
+
+NAMES = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
+BYTES = 30_730_000  # of one file of the binary version
+
+
+class Fake(NamedTuple):
+    """Random images in both layouts, well-formed throughout."""
+
+    records: npt.NDArray[np.uint8]  # (60000, 3073), the test set last
+    binary: Path
+    python: Path
+
+
+def write_binary(folder: Path, files: dict[str, npt.NDArray[np.uint8]]) -> None:
+    folder.mkdir()
+    for name, records in files.items():
+        records.tofile(folder / f"{name}.bin")
+
+
+def write_python(folder: Path, files: dict[str, npt.NDArray[np.uint8]]) -> None:
+    folder.mkdir()
+    for name, records in files.items():
+        content = {"data": records[:, 1:], "labels": records[:, 0].tolist()}
+        (folder / name).write_bytes(pickle.dumps(content))
+    (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": list(CLASSES)}))
+
+
+@pytest.fixture(scope="module")
+def fake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fake]:
+    base = tmp_path_factory.mktemp("fake")
+    random = np.random.default_rng(0)
+    records = random.integers(0, 256, (60_000, 3073), np.uint8)
+    records[:, 0] = random.integers(0, 10, 60_000)
+    files = dict(zip(NAMES, np.split(records, 6), strict=True))
+    fake = Fake(records, base / "cifar-10-batches-bin", base / "cifar-10-batches-py")
+    write_binary(fake.binary, files)
+    write_python(fake.python, files)
+    yield fake
+    shutil.rmtree(base)  # 370 MB
+
+
+def linked(folder: Path, goal: Path) -> Path:
+    """A copy of a folder whose files can be replaced one by one."""
+    goal.mkdir()
+    for path in folder.iterdir():
+        (goal / path.name).symlink_to(path)
+    return goal
+
+
+def replace(path: Path, content: bytes) -> Path:
+    path.unlink(missing_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def make_official(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let torchvision take the files that lie in `folder` now for the official ones."""
+    cifar10 = import_torchvision().datasets.CIFAR10
+    digests = {name: hashlib.md5((folder / name).read_bytes()).hexdigest() for name in [*NAMES, "batches.meta"]}  # noqa: S324
+    monkeypatch.setattr(cifar10, "train_list", [[name, digests[name]] for name in NAMES[:5]])
+    monkeypatch.setattr(cifar10, "test_list", [["test_batch", digests["test_batch"]]])
+    monkeypatch.setattr(cifar10, "meta", {**cifar10.meta, "md5": digests["batches.meta"]})
+
+
+def test_both_layouts_hold_the_same_images_and_a_fake_says_that_it_is_one(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_official(fake.python, monkeypatch)
+    planes = fake.records[:, 1:].reshape(-1, 3, 32, 32)
+    digests = set()
+    for folder in (fake.binary, fake.python):
+        dataset = load_cifar10(folder)
+        for split, part in [(dataset.train, slice(50_000)), (dataset.test, slice(50_000, None))]:
+            assert np.array_equal(split.images, planes[part].transpose(0, 2, 3, 1))
+            assert np.array_equal(split.labels, fake.records[part, 0])
+            assert (split.images.dtype, split.labels.dtype) == (np.uint8, np.int64)
+            assert split.images.flags.c_contiguous
+        assert not dataset.exact
+        assert dataset.name == f"not the true CIFAR-10 (digest {dataset.digest[:8]})"
+        digests.add(dataset.digest)
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize("name", ["data_batch_1", "data_batch_5", "test_batch"])
+@pytest.mark.parametrize("size", [0, BYTES - 1, BYTES + 1])
+def test_a_binary_file_of_another_size_is_damaged(fake: Fake, tmp_path: Path, name: str, size: int) -> None:
+    folder = linked(fake.binary, tmp_path / fake.binary.name)
+    os.truncate(replace(folder / f"{name}.bin", b""), size)
+    with pytest.raises(DataError) as failure:
+        load_cifar10(tmp_path)
+    assert f"{folder / name}.bin: damaged: expected {BYTES} bytes, found {size};" in str(failure.value)
+
+
+@pytest.mark.parametrize("name", ["data_batch_3", "test_batch"])
+def test_a_missing_binary_file_is_named(fake: Fake, tmp_path: Path, name: str) -> None:
+    folder = linked(fake.binary, tmp_path / fake.binary.name)
+    (folder / f"{name}.bin").unlink()
+    with pytest.raises(DataError) as failure:
+        load_cifar10(tmp_path)
+    assert f"{folder / name}.bin: damaged: expected {BYTES} bytes, no such file;" in str(failure.value)
+
+
+@pytest.mark.parametrize(("name", "row", "label"), [("data_batch_1", 0, 10), ("test_batch", 9_999, 255)])
+def test_a_label_above_nine_is_damage(fake: Fake, tmp_path: Path, name: str, row: int, label: int) -> None:
+    folder = linked(fake.binary, tmp_path / fake.binary.name)
+    records = np.zeros((10_000, 3073), np.uint8)
+    records[row, 0] = label
+    replace(folder / f"{name}.bin", records.tobytes())
+    with pytest.raises(DataError) as failure:
+        load_cifar10(tmp_path)
+    assert f"{folder / name}.bin: damaged: expected labels 0 to 9, found {label} in record {row};" in str(failure.value)
+
+
+class Payload:
+    """A pickle that makes a folder when it is opened."""
+
+    def __init__(self, goal: Path) -> None:
+        self.goal = goal
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (str(self.goal),)
+
+
+@pytest.mark.parametrize("name", ["data_batch_1", "data_batch_5", "test_batch", "batches.meta"])
+def test_a_pickle_of_another_md5_is_not_opened(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    make_official(fake.python, monkeypatch)
+    expected = hashlib.md5((fake.python / name).read_bytes()).hexdigest()  # noqa: S324
+    folder = linked(fake.python, tmp_path / fake.python.name)
+    trap = pickle.dumps(Payload(tmp_path / "sprung"))
+    replace(folder / name, trap)
+    with pytest.raises(DataError) as failure:
+        load_cifar10(tmp_path)
+    assert str(failure.value).startswith(f"{folder / name}: ")
+    assert f"expected MD5 {expected}, found {hashlib.md5(trap).hexdigest()};" in str(failure.value)  # noqa: S324
+    assert not (tmp_path / "sprung").exists()
+    pickle.loads(trap)  # noqa: S301  # the trap does work
+    assert (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("name", ["data_batch_2", "test_batch", "batches.meta"])
+def test_a_missing_python_file_is_named(fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    make_official(fake.python, monkeypatch)
+    folder = linked(fake.python, tmp_path / fake.python.name)
+    (folder / name).unlink()
+    with pytest.raises(DataError) as failure:
+        load_cifar10(tmp_path)
+    assert str(failure.value).startswith(f"{folder / name}: ")
+    assert "found no such file" in str(failure.value)
+
+
+def test_torchvision_knows_the_official_files() -> None:
+    cifar10 = import_torchvision().datasets.CIFAR10
+    assert [name for name, _ in [*cifar10.train_list, *cifar10.test_list]] == NAMES
+
+
+def test_without_data_three_ways_on_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as failure:
+        load_cifar10(tmp_path / "absent")
+    text = str(failure.value)
+    assert text.startswith(f"{tmp_path / 'absent'}: ")
+    assert "data fetch" in text
+    assert "--data-dir" in text
+    assert "data.dataset=synthetic" in text
+
+
+@pytest.mark.parametrize("name", ["cifar-10-batches-bin", "cifar-10-batches-py"])
+def test_either_layout_is_found_in_the_data_folder_and_as_the_data_folder(tmp_path: Path, name: str) -> None:
+    assert find_cifar10(tmp_path) is None
+    (tmp_path / name).mkdir()
+    assert find_cifar10(tmp_path) == tmp_path / name
+    assert find_cifar10(tmp_path / name) == tmp_path / name
+
+
+def test_the_data_folder_may_be_the_current_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cifar-10-batches-bin").mkdir()
+    monkeypatch.chdir(tmp_path / "cifar-10-batches-bin")
+    folder = find_cifar10(Path("."))
+    assert folder is not None
+    assert folder.resolve() == tmp_path / "cifar-10-batches-bin"
+
+
+def test_the_python_version_is_preferred(tmp_path: Path) -> None:
+    for name in ("cifar-10-batches-bin", "cifar-10-batches-py"):
+        (tmp_path / name).mkdir()
+    assert find_cifar10(tmp_path) == tmp_path / "cifar-10-batches-py"
+
+
+def test_a_file_of_the_right_name_is_no_data_set(tmp_path: Path) -> None:
+    (tmp_path / "cifar-10-batches-py").touch()
+    assert find_cifar10(tmp_path) is None
+
+
+def split_of(images: int, seed: int) -> Split:
+    random = np.random.default_rng(seed)
+    return Split(random.integers(0, 256, (images, 32, 32, 3), np.uint8), random.integers(0, 10, images))
+
+
+def test_the_digest_is_that_of_the_sorted_binary_records() -> None:
+    split = split_of(40, seed=0)
+    records = []
+    for image, label in zip(split.images, split.labels, strict=True):
+        red, green, blue = (image[:, :, colour].tobytes() for colour in range(3))
+        records.append(bytes([label]) + red + green + blue)
+    assert content_digest(split) == hashlib.sha256(b"".join(sorted(records))).hexdigest()
+
+
+@given(st.permutations(range(12)))
+@settings(deadline=None, max_examples=20)
+def test_the_digest_is_independent_of_order_and_memory_layout(order: list[int]) -> None:
+    split = split_of(12, seed=1)
+    planes_first = np.ascontiguousarray(split.images.transpose(0, 3, 1, 2))[order].transpose(0, 2, 3, 1)
+    assert not planes_first.flags.c_contiguous
+    assert content_digest(Split(planes_first, split.labels[order])) == content_digest(split)
+
+
+@given(st.integers(0, 11), st.integers(0, 31), st.integers(0, 31), st.integers(0, 2))
+@settings(deadline=None, max_examples=20)
+def test_the_digest_sees_every_pixel_and_label(image: int, row: int, column: int, colour: int) -> None:
+    split, repainted, renamed = (split_of(12, seed=1) for _ in range(3))
+    repainted.images[image, row, column, colour] ^= 1
+    renamed.labels[image] = (renamed.labels[image] + 1) % 10
+    assert len({content_digest(split), content_digest(repainted), content_digest(renamed)}) == 3
+
+
+def test_the_digest_pairs_each_image_with_its_label() -> None:
+    split = split_of(2, seed=2)
+    assert content_digest(Split(split.images, np.array([0, 1]))) != content_digest(
+        Split(split.images, np.array([1, 0]))
+    )
+
+
+@pytest.mark.skipif(find_cifar10(REAL_DATA) is None, reason=f"there is no CIFAR-10 in {REAL_DATA}")
+def test_the_true_cifar10_has_its_known_statistics() -> None:
+    dataset = load_cifar10(REAL_DATA)
+    assert dataset.exact
+    assert dataset.name == "CIFAR-10"
+    assert np.bincount(dataset.train.labels).tolist() == [5000] * 10
+    assert np.bincount(dataset.test.labels).tolist() == [1000] * 10
+    levels = np.arange(256) / 255
+    for colour, mean, std in [(0, 0.4914, 0.2470), (1, 0.4822, 0.2435), (2, 0.4465, 0.2616)]:
+        share = np.bincount(dataset.train.images[..., colour].ravel(), minlength=256) / (50_000 * 1024)
+        assert (share * levels).sum() == pytest.approx(mean, abs=1e-4)
+        assert np.sqrt((share * (levels - (share * levels).sum()) ** 2).sum()) == pytest.approx(std, abs=1e-4)

@@ -1,0 +1,69 @@
+"""Importing torchvision, also where its compiled operators do not fit this torch."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from resnet_repro.torchvision_import import import_torchvision
+
+IMPORT = """
+from resnet_repro.torchvision_import import import_torchvision
+torchvision = import_torchvision()
+assert import_torchvision() is torchvision
+print(torchvision.datasets.CIFAR10.__name__, torchvision.__file__)
+"""
+
+# What torchvision does on import: it registers against an operator that only its compiled part defines.
+WITHOUT_OPERATORS = """
+import torch
+
+@torch.library.register_fake("torchvision::nms")
+def nms(dets, scores, iou_threshold):
+    return dets
+
+class datasets:
+    class CIFAR10:
+        pass
+"""
+
+
+def in_another_process(folder: Path) -> str:
+    """What importing prints in a fresh interpreter whose first module path is `folder`."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", f"import sys; sys.path.insert(0, {str(folder)!r})\n{IMPORT}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def shadow_torchvision(folder: Path, source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `import torchvision` run `source` until the test is over."""
+    (folder / "torchvision.py").write_text(source)
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "torchvision", raising=False)
+
+
+def test_torchvision_can_be_imported_here(tmp_path: Path) -> None:
+    name, path = in_another_process(tmp_path).split(maxsplit=1)
+    assert name == "CIFAR10"
+    assert Path(path.strip()).name == "__init__.py"
+
+
+def test_absent_operators_are_declared(tmp_path: Path) -> None:
+    (tmp_path / "torchvision.py").write_text(WITHOUT_OPERATORS)
+    assert in_another_process(tmp_path).split() == ["CIFAR10", str(tmp_path / "torchvision.py")]
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["raise RuntimeError('the disk is on fire')", "raise OSError('operator torchvision::nms does not exist')"],
+)
+def test_other_failures_pass_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    shadow_torchvision(tmp_path, source, monkeypatch)
+    with pytest.raises((RuntimeError, OSError), match=r"the disk is on fire|torchvision::nms"):
+        import_torchvision()
