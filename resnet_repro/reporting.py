@@ -27,8 +27,8 @@ def print_group(group: Group, markdown: bool) -> None:
     columns = ["net", *FINAL_COLUMNS.values()]
     rows = [[entry.name, *_finals(entry)] for entry in group.entries]
     lines = [
-        f"{effect.name}: {effect.worse} has {effect.points:+.1f} points more "
-        f"{FINAL_COLUMNS[effect.column].removesuffix(' %')} than {effect.better}"
+        f"{effect.name}: {effect.worse} against {effect.better}, "
+        f"{FINAL_COLUMNS[effect.column].removesuffix(' %')}: {effect.points:+.1f} points"
         for effect in effects(group)
     ]
     if markdown:

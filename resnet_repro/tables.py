@@ -15,12 +15,13 @@ def print_table(title: str, columns: Sequence[str], rows: Rows) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=PIPE_WIDTH)
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
         numeric = all(row[index][:1] in "0123456789+-–" for row in rows)
         table.add_column(column, justify="right" if numeric else "left")
     for row in rows:
         table.add_row(*(cell.replace("[", r"\[") for cell in row))
+    console.print(title, style="bold", markup=False, soft_wrap=True)
     console.print(table)
 
 
