@@ -50,16 +50,9 @@ def train(
 ) -> None:
     """Train the nets that specs describe. A finished run is skipped, an interrupted one goes on."""
     from resnet_repro.record import RunFolder
-    from resnet_repro.suite import load_suite, parse_seeds
+    from resnet_repro.suite import load_suite
 
-    if seed is not None and seeds is not None:
-        raise typer.BadParameter("give --seed or --seeds, not both")
-    try:
-        chosen = parse_seeds(str(seed) if seeds is None else seeds) if (seed, seeds) != (None, None) else None
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-    experiments = load_suite(specs, override or (), chosen)
-
+    experiments = load_suite(specs, override or (), _seeds(seed, seeds))
     states = {experiment.label: RunFolder(results, experiment).state(restart) for experiment in experiments}
     if dry_run:
         _print_plan(experiments, states)
@@ -202,6 +195,19 @@ def main() -> None:
     except ReproError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+def _seeds(seed: int | None, seeds: str | None) -> list[int] | None:
+    """--seed and --seeds as one list; None leaves each spec its own seed."""
+    from resnet_repro.suite import parse_seeds
+
+    if seed is not None and seeds is not None:
+        raise typer.BadParameter("give --seed or --seeds, not both")
+    text = seeds if seed is None else str(seed)
+    try:
+        return None if text is None else parse_seeds(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def _is_skipped(experiment: "Experiment", states: dict[str, Any]) -> bool:

@@ -72,14 +72,14 @@ def train_run(experiment: Experiment, session: Session, watcher: Watcher, restar
     folder = RunFolder(session.results, experiment)
     dataset = session.dataset(experiment.data)
     data = {"name": dataset.name, "exact": dataset.exact, "digest": dataset.digest}
-    spec = experiment.model_dump(mode="json")
+    origin = {"spec": experiment.model_dump(mode="json"), "data": data}
     with folder.held(), stop_signals() as stopped:
         trainer = build_trainer(experiment, dataset, session.device)
         if restart:
             folder.discard()
         folder.state()
         if folder.checkpoint.exists():
-            load_checkpoint(folder.checkpoint, trainer, spec)
+            load_checkpoint(folder.checkpoint, trainer, origin)
         engine = trainer.engine
         folder.begin(describe_environment(session.device, engine.precision, engine.name, data), trainer.row_step)
         with watcher.watching(experiment, trainer):
@@ -92,9 +92,9 @@ def train_run(experiment: Experiment, session: Session, watcher: Watcher, restar
                 if stopped():
                     break
                 if trainer.elapsed_seconds - saved > CHECKPOINT_SECONDS:
-                    save_checkpoint(folder.checkpoint, trainer, spec)
+                    save_checkpoint(folder.checkpoint, trainer, origin)
                     saved = trainer.elapsed_seconds
-        status = _close(folder, trainer, spec, data)
+        status = _close(folder, trainer, origin)
         watcher.ended(status, trainer)
     return status
 
@@ -157,17 +157,17 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def _close(folder: RunFolder, trainer: Trainer, spec: dict[str, Any], data: dict[str, Any]) -> Status:
+def _close(folder: RunFolder, trainer: Trainer, origin: dict[str, Any]) -> Status:
     """Keep what the run came to: weights at its end, a checkpoint where it stopped, and the summary, last of all."""
     net = trainer.engine.net
     status: Status = "diverged" if trainer.diverged_at else "finished" if trainer.finished else "interrupted"
     if status == "interrupted":
-        save_checkpoint(folder.checkpoint, trainer, spec)
+        save_checkpoint(folder.checkpoint, trainer, origin)
     if status == "finished":
         with replacing(folder.weights) as file:
             file.write(save({name: tensor.contiguous() for name, tensor in net.state_dict().items()}))
     parameters = sum(parameter.numel() for parameter in net.parameters())
-    folder.close(status, trainer.diverged_at or trainer.step, parameters, data, trainer.elapsed_seconds)
+    folder.close(status, trainer.diverged_at or trainer.step, parameters, origin["data"], trainer.elapsed_seconds)
     if status != "interrupted":
         folder.checkpoint.unlink(missing_ok=True)
     return status

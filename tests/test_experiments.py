@@ -60,11 +60,16 @@ def test_the_papers_nets_are_there_with_the_papers_schedule() -> None:
         assert (experiment.training.warmup is not None) == (experiment.model.depth >= 110)
 
 
-def test_the_specs_without_bn_differ_from_their_twins_in_that_and_the_learning_rate() -> None:
+def test_the_specs_without_bn_differ_from_their_twins_in_that_and_in_how_they_start() -> None:
+    assert len(list(EXPERIMENTS.glob("*-nobn.yaml"))) == 6
     for path in EXPERIMENTS.glob("*-nobn.yaml"):
         twin = path.with_name(path.name.replace("-nobn", ""))
         fields = {line.split(":")[0] for line in differences(load_spec(path), load_spec(twin))}
-        assert fields <= {"name", "model.normalization", "training.learning_rate", "training.warmup"} | {
-            f"training.warmup.{field}" for field in ("learning_rate", "steps", "until_train_error_pct")
-        }
+        assert fields <= {
+            "name",
+            "model.normalization",
+            "model.initialization",
+            "training.learning_rate",
+            "training.warmup",
+        } | {f"training.warmup.{field}" for field in ("learning_rate", "steps", "until_train_error_pct")}
         assert "model.normalization" in fields

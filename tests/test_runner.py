@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from resnet_repro.errors import RunError
 from resnet_repro.record import Run, read_run
 from resnet_repro.runner import Session, Watcher, build_net, train_run
 from resnet_repro.spec import Experiment
@@ -89,6 +90,18 @@ def test_stopped_and_resumed_is_as_if_never_stopped(tiny: Path, tmp_path: Path, 
     assert train_run(experiment, session(tmp_path / "parts"), Watcher()) == "finished"
     assert_same_result(folder, tmp_path / "whole/tiny/seed-0")
     assert len(read_run(folder).environment["resumed"]) == 1
+
+
+def test_an_interrupted_run_does_not_go_on_with_other_data(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = load_spec(tiny)
+    train_run(experiment, session(tmp_path), Stopper(5))
+    before = read_run(tmp_path / "tiny/seed-0")
+    monkeypatch.setattr("resnet_repro.data.synthetic.TRAIN_SEED", 1)
+    with pytest.raises(RunError, match=r"checkpoint\.pt: the checkpoint is of another data; delete it"):
+        train_run(experiment, session(tmp_path), Watcher())
+    assert read_run(tmp_path / "tiny/seed-0") == before
 
 
 def test_a_killed_run_goes_on_from_its_checkpoint(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

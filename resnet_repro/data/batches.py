@@ -70,7 +70,7 @@ class Normalization:
         mean = pixels.mean(axis=0, dtype=np.float64)
         variance = np.square(pixels, out=pixels).mean(axis=0, dtype=np.float64) - np.square(mean)
         self.mean = torch.tensor(mean, dtype=torch.float32, device=device)  # (32, 32, 3)
-        self.scale = 1 / float(np.sqrt(variance.mean()))
+        self.scale = 1 / (float(np.sqrt(variance.mean())) or 1.0)  # equal images have nothing to scale
 
     def __call__(self, images: Tensor) -> Tensor:
         """(B, 32, 32, 3) uint8 -> (B, 32, 32, 3) float32"""

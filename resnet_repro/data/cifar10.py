@@ -4,6 +4,7 @@ import shutil
 import tempfile
 import threading
 import time
+import warnings
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ SILENCE = 20.0  # seconds without a byte, after which a download is given up
 
 
 def load_cifar10(data_dir: Path, train_images: int = 50_000, test_images: int = 10_000) -> Dataset:
-    """CIFAR-10 as it lies under `data_dir`, always whole: its sizes are the spec's only choice. Raises DataError, naming the file, if it is absent or damaged."""
+    """CIFAR-10 as it lies under `data_dir`, always whole. Raises DataError, naming the file, if absent or damaged."""
     folder = find_cifar10(data_dir)
     if folder is None:
         raise DataError(
@@ -42,7 +43,7 @@ def load_cifar10(data_dir: Path, train_images: int = 50_000, test_images: int = 
     train, test = read(folder, TRAIN_FILES), read(folder, TEST_FILES)
     digests = content_digest(train), content_digest(test)
     exact = digests == (TRAIN_DIGEST, TEST_DIGEST)
-    name = "CIFAR-10" if exact else f"not the true CIFAR-10 (digest {digests[0][:8]})"
+    name = "CIFAR-10" if exact else f"not the true CIFAR-10 (digests {digests[0][:8]}, {digests[1][:8]})"
     return Dataset(name, exact, " ".join(digests), train, test)
 
 
@@ -70,7 +71,9 @@ def _check_python(folder: Path) -> None:
 
 def _read_python(folder: Path, names: tuple[str, ...]) -> Split:
     """The Python version, once it is checked."""
-    data = import_torchvision().datasets.CIFAR10(folder.parent, train=names == TRAIN_FILES)
+    with warnings.catch_warnings():  # the official pickles are older than a spelling that NumPy 2.4 deprecates
+        warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)
+        data = import_torchvision().datasets.CIFAR10(folder.parent, train=names == TRAIN_FILES)
     return Split(np.ascontiguousarray(data.data), np.array(data.targets, np.int64))
 
 
@@ -98,7 +101,7 @@ def _read_binary(folder: Path, names: tuple[str, ...]) -> Split:
 
 
 def fetch_cifar10(data_dir: Path, url: str | None = None) -> Path:
-    """Download CIFAR-10 into `data_dir` and return its folder; what is already there and whole is kept.
+    """Download CIFAR-10 into `data_dir`, in place of what may be there, and return its folder.
 
     The archive is fetched into a temporary folder beside its goal, unpacked there only once its MD5 is the official
     one, and moved into place whole, so a cut connection never leaves half a data set. Raises DataError.

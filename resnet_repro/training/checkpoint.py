@@ -15,10 +15,13 @@ MAGIC = b"resnet-repro checkpoint 1\n"  # then the SHA-256 of the rest, then wha
 DIGEST = hashlib.sha256().digest_size
 
 
-def save_checkpoint(path: Path, trainer: Trainer, spec: dict[str, Any]) -> None:
-    """Write the checkpoint beside `path` and rename it: whatever happens meanwhile, the one at `path` is whole."""
+def save_checkpoint(path: Path, trainer: Trainer, origin: dict[str, Any]) -> None:
+    """Write the checkpoint beside `path` and rename it: whatever happens meanwhile, the one at `path` is whole.
+
+    `origin` is what the run must still have in common when it goes on: its spec and its data, as plain values.
+    """
     content = {
-        "spec": spec,
+        "origin": origin,
         "net": trainer.engine.net.state_dict(),
         "optimizer": trainer.engine.optimizer.state_dict(),
         "trainer": trainer.state(),
@@ -30,8 +33,8 @@ def save_checkpoint(path: Path, trainer: Trainer, spec: dict[str, Any]) -> None:
         file.write(saved.getbuffer())
 
 
-def load_checkpoint(path: Path, trainer: Trainer, spec: dict[str, Any]) -> None:
-    """Put `trainer` where it was. Raises RunError if the file is damaged or belongs to another spec."""
+def load_checkpoint(path: Path, trainer: Trainer, origin: dict[str, Any]) -> None:
+    """Put `trainer` where it was. Raises RunError if the file is damaged or has another origin."""
     remedy = "delete it to start this run from its beginning, or use --restart"
     with explained(path):
         content = path.read_bytes()
@@ -39,8 +42,8 @@ def load_checkpoint(path: Path, trainer: Trainer, spec: dict[str, Any]) -> None:
     if not content.startswith(MAGIC) or hashlib.sha256(saved).digest() != digest:
         raise RunError(f"{path}: the checkpoint is damaged; {remedy}")
     state = torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)
-    if state["spec"] != spec:
-        raise RunError(f"{path}: the checkpoint is of another spec; {remedy}")
+    if differing := [key for key in origin if state["origin"].get(key) != origin[key]]:
+        raise RunError(f"{path}: the checkpoint is of another {' and '.join(differing)}; {remedy}")
     trainer.engine.net.load_state_dict(state["net"])
     trainer.engine.optimizer.load_state_dict(state["optimizer"])
     trainer.restore(state["trainer"])

@@ -99,6 +99,12 @@ def test_augmentation_leaves_the_order_alone() -> None:
     assert torch.equal(epoch_plan(7, 3, 100, "none").order, epoch_plan(7, 3, 100, "crop_flip").order)
 
 
+def test_order_and_augmentation_are_drawn_from_streams_of_their_own() -> None:
+    plan = epoch_plan(7, 3, 100, "crop_flip")
+    assert torch.equal(plan.order, torch.randperm(100, generator=generator(7, Stream.ORDER, 3)))
+    assert torch.equal(plan.corners, torch.randint(9, (100, 2), generator=generator(7, Stream.AUGMENTATION, 3)))
+
+
 def test_streams_seeds_and_indexes_have_generators_of_their_own() -> None:
     states = {
         generator(seed, stream, index).initial_seed() for seed in range(5) for stream in Stream for index in range(5)

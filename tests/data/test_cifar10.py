@@ -97,7 +97,8 @@ def test_both_layouts_hold_the_same_images_and_a_fake_says_that_it_is_one(
             assert (split.images.dtype, split.labels.dtype) == (np.uint8, np.int64)
             assert split.images.flags.c_contiguous
         assert not dataset.exact
-        assert dataset.name == f"not the true CIFAR-10 (digest {dataset.digest[:8]})"
+        train, test = dataset.digest.split()
+        assert dataset.name == f"not the true CIFAR-10 (digests {train[:8]}, {test[:8]})"
         digests.add(dataset.digest)
     assert len(digests) == 1
 

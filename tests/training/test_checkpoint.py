@@ -1,6 +1,9 @@
-"""Checkpoints: whole, exact, and refused when damaged or another spec's."""
+"""Checkpoints: whole, exact, and refused when damaged or of another spec or data."""
 
+import hashlib
+import io
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from resnet_repro.data.dataset import Split
 from resnet_repro.errors import RunError
 from resnet_repro.runner import build_trainer
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec
-from resnet_repro.training.checkpoint import load_checkpoint, save_checkpoint
+from resnet_repro.training.checkpoint import MAGIC, load_checkpoint, save_checkpoint
 from resnet_repro.training.loop import Trainer
 
 EXPERIMENT = Experiment(
@@ -22,7 +25,7 @@ EXPERIMENT = Experiment(
     data=DataSpec(dataset="synthetic", train_images=40, test_images=10),
     training=TrainingSpec(steps=12, batch_size=8, record_every=4, evaluate_every=12, precision="fp32"),
 )
-SPEC = EXPERIMENT.model_dump(mode="json")
+ORIGIN = {"spec": EXPERIMENT.model_dump(mode="json"), "data": {"name": "random", "digest": "0"}}
 
 
 def trainer_of(experiment: Experiment = EXPERIMENT, steps: int = 0) -> Trainer:
@@ -51,15 +54,15 @@ def held(trainer: Trainer) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("saved") / "checkpoint.pt"
-    save_checkpoint(path, trainer_of(steps=5), SPEC)
+    save_checkpoint(path, trainer_of(steps=5), ORIGIN)
     return path.read_bytes()
 
 
 @pytest.mark.parametrize("steps", [0, 5, 12])
 def test_what_was_saved_is_loaded_bit_for_bit(tmp_path: Path, steps: int) -> None:
     trainer, loaded = trainer_of(steps=steps), trainer_of()
-    save_checkpoint(tmp_path / "checkpoint.pt", trainer, SPEC)
-    load_checkpoint(tmp_path / "checkpoint.pt", loaded, SPEC)
+    save_checkpoint(tmp_path / "checkpoint.pt", trainer, ORIGIN)
+    load_checkpoint(tmp_path / "checkpoint.pt", loaded, ORIGIN)
     expected, found = held(trainer), held(loaded)
     assert expected.keys() == found.keys()
     assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
@@ -69,9 +72,9 @@ def test_what_was_saved_is_loaded_bit_for_bit(tmp_path: Path, steps: int) -> Non
 
 @pytest.mark.parametrize("stop", [1, 4, 11])
 def test_training_goes_on_from_a_checkpoint_bit_for_bit(tmp_path: Path, stop: int) -> None:
-    save_checkpoint(tmp_path / "checkpoint.pt", trainer_of(steps=stop), SPEC)
+    save_checkpoint(tmp_path / "checkpoint.pt", trainer_of(steps=stop), ORIGIN)
     resumed = trainer_of()
-    load_checkpoint(tmp_path / "checkpoint.pt", resumed, SPEC)
+    load_checkpoint(tmp_path / "checkpoint.pt", resumed, ORIGIN)
     list(resumed.run())
     expected, found = held(trainer_of(steps=12)), held(resumed)
     assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
@@ -81,10 +84,10 @@ def test_saving_leaves_nothing_beside_and_replaces_what_was_there(tmp_path: Path
     path = tmp_path / "checkpoint.pt"
     path.write_bytes(b"old")
     (tmp_path / "checkpoint.pt.tmp").write_bytes(b"of a run that was killed while it saved")
-    save_checkpoint(path, trainer_of(steps=3), SPEC)
+    save_checkpoint(path, trainer_of(steps=3), ORIGIN)
     assert list(tmp_path.iterdir()) == [path]
     loaded = trainer_of()
-    load_checkpoint(path, loaded, SPEC)
+    load_checkpoint(path, loaded, ORIGIN)
     assert loaded.step == 3
 
 
@@ -92,7 +95,7 @@ def test_a_checkpoint_that_could_not_be_written_leaves_the_one_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "checkpoint.pt"
-    save_checkpoint(path, trainer_of(steps=3), SPEC)
+    save_checkpoint(path, trainer_of(steps=3), ORIGIN)
 
     def full(descriptor: int) -> None:
         raise OSError("no space left on device")
@@ -100,17 +103,17 @@ def test_a_checkpoint_that_could_not_be_written_leaves_the_one_before(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         with pytest.raises(RunError, match="no space left"):
-            save_checkpoint(path, trainer_of(steps=5), SPEC)
+            save_checkpoint(path, trainer_of(steps=5), ORIGIN)
     loaded = trainer_of()
-    load_checkpoint(path, loaded, SPEC)
+    load_checkpoint(path, loaded, ORIGIN)
     assert loaded.step == 3
 
 
-def assert_refused(path: Path, reason: str, spec: dict[str, Any] = SPEC) -> None:
+def assert_refused(path: Path, reason: str, origin: dict[str, Any] = ORIGIN) -> None:
     trainer = trainer_of()
     before = {name: tensor.clone() for name, tensor in held(trainer).items()}
     with pytest.raises(RunError) as failure:
-        load_checkpoint(path, trainer, spec)
+        load_checkpoint(path, trainer, origin)
     text = str(failure.value)
     assert text.startswith(f"{path}: the checkpoint is {reason}")
     assert "--restart" in text
@@ -125,7 +128,7 @@ def test_another_file_is_refused(tmp_path: Path, content: bytes) -> None:
     assert_refused(path, "damaged")
 
 
-@pytest.mark.parametrize("content", [{}, [], 5, None, "text", {"spec": SPEC}])
+@pytest.mark.parametrize("content", [{}, [], 5, None, "text", {"origin": ORIGIN}])
 def test_a_file_of_torch_that_is_no_checkpoint_is_refused(tmp_path: Path, content: object) -> None:
     path = tmp_path / "checkpoint.pt"
     torch.save(content, path)
@@ -148,7 +151,7 @@ def test_lost_bytes_are_noticed_or_harmless(tmp_path: Path, saved: bytes) -> Non
         path.write_bytes(saved[:start] + bytes(255 - byte for byte in lost) + saved[start + len(lost) :])
         trainer = trainer_of()
         try:
-            load_checkpoint(path, trainer, SPEC)
+            load_checkpoint(path, trainer, ORIGIN)
         except RunError:
             continue
         found = held(trainer)
@@ -157,19 +160,29 @@ def test_lost_bytes_are_noticed_or_harmless(tmp_path: Path, saved: bytes) -> Non
     assert loaded_wrong == []
 
 
-def test_a_pickle_that_runs_code_is_refused_unopened(tmp_path: Path) -> None:
+def test_code_in_a_checkpoint_is_not_run_even_behind_a_right_checksum(tmp_path: Path) -> None:
     class Payload:
         def __reduce__(self) -> tuple[object, ...]:
             return os.mkdir, (str(tmp_path / "sprung"),)
 
+    buffer = io.BytesIO()
+    torch.save({"origin": Payload()}, buffer)
     path = tmp_path / "checkpoint.pt"
-    torch.save({"spec": Payload()}, path)
-    assert_refused(path, "damaged")
+    path.write_bytes(MAGIC + hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())
+    with pytest.raises(pickle.UnpicklingError):
+        load_checkpoint(path, trainer_of(), ORIGIN)
     assert not (tmp_path / "sprung").exists()
 
 
-def test_a_checkpoint_of_another_spec_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("changes", "differing"),
+    [
+        ({"spec": EXPERIMENT.model_copy(update={"seed": 1}).model_dump(mode="json")}, "spec"),
+        ({"data": {"name": "random", "digest": "1"}}, "data"),
+        ({"spec": {}, "data": {}}, "spec and data"),
+    ],
+)
+def test_a_checkpoint_of_another_origin_is_refused(tmp_path: Path, changes: dict[str, Any], differing: str) -> None:
     path = tmp_path / "checkpoint.pt"
-    save_checkpoint(path, trainer_of(steps=2), SPEC)
-    other = EXPERIMENT.model_copy(update={"seed": 1}).model_dump(mode="json")
-    assert_refused(path, "of another spec", other)
+    save_checkpoint(path, trainer_of(steps=2), ORIGIN)
+    assert_refused(path, f"of another {differing};", {**ORIGIN, **changes})
