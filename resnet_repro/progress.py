@@ -29,11 +29,7 @@ class LineWatcher(Watcher):
     @contextmanager
     def watching(self, experiment: Experiment, trainer: Trainer) -> Iterator[None]:
         self.label = experiment.label
-        at = f"resumes at step {trainer.step}" if trainer.step else "starts"
-        engine = trainer.engine
-        self.say(
-            f"{at}: {trainer.steps} steps of {trainer.batches.batch_size} on {engine.device} in {engine.precision}"
-        )
+        self.say(_beginning(trainer))
         yield
 
     def recorded(self, row: Row) -> None:
@@ -84,6 +80,7 @@ class LiveWatcher(Watcher):
             expand=True,
         )
         self.task: TaskID = self.display.add_task(self.label, total=trainer.steps, completed=trainer.step)
+        self.console.print(f"{self.label}: {_beginning(trainer)}", markup=False)
         with self.display:
             yield
 
@@ -106,6 +103,12 @@ class LiveWatcher(Watcher):
 
     def ended(self, status: Status, trainer: Trainer) -> None:
         self.console.print(f"{self.label}: {_ending(status, trainer)}{self.test}", markup=False)
+
+
+def _beginning(trainer: Trainer) -> str:
+    at = f"resumes at step {trainer.step}" if trainer.step else "starts"
+    engine = trainer.engine
+    return f"{at}: {trainer.steps} steps of {trainer.batches.batch_size} on {engine.device} in {engine.precision}"
 
 
 def _ending(status: Status, trainer: Trainer) -> str:

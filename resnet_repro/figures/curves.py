@@ -5,9 +5,11 @@ import statistics
 from collections.abc import Iterable, Sequence
 
 import matplotlib
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from resnet_repro.analysis import Entry, Group
 from resnet_repro.figures.style import GREY, STYLE, add_title, depth_colours, label_ends, new_figure
@@ -28,7 +30,7 @@ def draw_curves(group: Group) -> Figure:
             _panel(axes, group, entries, top)
             axes.set_title(f"{title}, by depth" if entries else f"{title}: no runs yet", loc="left")
         panels[0].set_ylabel("error (%)")
-        figure.legend(handles=_legend(group), loc="outside lower center", ncols=5, fontsize=8)
+        figure.legend(handles=_legend(group), loc="outside lower center", ncols=3, fontsize=8)
         add_title(figure, "Training and test error", group.title())
     return figure
 
@@ -115,11 +117,13 @@ def _values(runs: Iterable[Run]) -> list[float]:
     return [v for run in runs for row in run.rows for c in COLUMNS if (v := getattr(row, c)) is not None]
 
 
-def _legend(group: Group) -> list[Line2D]:
-    handles = [
+def _legend(group: Group) -> list[Artist]:
+    handles: list[Artist] = [
         Line2D([], [], color=GREY, linestyle="--", linewidth=1, label="training error (running, augmented)"),
         Line2D([], [], color=GREY, linewidth=2, label="test error, and its last value at the right"),
     ]
+    if any(len(entry.runs) > 1 for entry in group.entries):
+        handles.append(Patch(color=GREY, alpha=0.25, linewidth=0, label="± one standard deviation over seeds"))
     if any(entry.model.normalization == "none" for entry in group.entries):
         handles.append(Line2D([], [], color=GREY, marker="o", markerfacecolor="white", label="without BN"))
     if any(run.status == "diverged" for run in group.runs):

@@ -37,7 +37,9 @@ def draw_degradation(group: Group) -> Figure | None:
             axes.tick_params(labelleft=True)
         panels[0].set_ylabel("error at the end (%)")
         handles, labels = panels[1].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8)
+        several = any(len(entry.finished) > 1 for entries in found.values() for entry in entries)
+        bars = "bars: one standard deviation over seeds" if several else None
+        figure.legend(handles, labels, title=bars, loc="outside lower center", ncols=4, fontsize=8, title_fontsize=8)
         add_title(figure, "Final error against depth", group.title())
     return figure
 
@@ -48,7 +50,8 @@ def _draw_kind(axes: Axes, kind: str, entries: list[Entry], column: str, depths:
     if finals:
         places, estimates = zip(*finals, strict=True)
         axes.errorbar(places, [final.mean for final in estimates], [final.std or 0 for final in estimates],
-                      color=colour, marker=marker, capsize=3, linewidth=1.8, label=f"{name}, ours")  # fmt: skip
+                      color=colour, marker=marker, capsize=3, linewidth=1.8,
+                      label=f"{name}, ours" if papers else name)  # fmt: skip
         for place, final in finals:
             axes.annotate(f"{final.mean:.1f}", (place, final.mean), xytext=(0, side), textcoords="offset points",
                           ha="center", fontsize=8, color=colour)  # fmt: skip
