@@ -1,6 +1,7 @@
 """The only wiring: spec -> data -> net -> training -> record."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -141,13 +142,17 @@ def schedule(experiment: Experiment) -> Schedule:
 
 @contextmanager
 def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Turn the first SIGINT or SIGTERM into a flag that is read between two steps; a second one acts at once."""
-    received: list[int] = []
+    """Turn SIGINT or SIGTERM into a flag that is read between two steps; a later second one acts at once.
+
+    Within a second it counts as the same wish: what starts this program may pass on a Ctrl-C that it also got itself.
+    """
+    received: list[float] = []
 
     def note(number: int, frame: FrameType | None) -> None:
-        if received:
+        now = time.monotonic()
+        if received and now - received[0] > 1:
             raise KeyboardInterrupt
-        received.append(number)
+        received.append(now)
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

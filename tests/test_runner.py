@@ -30,6 +30,7 @@ class Stopper(Watcher):
     def stepped(self, trainer: Trainer) -> None:
         if trainer.step == self.step:
             signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)  # as some launchers pass it on
 
 
 def session(results: Path) -> Session:

@@ -37,23 +37,25 @@ def draw_curves(group: Group) -> Figure:
 
 def _panel(axes: Axes, group: Group, entries: Sequence[Entry], top: float) -> None:
     at = group.condition
-    axes.set_xlim(0, at.steps)
+    furthest = max((run.final.step for run in group.runs if run.final), default=at.steps)
+    axes.set_xlim(0, furthest)
     axes.set_ylim(0, top)
     axes.set_xlabel("iterations")
     axes.xaxis.set_major_formatter(lambda step, _: f"{step / 1000:g}k" if at.steps >= 10_000 else f"{step:g}")
     axes.tick_params(labelleft=True)
-    for milestone in at.milestones:
+    for milestone in (milestone for milestone in at.milestones if milestone < furthest):
         axes.axvline(milestone, color="#bbbbbb", linewidth=0.8, linestyle=":", zorder=0)
         axes.annotate(f"rate ×{at.gamma:g}", (milestone, 1), xycoords=("data", "axes fraction"), xytext=(2, -2),
                       textcoords="offset points", fontsize=6.5, color=GREY, va="top")  # fmt: skip
     colours = depth_colours([entry.model.depth for entry in group.entries])
-    ends: list[tuple[float, str, str]] = []
+    ends: list[tuple[float, float, str, str]] = []
     for entry in entries:
         colour = colours[entry.model.depth]
         label = entry.name.split("-", 1)[1].replace(" without BN", ", no BN")
-        end = _draw_mean(axes, entry, colour)
-        if end is not None:
-            ends.append((min(end, top), f"{label}: {end:.1f} %", colour))
+        if end := _draw_mean(axes, entry, colour):
+            step, error = end
+            so_far = "" if step == at.steps else f" at step {step}"
+            ends.append((step, min(error, top), f"{label}: {error:.1f} %{so_far}", colour))
         for run in entry.runs:
             if run.status == "diverged":
                 _draw_diverged(axes, run, colour, label, top)
@@ -63,8 +65,8 @@ def _panel(axes: Axes, group: Group, entries: Sequence[Entry], top: float) -> No
         axes.set_title(f"errors above {top:g} % lie outside", loc="right", fontsize=6.5, color=GREY)
 
 
-def _draw_mean(axes: Axes, entry: Entry, colour: str) -> float | None:
-    """The mean curves of the runs that did not diverge; returns the last test error, else the last training error."""
+def _draw_mean(axes: Axes, entry: Entry, colour: str) -> tuple[int, float] | None:
+    """The mean curves of the runs that did not diverge; returns the last step and test error, else training error."""
     runs = [run for run in entry.runs if run.status != "diverged" and run.rows]
     end = None
     for column, (style, width) in COLUMNS.items():
@@ -72,13 +74,13 @@ def _draw_mean(axes: Axes, entry: Entry, colour: str) -> float | None:
         if not points:
             continue
         steps, means, stds = zip(*points, strict=True)
-        marker = "o" if entry.model.normalization == "none" else None
+        marker = "o" if entry.model.normalization == "none" or len(points) == 1 else None
         axes.plot(steps, means, style, color=colour, linewidth=width, marker=marker, markersize=3.5,
                   markerfacecolor="white", markevery=max(1, len(steps) // 8))  # fmt: skip
         if len(runs) > 1:
             low, high = ([m + sign * s for m, s in zip(means, stds, strict=True)] for sign in (-1, 1))
             axes.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
-        end = means[-1]
+        end = steps[-1], means[-1]
     return end
 
 

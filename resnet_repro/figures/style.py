@@ -45,16 +45,15 @@ def add_title(figure: Figure, title: str, conditions: str) -> None:
     figure.suptitle(f"$\\bf{{{title.replace(' ', '~')}}}$\n{conditions}", fontsize=9, x=0.01, ha="left")
 
 
-def label_ends(axes: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
-    """Write each (height, text, colour) at the right edge, moved apart where they would overlap."""
+def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
+    """Write each (x, y, text, colour) at the right edge, level with its point, moved apart where they would overlap."""
     low, high = axes.get_ylim()
     gap = (high - low) * 0.052
-    heights = spread([height for height, _, _ in ends], gap, low + gap / 2, high - gap / 4)
-    for (height, text, colour), place in zip(ends, heights, strict=True):
+    heights = spread([y for _, y, _, _ in ends], gap, low + gap / 2, high - gap / 4)
+    for (x, y, text, colour), place in zip(ends, heights, strict=True):
         axes.annotate(
             text,
-            xy=(1, height),
-            xycoords=("axes fraction", "data"),
+            xy=(x, y),
             xytext=(1.035, place),
             textcoords=("axes fraction", "data"),
             color=colour,

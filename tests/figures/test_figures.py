@@ -94,3 +94,10 @@ def test_labels_are_spread_in_order_without_overlap(heights: list[float], gap: f
     assert all(above - below >= gap - 1e-6 for below, above in itertools.pairwise(ordered))
     if len(heights) == 1:
         assert places == heights
+
+
+def test_a_run_under_way_fills_the_axis_and_its_label_says_how_far_it_is() -> None:
+    left, _ = draw_curves(comparable_groups([make_run(status="interrupted")])[0]).axes
+    assert left.get_xlim() == (0.0, 200.0)
+    assert [text.get_text() for text in left.texts] == ["20: 90.0 % at step 200"]
+    assert [line.get_marker() for line in left.lines] == ["o"]
