@@ -41,7 +41,7 @@ def _panel(axes: Axes, group: Group, entries: Sequence[Entry], top: float) -> No
     axes.set_xlim(0, furthest)
     axes.set_ylim(0, top)
     axes.set_xlabel("iterations")
-    axes.xaxis.set_major_formatter(lambda step, _: f"{step / 1000:g}k" if at.steps >= 10_000 else f"{step:g}")
+    axes.xaxis.set_major_formatter(lambda step, _: f"{step / 1000:g}k" if furthest >= 10_000 else f"{step:g}")
     axes.tick_params(labelleft=True)
     for milestone in (milestone for milestone in at.milestones if milestone < furthest):
         axes.axvline(milestone, color="#bbbbbb", linewidth=0.8, linestyle=":", zorder=0)
@@ -76,7 +76,7 @@ def _draw_mean(axes: Axes, entry: Entry, colour: str) -> tuple[int, float] | Non
         steps, means, stds = zip(*points, strict=True)
         marker = "o" if entry.model.normalization == "none" or len(points) == 1 else None
         axes.plot(steps, means, style, color=colour, linewidth=width, marker=marker, markersize=3.5,
-                  markerfacecolor="white", markevery=max(1, len(steps) // 8))  # fmt: skip
+                  markerfacecolor="white", markevery=max(1, len(steps) // 8), clip_on=len(points) > 1)  # fmt: skip
         if len(runs) > 1:
             low, high = ([m + sign * s for m, s in zip(means, stds, strict=True)] for sign in (-1, 1))
             axes.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
