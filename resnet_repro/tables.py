@@ -11,7 +11,7 @@ PIPE_WIDTH = 200  # columns, where there is no terminal whose width would say
 
 
 def print_table(title: str, columns: Sequence[str], rows: Rows) -> None:
-    """Print; columns whose name ends in a unit or stands for a number are aligned right by their content."""
+    """Print; columns that hold numbers alone are aligned right."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=PIPE_WIDTH)
