@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -35,9 +34,8 @@ def depth_colours(depths: Sequence[int]) -> dict[int, str]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure in the style. `width` and `height` in inches."""
-    with matplotlib.rc_context(STYLE):
-        return Figure(figsize=(width, height), layout="constrained")
+    """An empty figure, `width` by `height` inches, for drawing within a context of `STYLE`."""
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def add_title(figure: Figure, title: str, conditions: str) -> None:

@@ -16,5 +16,5 @@ def evaluate(engine: EagerEngine, batches: Iterable[tuple[Tensor, Tensor]]) -> t
         losses.append(outcome.loss * len(labels))
         errors.append(outcome.errors)
         count += len(labels)
-    loss = torch.stack(losses).double().sum() if losses[0].device.type != "mps" else torch.stack(losses).sum()
+    loss = torch.stack(losses).cpu().double().sum()  # on the CPU, as not every device has doubles
     return float(loss) / count, 100 * int(torch.stack(errors).sum()) / count
