@@ -56,9 +56,8 @@ class Description:
 
 def describe(experiment: Experiment) -> Description:
     """The net of an experiment."""
-    fields = experiment.model.model_dump(exclude={"initialization"})
     with torch.device("meta"):
-        net = Network(**fields).eval()
+        net = Network(experiment.model).eval()
         layers = _trace(net, torch.empty(INPUT_SHAPE))
     return Description(experiment.name, experiment.model.depth, layers)
 

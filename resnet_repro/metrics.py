@@ -1,4 +1,4 @@
-"""One row of `metrics.csv`: what is measured while a net trains."""
+"""One row of `metrics.csv`, and one of `probes.csv`: what is measured while a net trains."""
 
 from dataclasses import dataclass
 
@@ -24,3 +24,17 @@ class Row:
     test_error_pct: float | None
     images_per_second: float
     elapsed_seconds: float
+
+
+@dataclass(frozen=True)
+class ProbeRow:
+    """A value found inside the net after `step` iterations. The field names are the columns of `probes.csv`.
+
+    `probe` is what was measured, `layer` where, and `name` tells values of one place apart, such as p15 and p85.
+    """
+
+    step: int
+    probe: str
+    layer: str
+    name: str
+    value: float

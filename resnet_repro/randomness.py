@@ -19,7 +19,12 @@ class Stream(IntEnum):
     DROPOUT = 3
 
 
+def seeds(seed: int, stream: Stream, index: int, count: int) -> list[int]:
+    """`count` seeds of torch generators for one (seed, stream, index); equal arguments give equal seeds."""
+    states = np.random.SeedSequence((seed, stream, index)).generate_state(count, np.uint64)
+    return [int(state) & 0x7FFF_FFFF_FFFF_FFFF for state in states]
+
+
 def generator(seed: int, stream: Stream, index: int = 0) -> torch.Generator:
     """A CPU generator for one (seed, stream, index); equal arguments give equal draws."""
-    state = np.random.SeedSequence((seed, stream, index)).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(state) & 0x7FFF_FFFF_FFFF_FFFF)
+    return torch.Generator().manual_seed(seeds(seed, stream, index, 1)[0])

@@ -3,26 +3,26 @@
 Every file is written beside its place, flushed and renamed, so what is there is always whole.
 """
 
-import csv
-import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from filelock import FileLock, Timeout
 
+from resnet_repro.csv_rows import read_rows, write_rows
 from resnet_repro.errors import RunError
 from resnet_repro.files import explained, read_json, to_json, write_text
-from resnet_repro.metrics import Row
+from resnet_repro.metrics import ProbeRow, Row
 from resnet_repro.spec import Experiment
 from resnet_repro.spec_file import differences, dump_spec, load_spec
 
-SPEC, ENVIRONMENT, METRICS, SUMMARY = "spec.yaml", "environment.json", "metrics.csv", "summary.json"
+SPEC, ENVIRONMENT, SUMMARY = "spec.yaml", "environment.json", "summary.json"
+METRICS, PROBES = "metrics.csv", "probes.csv"
 CHECKPOINT, WEIGHTS, LOCK = "checkpoint.pt", "weights.safetensors", "run.lock"
 FIGURES = "figures"
-COLUMNS = tuple(field.name for field in fields(Row))
 Status = Literal["finished", "diverged", "interrupted"]
 State = Literal["new", "unfinished", "finished", "diverged"]
 
@@ -34,6 +34,7 @@ class RunFolder:
         self.path = results / experiment.label
         self.experiment = experiment
         self.rows: list[Row] = []
+        self.probe_rows: list[ProbeRow] = []
 
     @property
     def checkpoint(self) -> Path:
@@ -58,10 +59,11 @@ class RunFolder:
             return status if status in ("finished", "diverged") else "unfinished"
         return "unfinished"
 
-    def begin(self, environment: dict[str, Any], rows_until: int) -> None:
-        """Begin, or go on from a checkpoint that has seen the rows up to step `rows_until`."""
-        self.rows = [row for row in _read_metrics(self.path / METRICS) if row.step <= rows_until]
-        earlier = read_json(self.path / ENVIRONMENT) if rows_until or self.checkpoint.exists() else None
+    def begin(self, environment: dict[str, Any], steps_done: int) -> None:
+        """Begin, or go on from a checkpoint after `steps_done` iterations: what was recorded later goes."""
+        self.rows = [row for row in read_rows(self.path / METRICS, Row) if row.step <= steps_done]
+        self.probe_rows = [row for row in read_rows(self.path / PROBES, ProbeRow) if row.step <= steps_done]
+        earlier = read_json(self.path / ENVIRONMENT) if steps_done or self.checkpoint.exists() else None
         if earlier:
             resumed = earlier.pop("resumed", [])
             changed = {key: value for key, value in environment.items() if earlier.get(key) != value}
@@ -71,11 +73,18 @@ class RunFolder:
             (self.path / SUMMARY).unlink(missing_ok=True)
         write_text(self.path / SPEC, dump_spec(self.experiment))
         write_text(self.path / ENVIRONMENT, to_json(environment))
-        self._write_metrics()
+        write_rows(self.path / METRICS, Row, self.rows)
+        if self.experiment.probes.measure:
+            write_rows(self.path / PROBES, ProbeRow, self.probe_rows)
 
     def append(self, row: Row) -> None:
         self.rows.append(row)
-        self._write_metrics()
+        write_rows(self.path / METRICS, Row, self.rows)
+
+    def append_probes(self, rows: Iterable[ProbeRow]) -> None:
+        """Values are kept to six digits, which is more than they mean and half the size."""
+        self.probe_rows += (replace(row, value=float(f"{row.value:.6g}")) for row in rows)
+        write_rows(self.path / PROBES, ProbeRow, self.probe_rows)
 
     def close(self, status: Status, steps: int, parameters: int, data: dict[str, Any], total_seconds: float) -> None:
         """Write `summary.json`, the last file of a run. `steps` are those done, or the one that diverged."""
@@ -94,7 +103,7 @@ class RunFolder:
     def discard(self) -> None:
         """Delete the files of the run, and nothing else that may lie in its folder."""
         with explained(self.path):
-            for name in (SUMMARY, CHECKPOINT, WEIGHTS, METRICS, ENVIRONMENT, SPEC):
+            for name in (SUMMARY, CHECKPOINT, WEIGHTS, METRICS, PROBES, ENVIRONMENT, SPEC):
                 (self.path / name).unlink(missing_ok=True)
 
     @contextmanager
@@ -112,13 +121,6 @@ class RunFolder:
         finally:
             lock.release()
             (self.path / LOCK).unlink(missing_ok=True)
-
-    def _write_metrics(self) -> None:
-        text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in self.rows)
-        write_text(self.path / METRICS, text.getvalue())
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,11 @@ class Run:
         """The result: the last row, never the best one."""
         return self.rows[-1] if self.rows else None
 
+    @cached_property
+    def probes(self) -> tuple[ProbeRow, ...]:
+        """What the probes found; empty if none was asked for. Read when first wanted, as it may be large."""
+        return tuple(read_rows(self.path / PROBES, ProbeRow))
+
 
 def read_run(folder: Path) -> Run:
     """The run in `folder`. Raises RunError or SpecError, naming the file, if a file is damaged."""
@@ -148,34 +155,9 @@ def read_run(folder: Path) -> Run:
     summary = read_json(folder / SUMMARY) or {}
     if summary and summary.get("status") not in get_args(Status):
         raise RunError(f"{folder / SUMMARY}: status: should be one of {', '.join(get_args(Status))}")
-    return Run(folder, experiment, environment, tuple(_read_metrics(folder / METRICS)), summary)
+    return Run(folder, experiment, environment, tuple(read_rows(folder / METRICS, Row)), summary)
 
 
 def find_runs(results: Path) -> list[Path]:
     """The run folders below `results`, sorted."""
     return sorted(path.parent for path in results.rglob(SPEC) if path.parent.name.startswith("seed-"))
-
-
-def _read_metrics(path: Path) -> list[Row]:
-    if not path.exists():
-        return []
-    rows = []
-    with explained(path), path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise RunError(f"{path}:1: the columns should be {','.join(COLUMNS)}")
-        for cells in reader:
-            try:
-                rows.append(_parse_row(cells))
-            except (ValueError, TypeError):
-                raise RunError(f"{path}:{reader.line_num}: is damaged: a number is missing or unreadable") from None
-    return rows
-
-
-def _parse_row(cells: dict[str, str]) -> Row:
-    optional = {"train_error_clean_pct", "test_loss", "test_error_pct"}
-    numbers = {
-        name: None if cells[name] == "" and name in optional else float(cells[name])
-        for name in COLUMNS if name != "step"
-    }  # fmt: skip
-    return Row(step=int(cells["step"]), **numbers)  # type: ignore[arg-type]  # None only where it may be

@@ -11,14 +11,17 @@ from typing import Any
 
 import torch
 from safetensors.torch import save
+from torch import nn
 
-from resnet_repro.data import DATASETS, Dataset
+from resnet_repro.data import DATASETS, Dataset, hold_out
 from resnet_repro.data.batches import EvaluationBatches, Normalization, TrainingBatches
 from resnet_repro.environment import describe_environment
 from resnet_repro.files import replacing
 from resnet_repro.metrics import Row
+from resnet_repro.models.layers import Dropout
 from resnet_repro.models.network import Network, build
-from resnet_repro.randomness import Stream, generator
+from resnet_repro.probes import Instruments
+from resnet_repro.randomness import Stream, generator, seeds
 from resnet_repro.record import RunFolder, Status
 from resnet_repro.spec import DataSpec, Experiment
 from resnet_repro.training.checkpoint import load_checkpoint, save_checkpoint
@@ -56,13 +59,14 @@ class Session:
         """The spec's data set; the last one is kept in memory."""
         if self._loaded is None or self._loaded[0] != data:
             load = DATASETS[data.dataset]
-            self._loaded = data, load(self.data_dir, data.train_images, data.test_images)
+            dataset = load(self.data_dir, data.train_images, data.test_images)
+            self._loaded = data, hold_out(dataset, data.validation_images)
         return self._loaded[1]
 
 
 def build_net(experiment: Experiment) -> Network:
     """The experiment's net on the CPU, with the weights its seed starts from."""
-    return build(**experiment.model.model_dump(), generator=generator(experiment.seed, Stream.INITIALIZATION))
+    return build(experiment.model, generator(experiment.seed, Stream.INITIALIZATION))
 
 
 def train_run(experiment: Experiment, session: Session, watcher: Watcher, restart: bool = False) -> Status:
@@ -76,19 +80,22 @@ def train_run(experiment: Experiment, session: Session, watcher: Watcher, restar
     origin = {"spec": experiment.model_dump(mode="json"), "data": data}
     with folder.held(), stop_signals() as stopped:
         trainer = build_trainer(experiment, dataset, session.device)
+        instruments = build_instruments(experiment, dataset, trainer.engine) if experiment.probes.measure else None
         if restart:
             folder.discard()
         folder.state()
         if folder.checkpoint.exists():
             load_checkpoint(folder.checkpoint, trainer, origin)
         engine = trainer.engine
-        folder.begin(describe_environment(session.device, engine.precision, engine.name, data), trainer.row_step)
+        folder.begin(describe_environment(session.device, engine.precision, engine.name, data), trainer.step)
         with watcher.watching(experiment, trainer):
             saved = trainer.elapsed_seconds
             for row in trainer.run():
                 if row:
                     folder.append(row)
                     watcher.recorded(row)
+                if instruments and instruments.due(trainer.step) and trainer.diverged_at is None:
+                    folder.append_probes(instruments.measure(trainer.step))
                 watcher.stepped(trainer)
                 if stopped():
                     break
@@ -110,6 +117,7 @@ def build_trainer(experiment: Experiment, dataset: Dataset, device: torch.device
         training.momentum,
         training.nesterov,
         training.weight_decay,
+        decay_vectors=training.weight_decay_on == "all",
     )
     normalization = Normalization(dataset.train, device)
     return Trainer(
@@ -117,14 +125,33 @@ def build_trainer(experiment: Experiment, dataset: Dataset, device: torch.device
         batches=TrainingBatches(
             dataset.train, normalization, training.batch_size, experiment.seed, data.augmentation, device
         ),
-        train_images=data.train_images,
+        train_images=data.epoch_images,
         clean=EvaluationBatches(dataset.train, normalization, device, limit=training.clean_images),
         test=EvaluationBatches(dataset.test, normalization, device),
         schedule=schedule(experiment),
         steps=training.steps,
         record_every=experiment.steps_of(training.record_every),
         evaluate_every=experiment.steps_of(training.evaluate_every),
+        before_step=_dropout_seeder(engine.net, experiment.seed),
     )
+
+
+def _dropout_seeder(net: nn.Module, seed: int) -> Callable[[int], None]:
+    """Gives every dropout layer its random numbers for a step."""
+    dropouts = [module for module in net.modules() if isinstance(module, Dropout)]
+
+    def reseed(step: int) -> None:
+        for dropout, drawn in zip(dropouts, seeds(seed, Stream.DROPOUT, step, len(dropouts)), strict=True):
+            dropout.seed = drawn
+
+    return reseed if dropouts else lambda step: None
+
+
+def build_instruments(experiment: Experiment, dataset: Dataset, engine: EagerEngine) -> Instruments:
+    """The probes of a run, which look at its first training images."""
+    probes, normalization = experiment.probes, Normalization(dataset.train, engine.device)
+    batches = EvaluationBatches(dataset.train, normalization, engine.device, limit=probes.images)
+    return Instruments(probes, experiment.steps_of(probes.every), experiment.training.steps, engine, batches)
 
 
 def schedule(experiment: Experiment) -> Schedule:

@@ -21,7 +21,7 @@ def row(step: int) -> Row:
 def folder(tmp_path: Path) -> RunFolder:
     folder = RunFolder(tmp_path, EXPERIMENT)
     with folder.held():
-        folder.begin({"device": "cpu"}, rows_until=0)
+        folder.begin({"device": "cpu"}, steps_done=0)
         folder.append(row(1))
         folder.append(row(2))
     return folder
@@ -59,7 +59,7 @@ def test_states_follow_the_run(tmp_path: Path, folder: RunFolder) -> None:
 
 def test_going_on_keeps_the_rows_that_the_checkpoint_has_seen(tmp_path: Path, folder: RunFolder) -> None:
     again = RunFolder(tmp_path, EXPERIMENT)
-    again.begin({"device": "cuda"}, rows_until=1)
+    again.begin({"device": "cuda"}, steps_done=1)
     assert again.rows == [row(1)]
     run = read_run(again.path)
     assert run.rows == (row(1),)

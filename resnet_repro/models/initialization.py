@@ -6,30 +6,69 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from resnet_repro.models.layers import ScalarBias, ScalarMultiplier
+from resnet_repro.models.shortcuts import ShortcutOnlyGate
+from resnet_repro.models.units import Unit
+from resnet_repro.spec import ModelSpec
+
 # Standard deviation of a layer's weights from its fan-in and fan-out.
-INITIALIZATIONS: dict[str, Callable[[int, int], float]] = {
-    "he": lambda fan_in, fan_out: math.sqrt(2 / fan_out),  # He 2015, eq. 14; the authors' later code
-    "he_fan_in": lambda fan_in, fan_out: math.sqrt(2 / fan_in),  # He 2015, eq. 10
-    "xavier": lambda fan_in, fan_out: math.sqrt(2 / (fan_in + fan_out)),  # Glorot 2010, eq. 12
+INITIALIZATIONS: dict[str, Callable[[int, int, ModelSpec], float]] = {
+    "he": lambda fan_in, fan_out, model: math.sqrt(2 / fan_out),  # He 2015, eq. 14; the authors' later code
+    "he_fan_in": lambda fan_in, fan_out, model: math.sqrt(2 / fan_in),  # He 2015, eq. 10
+    "xavier": lambda fan_in, fan_out, model: math.sqrt(2 / (fan_in + fan_out)),  # Glorot 2010, eq. 12
+    "gaussian": lambda fan_in, fan_out, model: model.initialization_std or 0.0,
+    "fixup": lambda fan_in, fan_out, model: math.sqrt(2 / fan_out),  # before `_fix_up`
 }
 
 
-def initialize(net: nn.Module, method: str, generator: torch.Generator) -> None:
-    """Fill `net` in place: normal weights, zero biases, BN as the identity.
+def initialize(net: nn.Module, model: ModelSpec, generator: torch.Generator) -> None:
+    """Fill `net` in place: normal weights, zero biases but a gate's, BN as the identity.
 
     The classifier has 10 outputs, which makes a fan-out rule far too large; "he" takes its fan-in there.
     """
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
             area = math.prod(module.kernel_size)
-            std = INITIALIZATIONS[method](module.in_channels * area, module.out_channels * area)
+            std = INITIALIZATIONS[model.initialization](module.in_channels * area, module.out_channels * area, model)
         elif isinstance(module, nn.Linear):
-            rule = "he_fan_in" if method == "he" else method
-            std = INITIALIZATIONS[rule](module.in_features, module.out_features)
+            rule = "he_fan_in" if model.initialization == "he" else model.initialization
+            std = INITIALIZATIONS[rule](module.in_features, module.out_features, model)
         else:
-            if isinstance(module, nn.BatchNorm2d):
-                module.reset_parameters()
+            _start_neutral(module)
             continue
         nn.init.normal_(module.weight, std=std, generator=generator)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
+    for module in net.modules():
+        if isinstance(module, ShortcutOnlyGate):
+            assert module.gate.bias is not None
+            assert model.gate_bias is not None
+            nn.init.constant_(module.gate.bias, model.gate_bias)
+    if model.initialization == "fixup":
+        _fix_up(net)
+
+
+def _start_neutral(module: nn.Module) -> None:
+    if isinstance(module, nn.BatchNorm2d):
+        module.reset_parameters()
+    elif isinstance(module, ScalarBias):
+        nn.init.zeros_(module.bias)
+    elif isinstance(module, ScalarMultiplier):
+        nn.init.ones_(module.multiplier)
+
+
+def _fix_up(net: nn.Module) -> None:
+    """Fixup (Zhang et al. 2019, section 3): zero the classifier and the last layer of each of the L branches.
+
+    The other m - 1 layers of a branch shrink by L^(-1/(2m-2)), so that an update changes the output by the learning
+    rate's order whatever the depth.
+    """
+    branches = [module.branch for module in net.modules() if isinstance(module, Unit)]
+    for branch in branches:
+        *others, last = (layer for layer in branch if isinstance(layer, nn.Conv2d))
+        for layer in others:
+            layer.weight.data.mul_(len(branches) ** (-1 / (2 * len(others))))
+        nn.init.zeros_(last.weight)
+    for module in net.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.zeros_(module.weight)

@@ -1,13 +1,15 @@
-"""h, the shortcut: what of a unit's input is added to its branch.
+"""h, the shortcut: what of a unit's input is added to its branch, and how much of the branch. [I] section 3, Table 1.
 
-[R] section 3.3: the identity where the shape stays; where it changes, option A (no parameters) or B (projection).
+The identity passes on the input itself; where the unit changes the shape, option A (no parameters) or B (projection)
+of [R] section 3.3 stands in for it, in every kind of shortcut.
 """
-
-from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from resnet_repro.models.layers import Dropout, layers
+from resnet_repro.spec import ModelSpec
 
 
 class SubsampleAndPad(nn.Module):
@@ -23,30 +25,84 @@ class SubsampleAndPad(nn.Module):
         return F.pad(x, (0, 0, 0, 0, 0, self.new_maps))  # (N, w_out, H/stride, W/stride)
 
 
-class Projection(nn.Sequential):
-    """Option B: a 1x1 convolution with the unit's stride, and BN after it as after every convolution of [R]."""
+class Shortcut(nn.Module):
+    """h is the identity, or its option where the shape changes.
 
-    def __init__(self, w_in: int, w_out: int, stride: int, normalization: str) -> None:
+    Returns both terms of the sum h(x) + F(x), each (N, w_out, H/stride, W/stride).
+
+    `projection` is the order of the layers that project: "conv bn" where the unit has BN after its convolutions.
+    """
+
+    def __init__(self, w_in: int, w_out: int, stride: int, projection: str, model: ModelSpec) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(w_in, w_out, 1, stride, bias=normalization == "none")
-        if normalization == "batch":
-            self.bn = nn.BatchNorm2d(w_out)
+        self.h = self._identity(w_in, w_out, stride, projection, model)
+
+    def _identity(self, w_in: int, w_out: int, stride: int, projection: str, model: ModelSpec) -> nn.Module:
+        if not projects(w_in, w_out, stride, model):
+            return nn.Identity() if (w_in, stride) == (w_out, 1) else SubsampleAndPad(w_in, w_out, stride)
+        return layers(projection, w_in, model, [w_out], [1], stride)
+
+    def forward(self, x: Tensor, residual: Tensor) -> tuple[Tensor, Tensor]:
+        return self.h(x), residual
 
 
-def identity(w_in: int, w_out: int, stride: int, option: str, normalization: str) -> nn.Module:
-    """The identity, or its option where the unit changes the shape."""
-    if stride == 1 and w_in == w_out:
-        return nn.Identity()
-    if option == "A":
-        return SubsampleAndPad(w_in, w_out, stride)
-    return Projection(w_in, w_out, stride, normalization)
+class ScaledShortcut(Shortcut):
+    """Constant numbers before h and F, [I] section 3.1."""
+
+    def __init__(self, w_in: int, w_out: int, stride: int, projection: str, model: ModelSpec) -> None:
+        super().__init__(w_in, w_out, stride, projection, model)
+        assert model.shortcut_scale is not None
+        assert model.branch_scale is not None
+        self.shortcut_scale, self.branch_scale = model.shortcut_scale, model.branch_scale
+
+    def forward(self, x: Tensor, residual: Tensor) -> tuple[Tensor, Tensor]:
+        return self.shortcut_scale * self.h(x), self.branch_scale * residual
 
 
-def none(w_in: int, w_out: int, stride: int, option: str, normalization: str) -> None:
-    """The plain net: there is no h, and x' = f(F(x))."""
+class ShortcutOnlyGate(Shortcut):
+    """(1 - g) h and F with the gate g(x) = sigmoid(W x + b), a 1x1 convolution; b starts from `gate_bias`."""
+
+    def __init__(self, w_in: int, w_out: int, stride: int, projection: str, model: ModelSpec) -> None:
+        super().__init__(w_in, w_out, stride, projection, model)
+        self.gate = nn.Conv2d(w_in, w_out, 1, stride)
+
+    def forward(self, x: Tensor, residual: Tensor) -> tuple[Tensor, Tensor]:
+        return self.h(x) * torch.sigmoid(-self.gate(x)), residual  # 1 - sigmoid(z) = sigmoid(-z)
 
 
-SHORTCUTS: dict[str, Callable[[int, int, int, str, str], torch.nn.Module | None]] = {
-    "none": none,
-    "identity": identity,
+class ExclusiveGate(ShortcutOnlyGate):
+    """(1 - g) h and g F, the gating of Highway networks, [I] section 3.1."""
+
+    def forward(self, x: Tensor, residual: Tensor) -> tuple[Tensor, Tensor]:
+        gate = self.gate(x)
+        return self.h(x) * torch.sigmoid(-gate), residual * torch.sigmoid(gate)
+
+
+class DropoutShortcut(Shortcut):
+    """Dropout on h, [I] section 3.1."""
+
+    def __init__(self, w_in: int, w_out: int, stride: int, projection: str, model: ModelSpec) -> None:
+        super().__init__(w_in, w_out, stride, projection, model)
+        assert model.shortcut_dropout is not None
+        self.dropout = Dropout(model.shortcut_dropout)
+
+    def forward(self, x: Tensor, residual: Tensor) -> tuple[Tensor, Tensor]:
+        return self.dropout(self.h(x)), residual
+
+
+def projects(w_in: int, w_out: int, stride: int, model: ModelSpec) -> bool:
+    """Whether h is a 1x1 convolution: in every unit (option C), or under option B where the shape changes."""
+    if model.shortcut in ("none", "conv1x1"):
+        return model.shortcut == "conv1x1"
+    return model.option == "B" and (w_in, stride) != (w_out, 1)
+
+
+SHORTCUTS: dict[str, type[Shortcut] | None] = {
+    "none": None,  # the plain net: x' = f(F(x))
+    "identity": Shortcut,
+    "scaled": ScaledShortcut,
+    "exclusive_gate": ExclusiveGate,
+    "shortcut_only_gate": ShortcutOnlyGate,
+    "conv1x1": Shortcut,
+    "dropout": DropoutShortcut,
 }

@@ -1,6 +1,6 @@
 """One optimisation step, and one forward pass for evaluation, on one device in one precision."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +18,8 @@ class EagerEngine:
     """Forward, backward and update, launched operation by operation.
 
     Weights, gradients and updates are fp32; under "bf16" convolutions and matrix products run in bfloat16. Batches
-    and weights are channels_last, which convolutions run fastest in.
+    and weights are channels_last, which convolutions run fastest in. `decay_vectors` has weight decay act on BN, biases
+    and scalars too.
     """
 
     name = "eager"
@@ -31,6 +32,7 @@ class EagerEngine:
         momentum: float,
         nesterov: bool,
         weight_decay: float,
+        decay_vectors: bool = True,
     ) -> None:
         self.net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
         self.device = device
@@ -38,11 +40,10 @@ class EagerEngine:
         if precision == "fp32":  # otherwise cuDNN rounds the inputs of convolutions to TF32
             torch.backends.cudnn.allow_tf32 = False
         self.optimizer = torch.optim.SGD(
-            net.parameters(),
+            _decay_groups(net, weight_decay, decay_vectors),
             lr=0.0,  # every step brings its own
             momentum=momentum,
             nesterov=nesterov,
-            weight_decay=weight_decay,
             fused=device.type in ("cpu", "cuda"),
         )
 
@@ -72,3 +73,12 @@ class EagerEngine:
             outputs = self.net(images)
         loss = F.cross_entropy(outputs.float(), labels)
         return Outcome(loss, (outputs.argmax(dim=1) != labels).sum())
+
+
+def _decay_groups(net: nn.Module, weight_decay: float, decay_vectors: bool) -> list[dict[str, Any]]:
+    """The parameters as one group, or matrices and kernels in one and vectors, which do not decay, in another."""
+    if decay_vectors:
+        return [{"params": list(net.parameters()), "weight_decay": weight_decay}]
+    weights = [parameter for parameter in net.parameters() if parameter.dim() > 1]
+    vectors = [parameter for parameter in net.parameters() if parameter.dim() <= 1]
+    return [{"params": weights, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]

@@ -1,7 +1,7 @@
 """The training loop. It yields after every step, with a row where one is due; it neither prints nor writes."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -41,6 +41,7 @@ class Trainer:
     steps: int
     record_every: int
     evaluate_every: int
+    before_step: Callable[[int], None] = lambda step: None  # told the step, counted from 0, that is about to run
 
     step: int = 0  # iterations done
     row_step: int = 0  # those done at the last row
@@ -99,6 +100,7 @@ class Trainer:
         began = time.monotonic()
         images, labels = self.batches[self.step]
         rate = learning_rate(self.step, self.schedule, self.warmup_ended)
+        self.before_step(self.step)
         outcome = self.engine.train_step(images, labels, rate)
         self.history[0, self.step] = outcome.loss
         self.history[1, self.step] = outcome.errors

@@ -1,0 +1,95 @@
+"""Sequences of operations, named by their order: "conv bn act"."""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from resnet_repro.models.batch_norm import batch_norm
+from resnet_repro.spec import ModelSpec
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
+
+
+class Dropout(nn.Module):
+    """Zeroes each value with probability `rate` while training, and scales the rest to keep the mean.
+
+    What it draws depends on `seed` alone, which is set before each step (`randomness.seeds`): a resumed run, or a
+    recomputed activation, sees the same mask.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+        self.seed = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.rate == 0:
+            return x
+        generator = torch.Generator(x.device).manual_seed(self.seed)
+        keep = torch.empty_like(x).bernoulli_(1 - self.rate, generator=generator)
+        return x * keep / (1 - self.rate)
+
+
+class ScalarBias(nn.Module):
+    """x + b with one number b, 0 at the start (Fixup, Zhang et al. 2019, section 3)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.bias.to(x.dtype)
+
+
+class ScalarMultiplier(nn.Module):
+    """a · x with one number a, 1 at the start (Fixup, Zhang et al. 2019, section 3)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.multiplier = nn.Parameter(torch.ones(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.multiplier.to(x.dtype)
+
+
+def layers(
+    order: str, w_in: int, model: ModelSpec, widths: Sequence[int] = (), kernels: Sequence[int] = (), stride: int = 1
+) -> nn.Sequential:
+    """The operations that `order` names: (N, w_in, H, W) -> (N, widths[-1], H/stride, W/stride).
+
+    The convolutions have these `widths` and `kernels`, and the first one the `stride`. Without BN, the bn tokens are
+    dropped and the convolutions get a bias, which BN would cancel ([B] section 3.2); Fixup instead puts a scalar bias
+    before each convolution and each activation.
+    """
+    modules: OrderedDict[str, nn.Module] = OrderedDict()
+    shapes = zip(widths, kernels, strict=True)
+    width = w_in
+    for token in _tokens(order, model):
+        match token:
+            case "conv":
+                w_out, kernel = next(shapes)
+                bias = model.normalization == "none" and model.initialization != "fixup"
+                module: nn.Module = nn.Conv2d(width, w_out, kernel, stride, padding=kernel // 2, bias=bias)
+                width, stride = w_out, 1
+            case "bn":
+                module = batch_norm(width, model)
+            case "act":
+                module = ACTIVATIONS[model.activation]()
+            case "dropout":
+                module = Dropout(model.dropout)
+            case "bias":
+                module = ScalarBias()
+            case "multiplier":
+                module = ScalarMultiplier()
+        modules[f"{token}{1 + sum(key.startswith(token) for key in modules)}"] = module
+    return nn.Sequential(modules)
+
+
+def _tokens(order: str, model: ModelSpec) -> Iterator[str]:
+    for token in order.split():
+        if token in ("conv", "act") and model.initialization == "fixup":
+            yield "bias"
+        if token != "bn" or model.normalization == "batch":
+            yield token

@@ -1,0 +1,59 @@
+"""What is measured inside a net. To add a probe: a function in `activations.py`, a line in PROBES, a name in the spec.
+
+Probes read; they draw nothing at random and leave no hook behind, so a run's weights are the same with and without.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from resnet_repro.metrics import ProbeRow
+from resnet_repro.probes.activations import (
+    Point,
+    branch_to_shortcut,
+    dead_units,
+    input_percentiles,
+    layer_response,
+    read_forward,
+)
+from resnet_repro.probes.gradients import gradient_norms
+from resnet_repro.spec import ProbesSpec
+from resnet_repro.training.engine import EagerEngine
+
+GRADIENT_NORM = "gradient_norm"  # read off the gradients that the last training step has left, not a forward pass
+PROBES: dict[str, Callable[[nn.Module, ProbesSpec], list[Point]]] = {
+    "layer_response": layer_response,
+    "input_percentiles": input_percentiles,
+    "dead_units": dead_units,
+    "branch_to_shortcut": branch_to_shortcut,
+}
+
+
+class Instruments:
+    """The probes of one run, on its net. Raises SpecError if the net lacks the layer that the spec names.
+
+    `batches` hold the images they look at, (B, 3, 32, 32), and their labels; they are looked at as one.
+    """
+
+    def __init__(self, probes: ProbesSpec, every: int, last_step: int, engine: EagerEngine,
+                 batches: Iterable[tuple[Tensor, Tensor]]) -> None:  # fmt: skip
+        self.gradients = GRADIENT_NORM in probes.measure
+        self.points: dict[str, list[Point]] = {
+            name: find(engine.net, probes) for name, find in PROBES.items() if name in probes.measure
+        }
+        self.every, self.last_step = every, last_step
+        self.engine = engine
+        self.images, self.labels = (torch.cat(parts) for parts in zip(*batches, strict=True))
+
+    def due(self, step: int) -> bool:
+        """Whether to measure after `step` iterations."""
+        return step in (1, self.last_step) or step % self.every == 0
+
+    def measure(self, step: int) -> Iterator[ProbeRow]:
+        """Right after training step `step`. A value that is not finite, of a net about to diverge, is left out."""
+        found = [(GRADIENT_NORM, *value) for value in gradient_norms(self.engine.net)] if self.gradients else []
+        if self.points:
+            found += read_forward(self.points, lambda: self.engine.evaluate(self.images, self.labels))
+        yield from (ProbeRow(step, *value) for value in found if math.isfinite(value[-1]))

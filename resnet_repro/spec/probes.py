@@ -1,0 +1,23 @@
+"""What is measured inside a net while it trains. Nothing, unless asked; and it never changes the result."""
+
+from typing import Annotated, Literal
+
+from pydantic import NonNegativeInt, PositiveInt
+
+from resnet_repro.spec.section import AsTuple, Cadence, Section
+
+Probe = Literal["layer_response", "gradient_norm", "input_percentiles", "dead_units", "branch_to_shortcut"]
+
+
+class ProbesSpec(Section):
+    """Measured after the first step, every so many steps, and after the last; kept in `probes.csv`.
+
+    All but the gradient norms come from one forward pass, in evaluation mode, over the first training images
+    without augmentation.
+    """
+
+    measure: Annotated[tuple[Probe, ...], AsTuple] = ()
+    every: Cadence = "epoch"
+    images: PositiveInt = 256
+    layer: str | None = None  # whose input input_percentiles follows, e.g. stage3.8.branch.act1; the last in a branch
+    unit: NonNegativeInt = 0  # the map of it
