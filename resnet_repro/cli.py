@@ -109,22 +109,36 @@ def list_runs(results: Results, as_json: Json = False) -> None:
 
 @app.command()
 def describe(
-    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="A spec file.")],
+    specs: Annotated[list[Path] | None, typer.Argument(metavar="[SPEC]...", help="Spec files.")] = None,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="What differs between two specs, and between their nets.")
+    ] = False,
+    compare: Annotated[
+        str | None, typer.Option(metavar="NETS", help="Set beside torchvision's nets: vgg19,resnet34,googlenet.")
+    ] = None,
+    timed: Annotated[bool, typer.Option("--time", help="With --compare: time a forward pass of each.")] = False,
+    device: Device = "auto",
     override: Override = None,
     as_json: Json = False,
 ) -> None:
-    """Show a spec's net layer by layer: output shape, parameters, multiply-adds."""
+    """Show a net layer by layer: operation, output, parameters, multiply-adds, receptive field."""
+    if not specs and not compare:
+        raise typer.BadParameter("name a spec, or nets of torchvision with --compare")
+    if diff and (compare or len(specs or ()) != 2):
+        raise typer.BadParameter("--diff takes two specs, and no --compare")
+    if timed and not compare:
+        raise typer.BadParameter("--time goes with --compare")
     from resnet_repro.spec_file import load_spec
 
-    experiment = load_spec(spec, override or ())
-    from resnet_repro.describe import describe as describe_net
-    from resnet_repro.reporting import print_description
+    experiments = [load_spec(spec, override or ()) for spec in specs or ()]
+    from resnet_repro import describing
 
-    description = describe_net(experiment)
-    if as_json:
-        print(json.dumps(description.totals(), indent=2))
+    if diff:
+        describing.show_difference(experiments[0], experiments[1], as_json)
+    elif compare:
+        describing.show_comparison(experiments, compare.split(","), device if timed else None, as_json)
     else:
-        print_description(description)
+        describing.show_nets(experiments, as_json)
 
 
 @data_app.command()

@@ -87,25 +87,6 @@ def run_json(run: Run) -> dict[str, Any]:
     }
 
 
-def print_description(description: "Description") -> None:
-    columns = ["layer", "operation", "output", "parameters", "multiply-adds"]
-    rows = [
-        [
-            layer.name,
-            layer.operation,
-            "x".join(map(str, layer.output_shape)),
-            f"{layer.parameters:,}" if layer.parameters else "",
-            f"{layer.multiply_adds:,}" if layer.multiply_adds else "",
-        ]
-        for layer in description.layers
-    ]
-    print_table(f"{description.name}, for one 3x32x32 image", columns, rows)
-    print(
-        f"{description.weighted_layers} weighted layers, {description.parameters:,} parameters, "
-        f"{description.multiply_adds:,} multiply-adds"
-    )
-
-
 def print_plan(plan: Sequence[tuple[Experiment, str, "Description"]]) -> None:
     """What would run. A training step costs about three forward passes: forward, and backward by input and weights."""
     columns = ["run", "state", "parameters", "steps", "images", "multiply-adds (10^12)"]

@@ -1,0 +1,6 @@
+"""Nets described, without training them and without their memory."""
+
+from resnet_repro.describe.comparison import describe_published, forward_seconds
+from resnet_repro.describe.description import Description, describe, layer_differences
+
+__all__ = ["Description", "describe", "describe_published", "forward_seconds", "layer_differences"]

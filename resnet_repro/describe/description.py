@@ -1,0 +1,76 @@
+"""What a net is made of and what it costs; two nets side by side."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from resnet_repro.describe.trace import Layer, trace
+from resnet_repro.models.network import Network
+from resnet_repro.spec import Experiment
+
+IMAGE_SHAPE = (3, 32, 32)
+
+
+@dataclass(frozen=True)
+class Description:
+    name: str
+    image_shape: tuple[int, ...]
+    parameters: int
+    layers: tuple[Layer, ...]
+
+    @property
+    def layers_counted(self) -> int:
+        """Weighted layers on the longest path: depth as the papers count it, without projections and gates."""
+        return self.layers[-1].depth
+
+    @property
+    def multiply_adds(self) -> int:
+        """For one forward pass of one image."""
+        return sum(layer.multiply_adds for layer in self.layers)
+
+    @property
+    def fully_connected(self) -> int:
+        """Parameters in fully-connected layers."""
+        return sum(layer.parameters for layer in self.layers if layer.operation == "fully connected")
+
+    @property
+    def receptive_field(self) -> int:
+        """Side, in pixels, of what a unit of the last maps sees of the image; padding included."""
+        return max(layer.receptive_field or 0 for layer in self.layers)
+
+    def totals(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "layers": self.layers_counted,
+            "parameters": self.parameters,
+            "fully_connected_parameters": self.fully_connected,
+            "multiply_adds": self.multiply_adds,
+            "receptive_field": self.receptive_field,
+            "image_shape": list(self.image_shape),
+        }
+
+
+def describe(experiment: Experiment) -> Description:
+    """The net of an experiment."""
+    with torch.device("meta"):
+        return describe_net(experiment.name, Network(experiment.model), IMAGE_SHAPE)
+
+
+def describe_net(name: str, net: nn.Module, image_shape: tuple[int, ...]) -> Description:
+    """Any convolutional net, which may lie on the meta device."""
+    parameters = sum(parameter.numel() for parameter in net.parameters())
+    return Description(name, image_shape, parameters, trace(net.eval(), image_shape))
+
+
+def layer_differences(left: Description, right: Description) -> list[tuple[str, str, str, int, int]]:
+    """(stage, operation, output, how often in the left net, in the right one) for each that is not equally often."""
+    counts = [Counter(map(_kind, description.layers)) for description in (left, right)]
+    kinds = dict.fromkeys(_kind(layer) for description in (left, right) for layer in description.layers)
+    return [(*kind, counts[0][kind], counts[1][kind]) for kind in kinds if counts[0][kind] != counts[1][kind]]
+
+
+def _kind(layer: Layer) -> tuple[str, str, str]:
+    return layer.name.split(".")[0], layer.operation, "x".join(map(str, layer.output_shape))

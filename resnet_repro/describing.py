@@ -1,0 +1,119 @@
+"""What `describe` shows: nets layer by layer, two nets' differences, several nets' totals."""
+
+import json
+from collections.abc import Sequence
+
+from resnet_repro.describe import Description, describe, describe_published, forward_seconds, layer_differences
+from resnet_repro.spec import Experiment
+from resnet_repro.spec_file import differences
+from resnet_repro.tables import print_table
+from resnet_repro.training.device import device_name, resolve_device
+
+
+def show_nets(experiments: Sequence[Experiment], as_json: bool) -> None:
+    """Each net, layer by layer; as JSON its totals, in a list where there are several."""
+    descriptions = [describe(experiment) for experiment in experiments]
+    if not as_json:
+        for description in descriptions:
+            _print_layers(description)
+        return
+    totals = [_totals(experiment, net) for experiment, net in zip(experiments, descriptions, strict=True)]
+    print(json.dumps(totals if len(totals) > 1 else totals[0], indent=2))
+
+
+def show_difference(left: Experiment, right: Experiment, as_json: bool) -> None:
+    """What differs between two specs, and between their nets."""
+    nets = describe(left), describe(right)
+    fields, layers = differences(left, right), layer_differences(*nets)
+    if as_json:
+        keys = ("stage", "operation", "output", left.name, right.name)
+        found = [dict(zip(keys, layer, strict=True)) for layer in layers]
+        print(json.dumps({"fields": fields, "layers": found, "totals": [net.totals() for net in nets]}, indent=2))
+    else:
+        _print_difference(*nets, fields, layers)
+
+
+def show_comparison(experiments: Sequence[Experiment], names: Sequence[str], device: str | None, as_json: bool) -> None:
+    """Totals beside those of torchvision's nets; with a device, the time of a forward pass on it as well."""
+    nets = [*map(describe, experiments), *map(describe_published, names)]
+    seconds: list[float] = []
+    timed_on = ""
+    if device:
+        on = resolve_device(device)
+        seconds, timed_on = forward_seconds(experiments, names, on), device_name(on)
+    if as_json:
+        times: list[dict[str, float]] = [{"forward_ms": 1000 * time} for time in seconds] or [{} for _ in nets]
+        print(json.dumps([{**net.totals(), **time} for net, time in zip(nets, times, strict=True)], indent=2))
+    else:
+        _print_totals(nets, seconds, timed_on)
+
+
+def _totals(experiment: Experiment, net: Description) -> dict[str, object]:
+    return {"name": net.name, "depth": experiment.model.depth, **net.totals()}
+
+
+def _print_layers(description: Description) -> None:
+    columns = ["layer", "operation", "output", "parameters", "multiply-adds", "depth", "sees (pixels)"]
+    rows = [
+        [
+            layer.name,
+            layer.operation,
+            "x".join(map(str, layer.output_shape)),
+            f"{layer.parameters:,}" if layer.parameters else "",
+            f"{layer.multiply_adds:,}" if layer.multiply_adds else "",
+            str(layer.depth) if layer.multiply_adds else "",
+            str(layer.receptive_field) if layer.multiply_adds and layer.receptive_field else "",
+        ]
+        for layer in description.layers
+    ]
+    print_table(f"{description.name}, for one {_shape(description)} image", columns, rows)
+    print(
+        f"{description.layers_counted} weighted layers on the longest path, {description.parameters:,} parameters, "
+        f"{description.multiply_adds:,} multiply-adds, receptive field {description.receptive_field} pixels"
+    )
+
+
+def _print_totals(descriptions: Sequence[Description], seconds: Sequence[float], timed_on: str) -> None:
+    columns = ["net", "image", "layers", "parameters", "fully connected", "share", "multiply-adds (10^6)"]
+    rows = [
+        [
+            net.name,
+            _shape(net),
+            str(net.layers_counted),
+            f"{net.parameters:,}",
+            f"{net.fully_connected:,}",
+            f"{net.fully_connected / net.parameters:.1%}",
+            f"{net.multiply_adds / 1e6:,.0f}",
+        ]
+        for net in descriptions
+    ]
+    title = "Parameters, and how many of them sit in fully-connected layers"
+    if seconds:
+        columns.append("forward pass (ms)")
+        for row, time in zip(rows, seconds, strict=True):
+            row.append(f"{1000 * time:.1f}")
+        title += f"; one image in fp32 on {timed_on}, median of 5"
+    print_table(title, columns, rows)
+
+
+def _print_difference(
+    left: Description,
+    right: Description,
+    fields: Sequence[str],
+    layers: Sequence[tuple[str, str, str, int, int]],
+) -> None:
+    print(f"{left.name} against {right.name}\n")
+    print("".join(f"  {line}\n" for line in fields) or "  the specs are equal\n")
+    rows = [[stage, operation, output, str(ours), str(theirs)] for stage, operation, output, ours, theirs in layers]
+    for name in ("parameters", "multiply_adds", "receptive_field"):
+        values = getattr(left, name), getattr(right, name)
+        if values[0] != values[1]:
+            rows.append(["whole net", name.replace("_", "-"), "", *(f"{value:,}" for value in values)])
+    if rows:
+        print_table("The nets differ in", ["where", "what", "output", left.name, right.name], rows)
+    else:
+        print("the nets are equal, operation by operation")
+
+
+def _shape(description: Description) -> str:
+    return "x".join(map(str, description.image_shape))
