@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from resnet_repro.errors import RunError
+from resnet_repro.naming import is_papers_net, net_name
 from resnet_repro.record import Run, find_runs, read_run
 from resnet_repro.spec import PAPER_STEPS, Experiment, ModelSpec, TrainingSpec, default_milestones
 
@@ -21,7 +22,7 @@ def load_runs(results: str | Path, notice: Callable[[str], None] = warnings.warn
     runs: dict[object, Run] = {}
     for folder in find_runs(results):
         run = read_run(folder)
-        first = runs.setdefault((run.experiment, data_name(run)), run)
+        first = runs.setdefault((run.experiment.model_copy(update={"name": ""}), data_name(run)), run)
         if first is not run:
             notice(f"{run.path} repeats {first.path} (same spec, seed and data) and is left out")
     if not runs:
@@ -54,17 +55,7 @@ def data_name(run: Run) -> str:
     return str(data.get("name", "unknown data"))
 
 
-def net_name(model: ModelSpec) -> str:
-    """The usual name of a net: "plain-56", "ResNet-56 without BN", "ResNet-20 (option B)"."""
-    name = f"{'plain' if model.shortcut == 'none' else 'ResNet'}-{model.depth}"
-    if model.normalization == "none":
-        name += " without BN"
-    usual = ModelSpec(depth=model.depth, shortcut=model.shortcut, normalization=model.normalization)
-    unusual = [f"{field} {value}" for field, value in model if value != getattr(usual, field)]
-    return f"{name} ({', '.join(unusual)})" if unusual else name
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # each is itself, and may be a key
 class Entry:
     """The runs of one experiment, which differ in their seeds only, under a name unique in their group."""
 
@@ -145,9 +136,12 @@ class Group:
         )
 
     def find(self, shortcut: str, depth: int) -> Entry | None:
-        """The paper's own net of that kind and depth, with BN and finished."""
-        wanted = net_name(ModelSpec.model_validate({"depth": depth, "shortcut": shortcut}))
-        return next((entry for entry in self.entries if entry.name == wanted and entry.finished), None)
+        """The paper's own net of that kind and depth, with BN and finished, if one experiment alone has it."""
+        for entry in self.entries:
+            model = entry.model
+            if (model.shortcut, model.depth) == (shortcut, depth) and is_papers_net(model):
+                return entry if entry.finished and entry.name == net_name(model) else None
+        return None
 
 
 def comparable_groups(runs: Sequence[Run]) -> list[Group]:

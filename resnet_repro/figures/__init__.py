@@ -8,14 +8,24 @@ from matplotlib.figure import Figure
 
 from resnet_repro.analysis import Group, comparable_groups
 from resnet_repro.errors import RunError
+from resnet_repro.figures.batch_norm import draw_batch_norm
+from resnet_repro.figures.branch_ratios import draw_branch_ratios
 from resnet_repro.figures.curves import draw_curves
 from resnet_repro.figures.degradation import draw_degradation
+from resnet_repro.figures.gradient_norms import draw_gradient_norms
+from resnet_repro.figures.layer_responses import draw_layer_responses
+from resnet_repro.figures.percentile_drift import draw_percentile_drift
 from resnet_repro.figures.style import STYLE
 from resnet_repro.record import Run
 
 FIGURES: dict[str, Callable[[Group], Figure | None]] = {
     "curves": draw_curves,
     "degradation": draw_degradation,
+    "layer-responses": draw_layer_responses,
+    "gradient-norms": draw_gradient_norms,
+    "percentile-drift": draw_percentile_drift,
+    "branch-ratios": draw_branch_ratios,
+    "batch-norm": draw_batch_norm,
 }
 FORMATS = ("png", "svg")
 

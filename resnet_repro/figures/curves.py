@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from resnet_repro.analysis import Entry, Group
-from resnet_repro.figures.style import GREY, STYLE, add_title, depth_colours, label_ends, new_figure
+from resnet_repro.figures.style import GREY, STYLE, add_title, depth_colours, entry_styles, label_ends, new_figure
 from resnet_repro.record import Run
 
 COLUMNS = {"train_error_pct": ("--", 1.0), "test_error_pct": ("-", 2.0)}  # line style and width
@@ -47,10 +47,10 @@ def _panel(axes: Axes, group: Group, entries: Sequence[Entry], top: float) -> No
         axes.axvline(milestone, color="#bbbbbb", linewidth=0.8, linestyle=":", zorder=0)
         axes.annotate(f"rate ×{at.gamma:g}", (milestone, 1), xycoords=("data", "axes fraction"), xytext=(2, -2),
                       textcoords="offset points", fontsize=6.5, color=GREY, va="top")  # fmt: skip
-    colours = depth_colours([entry.model.depth for entry in group.entries])
+    colours = _colours(group, entries)
     ends: list[tuple[float, float, str, str]] = []
     for entry in entries:
-        colour = colours[entry.model.depth]
+        colour = colours[entry]
         label = entry.name.split("-", 1)[1].replace(" without BN", ", no BN")
         if end := _draw_mean(axes, entry, colour):
             step, error = end
@@ -63,6 +63,15 @@ def _panel(axes: Axes, group: Group, entries: Sequence[Entry], top: float) -> No
     highest = max((value for entry in entries for value in _values(entry.runs)), default=0.0)
     if highest > top:
         axes.set_title(f"errors above {top:g} % lie outside", loc="right", fontsize=6.5, color=GREY)
+
+
+def _colours(group: Group, entries: Sequence[Entry]) -> dict[Entry, str]:
+    """The depth's colour, the same in both panels; or, where a panel has several nets of one depth, one for each."""
+    depths = [entry.model.depth for entry in entries]
+    if len(set(depths)) == len(depths):
+        colours = depth_colours([entry.model.depth for entry in group.entries])
+        return {entry: colours[entry.model.depth] for entry in entries}
+    return {entry: colour for entry, (colour, _) in entry_styles(entries).items()}
 
 
 def _draw_mean(axes: Axes, entry: Entry, colour: str) -> tuple[int, float] | None:

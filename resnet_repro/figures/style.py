@@ -6,6 +6,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from resnet_repro.analysis import Entry
+
 STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -23,6 +25,7 @@ STYLE: Any = {
 # Okabe and Ito's colours, told apart by every kind of colour vision; yellow, too pale on white, left out.
 DEPTH_COLOURS = {20: "#E69F00", 32: "#009E73", 44: "#56B4E9", 56: "#D55E00", 110: "#0072B2", 1202: "#CC79A7"}
 OTHER_COLOURS = ("#000000", "#7f6d5f", "#5f7f6d", "#6d5f7f")
+MOMENT_COLOURS = ("#fcc02b", "#e8704a", "#b33a7a", "#6a1ea1", "#0d0887")  # early to late, light to dark
 PLAIN_COLOUR, RESIDUAL_COLOUR = "#D55E00", "#0072B2"
 GREY = "#6b6b6b"
 
@@ -31,6 +34,22 @@ def depth_colours(depths: Sequence[int]) -> dict[int, str]:
     """A colour for each depth: always the same one for the papers' depths, the rest in turn."""
     others = [depth for depth in sorted(set(depths)) if depth not in DEPTH_COLOURS]
     return DEPTH_COLOURS | {depth: OTHER_COLOURS[i % len(OTHER_COLOURS)] for i, depth in enumerate(others)}
+
+
+def entry_styles(entries: Sequence[Entry]) -> dict[Entry, tuple[str, str]]:
+    """A colour and a line for each net: the depth's colour, plain nets dashed, where that tells them all apart."""
+    keys = [(entry.model.depth, entry.model.shortcut == "none") for entry in entries]
+    if len(set(keys)) == len(keys):
+        colours = depth_colours([depth for depth, _ in keys])
+        return {
+            entry: (colours[depth], "--" if plain else "-") for entry, (depth, plain) in zip(entries, keys, strict=True)
+        }
+    palette = (*DEPTH_COLOURS.values(), "#000000")
+    lines = ("-", "--", ":", "-.")
+    return {
+        entry: (palette[number % len(palette)], lines[number // len(palette) % len(lines)])
+        for number, entry in enumerate(entries)
+    }
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -43,10 +62,13 @@ def add_title(figure: Figure, title: str, conditions: str) -> None:
     figure.suptitle(f"$\\bf{{{title.replace(' ', '~')}}}$\n{conditions}", fontsize=9, x=0.01, ha="left")
 
 
-def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
-    """Write each (x, y, text, colour) at the right edge, level with its point, moved apart where they would overlap."""
+def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]], gap: float = 0.052) -> None:
+    """Write each (x, y, text, colour) at the right edge, level with its point, moved apart where they would overlap.
+
+    `gap` is the height of a line of text as a share of the axis.
+    """
     low, high = axes.get_ylim()
-    gap = (high - low) * 0.052
+    gap *= high - low
     heights = spread([y for _, y, _, _ in ends], gap, low + gap / 2, high - gap / 4)
     for (x, y, text, colour), place in zip(ends, heights, strict=True):
         axes.annotate(

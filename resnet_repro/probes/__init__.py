@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from resnet_repro.metrics import ProbeRow
 from resnet_repro.probes.activations import (
     Point,
+    batch_statistics,
     branch_to_shortcut,
     dead_units,
     input_percentiles,
@@ -55,5 +56,6 @@ class Instruments:
         """Right after training step `step`. A value that is not finite, of a net about to diverge, is left out."""
         found = [(GRADIENT_NORM, *value) for value in gradient_norms(self.engine.net)] if self.gradients else []
         if self.points:
-            found += read_forward(self.points, lambda: self.engine.evaluate(self.images, self.labels))
+            with batch_statistics(self.engine.net):
+                found += read_forward(self.points, lambda: self.engine.evaluate(self.images, self.labels))
         yield from (ProbeRow(step, *value) for value in found if math.isfinite(value[-1]))

@@ -12,8 +12,8 @@ Probe = Literal["layer_response", "gradient_norm", "input_percentiles", "dead_un
 class ProbesSpec(Section):
     """Measured after the first step, every so many steps, and after the last; kept in `probes.csv`.
 
-    All but the gradient norms come from one forward pass, in evaluation mode, over the first training images
-    without augmentation.
+    All but the gradient norms come from one forward pass over the first training images, without augmentation or
+    dropout, and with BN over these images as in training.
     """
 
     measure: Annotated[tuple[Probe, ...], AsTuple] = ()

@@ -1,0 +1,51 @@
+"""What the figures of probes share: values averaged over seeds, and a grid of panels, one a net."""
+
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from resnet_repro.analysis import Entry, Group
+from resnet_repro.figures.style import add_title, new_figure
+
+Values = dict[tuple[str, str], float]  # (layer, name) -> value, in forward order
+COLUMNS = 3
+
+
+def probed(group: Group, probe: str) -> dict[Entry, dict[int, Values]]:
+    """For each net that has the probe: step -> values, the mean over the seeds that have them all."""
+    found = {entry: _mean_over_seeds(entry, probe) for entry in group.entries}
+    return {entry: values for entry, values in found.items() if values}
+
+
+def _mean_over_seeds(entry: Entry, probe: str) -> dict[int, Values]:
+    collected: dict[int, dict[tuple[str, str], list[float]]] = defaultdict(lambda: defaultdict(list))
+    for run in entry.runs:
+        for row in run.probes:
+            if row.probe == probe:
+                collected[row.step][row.layer, row.name].append(row.value)
+    return {step: {place: statistics.fmean(numbers) for place, numbers in values.items()}
+            for step, values in sorted(collected.items())}  # fmt: skip
+
+
+def moments(steps: Sequence[int], most: int = 5) -> list[int]:
+    """At most `most` of the steps: the first, the last, and others spread evenly between."""
+    if len(steps) <= most:
+        return list(steps)
+    return [steps[round(number * (len(steps) - 1) / (most - 1))] for number in range(most)]
+
+
+def grid(group: Group, title: str, names: Sequence[str], share_y: bool) -> tuple[Figure, list[Axes]]:
+    """A panel for each name, in rows of three."""
+    columns = min(COLUMNS, len(names))
+    rows = -(-len(names) // columns)
+    figure = new_figure(max(3.1 * columns, 6.2), 0.9 + 2.1 * rows)
+    panels = figure.subplots(rows, columns, sharey=share_y, squeeze=False).flatten().tolist()
+    for axes, name in zip(panels, names, strict=False):
+        axes.set_title(name, loc="left", fontsize=9)
+    for axes in panels[len(names) :]:
+        axes.remove()
+    add_title(figure, title, group.title())
+    return figure, panels[: len(names)]

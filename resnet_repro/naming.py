@@ -1,0 +1,58 @@
+"""What a net is called in tables and figures."""
+
+from collections.abc import Callable
+from typing import Any
+
+from resnet_repro.spec import ModelSpec
+
+UNIT_NAMES = {
+    "bn_after_addition": "BN after addition",
+    "relu_before_addition": "ReLU before addition",
+    "relu_only_preactivation": "ReLU-only pre-activation",
+    "full_preactivation": "full pre-activation",
+}
+SHORTCUT_NAMES = {
+    "scaled": "",  # its two numbers say it
+    "dropout": "",
+    "exclusive_gate": "exclusive gate",
+    "shortcut_only_gate": "shortcut-only gate",
+    "conv1x1": "1x1 shortcut",
+}
+INITIALIZATION_NAMES = {"he_fan_in": "He fan-in", "xavier": "Xavier", "gaussian": "Gaussian", "fixup": "Fixup"}
+
+# How a field that differs from the paper's net is told; other fields are told as "width 32".
+PHRASES: dict[str, Callable[[Any], str]] = {
+    "block": lambda block: {"single_layer": "shortcut over each layer"}.get(block, block),
+    "unit": lambda unit: UNIT_NAMES[unit],
+    "shortcut": lambda shortcut: SHORTCUT_NAMES[shortcut],
+    "shortcut_scale": lambda scale: f"h × {scale:g}",
+    "branch_scale": lambda scale: f"F × {scale:g}",
+    "gate_bias": lambda bias: f"bias {bias:g}",
+    "shortcut_dropout": lambda rate: f"shortcut dropout {rate:g}",
+    "activation": lambda activation: activation,
+    "initialization": lambda method: INITIALIZATION_NAMES[method],
+    "initialization_std": lambda std: f"std {std:g}",
+}
+
+
+def net_name(model: ModelSpec) -> str:
+    """The usual name of a net: "plain-56", "ResNet-56 without BN", "ResNet-110 (full pre-activation)"."""
+    kind = model.shortcut if model.shortcut in ("none", "identity") else "identity"
+    usual = ModelSpec.model_validate(
+        {"depth": model.depth, "block": model.block, "shortcut": kind, "normalization": model.normalization}
+    )
+    name = f"{'plain' if kind == 'none' else 'ResNet'}-{model.depth}"
+    if model.normalization == "none":
+        name += " without BN"
+    unusual = [] if model.block == "basic" else [PHRASES["block"](model.block)]
+    for field, value in model:
+        if value != getattr(usual, field):
+            unusual.append(PHRASES[field](value) if field in PHRASES else f"{field.replace('_', ' ')} {value}")
+    phrases = ", ".join(phrase for phrase in unusual if phrase)
+    return f"{name} ({phrases})" if phrases else name
+
+
+def is_papers_net(model: ModelSpec) -> bool:
+    """Whether it is one of [R] section 4.2: basic units, BN, plain or with identity shortcuts, nothing else changed."""
+    plain_or_residual = model.block == "basic" and model.shortcut in ("none", "identity")
+    return plain_or_residual and model == ModelSpec(depth=model.depth, shortcut=model.shortcut)
