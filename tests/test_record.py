@@ -7,10 +7,16 @@ import pytest
 
 from resnet_repro.errors import RunError
 from resnet_repro.metrics import Row
-from resnet_repro.record import COLUMNS, RunFolder, find_runs, read_run
+from resnet_repro.record import RunFolder, find_runs, read_run
 from resnet_repro.spec import Experiment, ModelSpec
 
 EXPERIMENT = Experiment(name="suite/net", seed=3, model=ModelSpec(depth=20))
+PROBED = EXPERIMENT.model_copy(update={"probes": ProbesSpec(measure=("layer_response",))})
+COLUMNS = (
+    "step,epoch,learning_rate,train_loss,train_error_pct,train_error_clean_pct,"
+    "test_loss,test_error_pct,images_per_second,elapsed_seconds"
+)
+PROBE_COLUMNS = "step,probe,layer,name,value"
 
 
 def row(step: int) -> Row:
@@ -27,11 +33,10 @@ def folder(tmp_path: Path) -> RunFolder:
     return folder
 
 
-def test_the_columns_are_the_contract() -> None:
-    assert ",".join(COLUMNS) == (
-        "step,epoch,learning_rate,train_loss,train_error_pct,train_error_clean_pct,"
-        "test_loss,test_error_pct,images_per_second,elapsed_seconds"
-    )
+def test_the_columns_are_the_contract(tmp_path: Path, folder: RunFolder) -> None:
+    assert (folder.path / "metrics.csv").read_text().splitlines()[0] == COLUMNS
+    probed = probed_folder(tmp_path / "probed")
+    assert (probed.path / "probes.csv").read_text().splitlines()[0] == PROBE_COLUMNS
 
 
 def test_what_is_written_is_read_back(folder: RunFolder) -> None:
@@ -99,8 +104,8 @@ def test_numbers_that_json_has_not_become_null(folder: RunFolder) -> None:
     ("name", "content", "fragment"),
     [
         ("metrics.csv", "step,loss\n1,2\n", "metrics.csv:1: the columns should be"),
-        ("metrics.csv", f"{','.join(COLUMNS)}\n1,2,3\n", "metrics.csv:2: is damaged"),
-        ("metrics.csv", f"{','.join(COLUMNS)}\n1,,3,4,5,6,7,8,9,10\n", "metrics.csv:2: is damaged"),
+        ("metrics.csv", f"{COLUMNS}\n1,2,3\n", "metrics.csv:2: is damaged"),
+        ("metrics.csv", f"{COLUMNS}\n1,,3,4,5,6,7,8,9,10\n", "metrics.csv:2: is damaged"),
         ("metrics.csv", "", "metrics.csv:1: the columns should be"),
         ("metrics.csv", b"\xff\xfe", "metrics.csv: is damaged"),
         ("summary.json", "{", "summary.json: is damaged"),

@@ -34,7 +34,8 @@ def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type == "cpu":
-        return f"CPU ({_cpu_capabilities().get('cpu_name', 'unknown')}, {torch.get_num_threads()} threads)"
+        threads = torch.get_num_threads()
+        return f"CPU ({_cpu_capabilities().get('cpu_name', 'unknown')}, {threads} thread{'s' * (threads > 1)})"
     return "Apple GPU (MPS)"
 
 
