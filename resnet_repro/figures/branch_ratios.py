@@ -26,8 +26,13 @@ def draw_branch_ratios(group: Group) -> Figure | None:
                           alpha=1 if label else 0.6, label=label)  # fmt: skip
         axes.axhline(1, color="#999999", linewidth=0.8, linestyle=":")
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("{x:g}")
         axes.set_xticks([1 / 6, 1 / 2, 5 / 6], ["stage 1", "stage 2", "stage 3"])
-        axes.set_xlabel("unit, from the input; the nets are drawn to one width")
+        axes.grid(visible=False, axis="x")
+        for boundary in (1 / 3, 2 / 3):
+            axes.axvline(boundary, color="#e4e4e4", linewidth=0.8, zorder=0)
+        axes.set_xlabel("unit, from the input; all nets drawn equally wide")
         axes.set_ylabel("‖F(x)‖ / ‖h(x)‖")
         figure.legend(
             title="bold: at the end; faint: after the first step",

@@ -17,7 +17,7 @@ def draw_percentile_drift(group: Group) -> Figure | None:
         return None
     with matplotlib.rc_context(STYLE):
         names = [entry.name for entry in found]
-        figure, panels = grid(group, "Percentiles of a deep activation's input", names, share_y=False)
+        figure, panels = grid(group, "Percentiles of the input of a deep activation", names, share_y=False)
         for axes, (entry, by_step) in zip(panels, found.items(), strict=True):
             layer = next(iter(next(iter(by_step.values()))))[0]
             whole = {step: values for step, values in by_step.items() if len(values) == len(LINES)}

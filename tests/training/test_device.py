@@ -80,7 +80,7 @@ def test_auto_is_bf16_on_a_cpu_that_computes_in_it(
 def test_auto_is_fp32_on_a_cpu_of_which_torch_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     assert resolve_precision("auto", CPU) == "fp32"
-    assert device_name(CPU) == "CPU (unknown, 1 threads)"
+    assert device_name(CPU) == "CPU (unknown, 1 thread)"
 
 
 @pytest.mark.parametrize(("native", "precision"), [(True, "bf16"), (False, "fp32")])

@@ -1,0 +1,142 @@
+"""The figures of what probes found, on made-up values."""
+
+from collections.abc import Sequence
+
+import pytest
+from conftest import make_run
+from matplotlib.figure import Figure
+
+from resnet_repro.analysis import Group, comparable_groups
+from resnet_repro.figures import FIGURES, draw_figures
+from resnet_repro.figures.batch_norm import draw_batch_norm
+from resnet_repro.figures.branch_ratios import draw_branch_ratios
+from resnet_repro.figures.curves import draw_curves
+from resnet_repro.figures.gradient_norms import draw_gradient_norms
+from resnet_repro.figures.layer_responses import draw_layer_responses
+from resnet_repro.figures.percentile_drift import draw_percentile_drift, drift
+from resnet_repro.figures.probed import moments
+from resnet_repro.figures.style import DEPTH_COLOURS, MOMENT_COLOURS, entry_styles
+from resnet_repro.metrics import ProbeRow
+from resnet_repro.record import Run
+from resnet_repro.spec import ModelSpec
+
+
+def with_probes(run: Run, rows: Sequence[tuple[int, str, str, str, float]]) -> Run:
+    """The run as if it had these rows in its probes.csv."""
+    run.__dict__["probes"] = tuple(ProbeRow(*row) for row in rows)
+    return run
+
+
+def with_model(run: Run, **fields: object) -> Run:
+    model = ModelSpec.model_validate(run.experiment.model.model_dump() | fields)
+    experiment = run.experiment.model_copy(update={"model": model})
+    return Run(run.path, experiment, run.environment, run.rows, run.summary)
+
+
+def group_of(*runs: Run) -> Group:
+    (group,) = comparable_groups(runs)
+    return group
+
+
+def drawn(figure: Figure | None) -> Figure:
+    assert figure is not None
+    return figure
+
+
+def test_without_probes_there_are_no_figures_of_them() -> None:
+    assert [name for name, _ in draw_figures([make_run(20), make_run(20, "identity")])] == ["curves-cifar-10-400x64"]
+    assert len(FIGURES) == 7
+
+
+def test_layer_responses_stand_by_layer_and_sorted_at_the_last_step() -> None:
+    rows = [(1, "layer_response", "a", "std", 9.0), (400, "layer_response", "a", "std", 1.0),
+            (400, "layer_response", "b", "std", 3.0), (400, "layer_response", "c", "std", 2.0)]  # fmt: skip
+    figure = drawn(draw_layer_responses(group_of(with_probes(make_run(20), rows))))
+    by_layer, by_size = (list(axes.lines[0].get_ydata()) for axes in figure.axes)
+    assert (by_layer, by_size) == ([1.0, 3.0, 2.0], [3.0, 2.0, 1.0])
+    assert figure.axes[0].lines[0].get_label() == "plain-20: median 2.00"
+    assert figure.axes[0].get_yscale() == "linear"
+
+
+def test_layer_responses_are_means_over_seeds_and_logarithmic_where_they_differ_much() -> None:
+    runs = [with_probes(make_run(20, seed=seed), [(400, "layer_response", "a", "std", value),
+                                                  (400, "layer_response", "b", "std", 100 * value)])
+            for seed, value in enumerate((1.0, 3.0))]  # fmt: skip
+    axes = drawn(draw_layer_responses(group_of(*runs))).axes[0]
+    assert list(axes.lines[0].get_ydata()) == [2.0, 200.0]
+    assert axes.get_yscale() == "log"
+
+
+def test_gradient_norms_have_a_panel_a_net_and_a_line_a_moment_without_shortcuts() -> None:
+    def rows(scale: float) -> list[tuple[int, str, str, str, float]]:
+        return [(step, "gradient_norm", layer, "norm", scale * step)
+                for step in (1, 400) for layer in ("stem.conv1", "stage2.0.shortcut.h.conv1", "head")]  # fmt: skip
+
+    runs = with_probes(make_run(20), rows(1.0)), with_probes(make_run(20, "identity"), rows(2.0))
+    figure = drawn(draw_gradient_norms(group_of(*runs)))
+    assert [axes.get_title("left") for axes in figure.axes] == ["plain-20", "ResNet-20"]
+    assert [list(line.get_ydata()) for line in figure.axes[1].lines] == [[2.0, 2.0], [800.0, 800.0]]
+    assert [line.get_color() for line in figure.axes[1].lines] == list(MOMENT_COLOURS[:2])
+    assert figure.axes[0].get_yscale() == "log"
+
+
+def test_moments_are_the_first_the_last_and_some_between() -> None:
+    assert moments([1, 50, 400]) == [1, 50, 400]
+    assert moments(list(range(9))) == [0, 2, 4, 6, 8]
+    assert len(moments(list(range(100)))) == 5
+
+
+def test_percentiles_are_drawn_at_the_steps_that_have_all_three() -> None:
+    rows = [(step, "input_percentiles", "deep.act1", name, value)
+            for step, values in ((1, (-1.0, 0.0, 1.0)), (400, (-1.0, 2.0, 3.0)))
+            for name, value in zip(("p15", "p50", "p85"), values, strict=True)]  # fmt: skip
+    broken = (200, "input_percentiles", "deep.act1", "p15", 5.0)
+    axes = drawn(draw_percentile_drift(group_of(with_probes(make_run(20), [*rows, broken])))).axes[0]
+    assert [list(line.get_xdata()) for line in axes.lines] == [[1, 400]] * 3
+    assert [list(line.get_ydata()) for line in axes.lines] == [[1.0, 3.0], [0.0, 2.0], [-1.0, -1.0]]
+    assert axes.get_ylabel() == "deep.act1, map 0"
+    assert axes.get_title("right") == "median moves 0.7 spreads"
+
+
+def test_drift_is_the_medians_way_in_mean_spreads() -> None:
+    def at(low: float, median: float, high: float) -> dict[tuple[str, str], float]:
+        return {("l", "p15"): low, ("l", "p50"): median, ("l", "p85"): high}
+
+    assert drift("l", {1: at(-1, 0, 1), 2: at(0, 3, 4), 3: at(-1, 1, 5)}) == pytest.approx(3 / 4)
+    assert drift("l", {1: at(0, 0, 0)}) == 0
+    assert drift("l", {}) == 0
+
+
+def test_branch_ratios_show_the_first_step_and_the_end() -> None:
+    rows = [(step, "branch_to_shortcut", unit, "ratio", value)
+            for step, value in ((1, 1.5), (400, 0.5)) for unit in ("stage1.0", "stage2.0", "stage3.0")]  # fmt: skip
+    runs = [make_run(8), with_probes(make_run(8, "identity"), rows)]
+    faint, bold, _one, *_boundaries = drawn(draw_branch_ratios(group_of(*runs))).axes[0].lines
+    assert (list(faint.get_ydata()), list(bold.get_ydata())) == ([1.5] * 3, [0.5] * 3)
+    assert list(bold.get_xdata()) == pytest.approx([1 / 6, 1 / 2, 5 / 6])
+    assert bold.get_linewidth() > faint.get_linewidth()
+    assert bold.get_label() == "ResNet-8"
+
+
+def test_bn_stands_against_no_bn_for_each_net_that_has_both() -> None:
+    pair = make_run(20, learning_rate=0.1), with_model(make_run(20, learning_rate=0.01), normalization="none")
+    third = with_model(make_run(20, train_error=70.0, status="diverged"), normalization="none", initialization="xavier")
+    figure = drawn(draw_batch_norm(group_of(*pair, third, make_run(56))))
+    assert [axes.get_title("left") for axes in figure.axes] == ["plain-20"]
+    labels = sorted(text.get_text() for text in figure.axes[0].texts)
+    assert labels == ["BN, He, 0.1", "no BN, He, 0.01", "no BN, Xavier, 0.02 diverged"]
+    assert draw_batch_norm(group_of(make_run(20), make_run(20, "identity"))) is None
+
+
+def test_nets_of_one_depth_have_styles_of_their_own() -> None:
+    usual = group_of(make_run(20), make_run(20, "identity"), make_run(56)).entries
+    assert list(entry_styles(usual).values()) == [
+        (DEPTH_COLOURS[20], "--"), (DEPTH_COLOURS[56], "--"), (DEPTH_COLOURS[20], "-"),
+    ]  # fmt: skip
+    gates = [with_model(make_run(110, "identity"), shortcut="exclusive_gate", gate_bias=-float(b)) for b in range(9)]
+    group = group_of(*gates)
+    assert len(set(entry_styles(group.entries).values())) == 9
+    right = draw_curves(group).axes[1]
+    assert (
+        len({line.get_color() for line in right.lines if line.get_linestyle() == "-" and len(line.get_xdata()) > 1}) > 6
+    )
