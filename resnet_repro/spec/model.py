@@ -78,6 +78,8 @@ class ModelSpec(Section):
     def _combinations(self) -> Self:
         if self.shortcut == "none" and self.option != default_option(self.block):
             raise ValueError("option: a plain net has no shortcut to project; remove it or set model.shortcut")
+        if self.shortcut == "conv1x1" and self.option != default_option(self.block):
+            raise ValueError("option: shortcut: conv1x1 projects in every unit, so there is no choice; remove it")
         if self.shortcut == "none" and self.unit != "original":
             raise ValueError(
                 "unit: a plain net has no addition, so every order is the same chain of layers; "

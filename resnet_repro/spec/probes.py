@@ -1,8 +1,8 @@
 """What is measured inside a net while it trains. Nothing, unless asked; and it never changes the result."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt, PositiveInt, model_validator
 
 from resnet_repro.spec.section import AsTuple, Cadence, Section
 
@@ -21,3 +21,12 @@ class ProbesSpec(Section):
     images: PositiveInt = 256
     layer: str | None = None  # whose input input_percentiles follows, e.g. stage3.8.branch.act1; the last in a branch
     unit: NonNegativeInt = 0  # the map of it
+
+    @model_validator(mode="after")
+    def _place(self) -> Self:
+        for field, value in (("layer", self.layer), ("unit", self.unit)):
+            if value and "input_percentiles" not in self.measure:
+                raise ValueError(
+                    f"{field}: says where input_percentiles looks; add that to probes.measure or remove it"
+                )
+        return self

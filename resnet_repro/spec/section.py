@@ -16,8 +16,10 @@ def _cadence(value: object) -> object:
 
 
 def _as_tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
+    if isinstance(value, list):
+        return tuple(value)
+    return (value,) if isinstance(value, str | int) else value
 
 
 Cadence = Annotated[int | Literal["epoch"], BeforeValidator(_cadence)]
-AsTuple = BeforeValidator(_as_tuple)  # YAML's lists
+AsTuple = BeforeValidator(_as_tuple)  # YAML's lists, and a lone value as a list of one
