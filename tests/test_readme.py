@@ -2,22 +2,47 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
 from conftest import REPOSITORY, Outcome
 
 from resnet_repro.analysis import load_runs
 
 README = (REPOSITORY / "README.md").read_text()
-QUICK = REPOSITORY / "results/quick"
+RESULTS = REPOSITORY / "results"
+TABLES = {RESULTS / "quick": REPOSITORY / "README.md"} | {page.parent: page for page in RESULTS.glob("*/README.md")}
 
 
-def test_the_table_is_what_the_committed_runs_give(cli: Callable[..., Outcome]) -> None:
-    table = README.split("<!-- table -->")[1].split("<!-- /table -->")[0]
-    assert table.strip() == cli("table", QUICK, "--markdown").out.strip()
+@pytest.mark.parametrize("results", TABLES, ids=lambda path: path.name)
+def test_each_table_is_what_the_committed_runs_give(results: Path, cli: Callable[..., Outcome]) -> None:
+    table = TABLES[results].read_text().split("<!-- table -->")[1].split("<!-- /table -->")[0]
+    assert table.strip() == cli("table", results, "--markdown").out.strip()
+
+
+def test_the_pages_show_figures_that_are_there() -> None:
+    for page in TABLES.values():
+        figures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", page.read_text())
+        assert figures
+        assert all((page.parent / figure).is_file() for figure in figures)
+
+
+def test_what_is_said_about_the_gradients_of_deep_nets_holds() -> None:
+    """results/diagnosis/README.md: the ratio of the first layer's gradient norm to that of the last convolution."""
+    ratios = {}
+    for run in load_runs(RESULTS / "diagnosis"):
+        for step in (1, 400):
+            norms = [row.value for row in run.probes if row.step == step and row.probe == "gradient_norm"]
+            ratios[run.experiment.name.split("/")[1], step] = norms[0] / norms[-2]
+    assert 1e3 < ratios["plain56", 1] < 2e3
+    assert 1e6 < ratios["plain110", 1] < 1e7
+    assert 15 < 1 / ratios["plain56", 400] < 25
+    assert 5e5 < 1 / ratios["plain110", 400] < 1e6
+    assert all(1 / 3 < ratios[f"resnet{depth}", step] < 30 for depth in (20, 56, 110) for step in (1, 400))
 
 
 def test_the_committed_runs_are_finished_on_the_true_data_from_a_known_commit() -> None:
-    runs = load_runs(REPOSITORY / "results")
+    runs = load_runs(RESULTS)
     assert {run.status for run in runs} <= {"finished", "diverged"}
     for run in runs:
         assert run.environment["data"]["exact"] is True
@@ -26,7 +51,7 @@ def test_the_committed_runs_are_finished_on_the_true_data_from_a_known_commit() 
 
 
 def test_the_quick_suite_is_there_with_three_seeds() -> None:
-    runs = load_runs(QUICK)
+    runs = load_runs(RESULTS / "quick")
     assert sorted((run.experiment.name, run.experiment.seed) for run in runs) == [
         (f"quick/{net}", seed) for net in ("plain20", "plain56", "resnet20", "resnet56") for seed in range(3)
     ]
