@@ -5,12 +5,15 @@ import io
 from collections.abc import Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from resnet_repro.errors import RunError
 from resnet_repro.files import explained, write_text
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 
 def write_rows(path: Path, kind: type[T], rows: Sequence[T]) -> None:
@@ -18,7 +21,7 @@ def write_rows(path: Path, kind: type[T], rows: Sequence[T]) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_columns(kind))
-    writer.writerows(astuple(row) for row in rows)  # type: ignore[call-overload]  # a type variable cannot say dataclass
+    writer.writerows(astuple(row) for row in rows)
     write_text(path, text.getvalue())
 
 
