@@ -33,14 +33,14 @@ def read_rows(path: Path, kind: type[T]) -> list[T]:
     rows = []
     with explained(path), path.open(encoding="utf-8", newline="") as file:
         reader = csv.reader(file)
-        if next(reader, None) != _columns(kind):
-            raise RunError(f"{path}:1: the columns should be {','.join(_columns(kind))}")
-        for cells in reader:
-            try:
+        try:
+            if next(reader, None) != _columns(kind):
+                raise RunError(f"{path}:1: the columns should be {','.join(_columns(kind))}")
+            for cells in reader:
                 values = (_parse(cell, types[name]) for name, cell in zip(_columns(kind), cells, strict=True))
                 rows.append(kind(*values))
-            except ValueError:
-                raise RunError(f"{path}:{reader.line_num}: is damaged: a value is missing or unreadable") from None
+        except (ValueError, csv.Error):
+            raise RunError(f"{path}:{reader.line_num}: is damaged: a value is missing or unreadable") from None
     return rows
 
 
