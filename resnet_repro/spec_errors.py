@@ -13,7 +13,8 @@ Key = tuple[str, ...]  # ("training", "steps")
 
 def explain(error: ValidationError, place: Callable[[Key], str]) -> str:
     """One line for the first problem: place, field, what is wrong and what to do. `place` tells where a key stands."""
-    problems = error.errors(include_url=False)
+    follow_up = "default_factory_not_called"  # of a field whose default depends on one that is wrong itself
+    problems = [problem for problem in error.errors(include_url=False) if problem["type"] != follow_up]
     problems.sort(key=lambda problem: problem["type"] != "extra_forbidden")  # a misspelt key explains a missing one
     problem = problems[0]
     key = tuple(str(part) for part in problem["loc"])

@@ -97,11 +97,24 @@ def test_a_mistake_in_one_spec_stops_before_any_training(cli: Cli, tiny: Path, t
 
 
 def test_dry_run_shows_parameters_and_work_and_makes_nothing(cli: Cli, tmp_path: Path) -> None:
-    shown = cli("train", REPOSITORY / "experiments", "--dry-run", "--results", tmp_path / "r", "--seeds", "0,1")
+    specs = [REPOSITORY / f"experiments/{name}.yaml" for name in ("plain56", "resnet1202")]
+    shown = cli("train", *specs, "--dry-run", "--results", tmp_path / "r", "--seeds", "0,1")
     assert shown.code == 0
     assert "plain56/seed-1" in shown.out
     assert "853,018" in shown.out
     assert "19,421,274" in shown.out
+    # Two runs of each, 64,000 steps of 128, three forward passes a step.
+    work = 2 * 3 * 64_000 * 128 * (125_485_696 + 2_829_238_912) / 1e12
+    assert f"work ahead: {work:,.1f} x 10^12 multiply-adds" in shown.out
+    assert not (tmp_path / "r").exists()
+
+
+def test_dry_run_of_a_folder_shows_every_run_in_it(cli: Cli, tmp_path: Path) -> None:
+    folder = REPOSITORY / "experiments/quick"
+    shown = cli("train", folder, "--dry-run", "--results", tmp_path / "r")
+    names = [load_spec(path).label for path in sorted(folder.glob("*.yaml"))]
+    assert len(names) == 4
+    assert [line.split()[0] for line in shown.out.splitlines() if "seed-" in line] == names
     assert not (tmp_path / "r").exists()
 
 
@@ -113,21 +126,6 @@ def test_training_into_a_pipe_prints_a_line_for_each_measurement(cli: Cli, tiny:
     assert "test error" in lines[2]
     assert "images/s" in lines[2]
     assert "finished 24 steps" in lines[-1]
-
-
-def test_describe_prints_totals(cli: Cli) -> None:
-    spec = REPOSITORY / "experiments/plain56.yaml"
-    assert json.loads(cli("describe", spec, "--json").out) == {
-        "name": "plain56", "depth": 56, "layers": 56, "parameters": 853_018, "multiply_adds": 125_485_696,
-    }  # fmt: skip
-    table = cli("describe", spec).out
-    assert "stage3.8.branch.conv2" in table
-    assert "56 weighted layers, 853,018 parameters" in table
-
-
-def test_describe_counts_1202_layers_without_their_memory(cli: Cli) -> None:
-    totals = json.loads(cli("describe", REPOSITORY / "experiments/resnet1202.yaml", "--json").out)
-    assert (totals["layers"], totals["parameters"]) == (1202, 19_421_274)
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from resnet_repro.errors import RunError
-from resnet_repro.metrics import Row
+from resnet_repro.metrics import ProbeRow, Row
 from resnet_repro.record import RunFolder, find_runs, read_run
-from resnet_repro.spec import Experiment, ModelSpec
+from resnet_repro.spec import Experiment, ModelSpec, ProbesSpec
 
 EXPERIMENT = Experiment(name="suite/net", seed=3, model=ModelSpec(depth=20))
 PROBED = EXPERIMENT.model_copy(update={"probes": ProbesSpec(measure=("layer_response",))})
@@ -33,9 +33,24 @@ def folder(tmp_path: Path) -> RunFolder:
     return folder
 
 
-def test_the_columns_are_the_contract(tmp_path: Path, folder: RunFolder) -> None:
+def probe_row(step: int, value: float = 0.25) -> ProbeRow:
+    return ProbeRow(step, "layer_response", "stage1.0.branch.conv1", "std", value)
+
+
+@pytest.fixture
+def probed(tmp_path: Path) -> RunFolder:
+    """A run whose probes have measured at steps 1 and 2."""
+    folder = RunFolder(tmp_path / "probed", PROBED)
+    with folder.held():
+        folder.begin({"device": "cpu"}, steps_done=0)
+        folder.append(row(1))
+        folder.append_probes([probe_row(1), probe_row(1, -1.5)])
+        folder.append_probes(iter([probe_row(2)]))
+    return folder
+
+
+def test_the_columns_are_the_contract(folder: RunFolder, probed: RunFolder) -> None:
     assert (folder.path / "metrics.csv").read_text().splitlines()[0] == COLUMNS
-    probed = probed_folder(tmp_path / "probed")
     assert (probed.path / "probes.csv").read_text().splitlines()[0] == PROBE_COLUMNS
 
 
@@ -50,6 +65,28 @@ def test_what_is_written_is_read_back(folder: RunFolder) -> None:
     assert sorted(path.name for path in folder.path.iterdir()) == [
         "environment.json", "metrics.csv", "spec.yaml", "summary.json",
     ]  # fmt: skip
+
+
+def test_what_probes_found_is_read_back(probed: RunFolder) -> None:
+    assert read_run(probed.path).probes == (probe_row(1), probe_row(1, -1.5), probe_row(2))
+    assert not list(probed.path.glob("*.tmp"))
+
+
+def test_probe_values_are_kept_to_six_digits(probed: RunFolder) -> None:
+    probed.append_probes([probe_row(3, 1 / 3), probe_row(3, 123_456_789.0), probe_row(3, -2.0000004e-12)])
+    assert [found.value for found in read_run(probed.path).probes[3:]] == [0.333333, 123_457_000.0, -2e-12]
+
+
+def test_a_run_without_probes_has_no_file_of_them(folder: RunFolder) -> None:
+    assert not (folder.path / "probes.csv").exists()
+    assert read_run(folder.path).probes == ()
+
+
+def test_a_run_whose_probes_have_found_nothing_yet_has_the_columns_alone(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, PROBED)
+    folder.begin({}, steps_done=0)
+    assert (folder.path / "probes.csv").read_text() == f"{PROBE_COLUMNS}\n"
+    assert read_run(folder.path).probes == ()
 
 
 def test_states_follow_the_run(tmp_path: Path, folder: RunFolder) -> None:
@@ -71,6 +108,21 @@ def test_going_on_keeps_the_rows_that_the_checkpoint_has_seen(tmp_path: Path, fo
     assert run.environment == {"device": "cpu", "resumed": [{"device": "cuda"}]}
 
 
+def test_going_on_keeps_what_probes_found_up_to_the_checkpoint(tmp_path: Path, probed: RunFolder) -> None:
+    again = RunFolder(tmp_path / "probed", PROBED)
+    again.begin({"device": "cpu"}, steps_done=1)
+    assert read_run(again.path).probes == (probe_row(1), probe_row(1, -1.5))
+    again.append_probes([probe_row(2, 0.5)])
+    assert read_run(again.path).probes == (probe_row(1), probe_row(1, -1.5), probe_row(2, 0.5))
+
+
+def test_going_on_from_the_last_measurement_leaves_its_file_as_it_is(tmp_path: Path, probed: RunFolder) -> None:
+    probed.append_probes(probe_row(3, value) for value in (1 / 3, 1e-7 / 3, 1e17 / 3, 100.0, -0.0))
+    before = (probed.path / "probes.csv").read_bytes()
+    RunFolder(tmp_path / "probed", PROBED).begin({"device": "cpu"}, steps_done=3)
+    assert (probed.path / "probes.csv").read_bytes() == before
+
+
 def test_a_run_of_another_spec_is_refused(tmp_path: Path, folder: RunFolder) -> None:
     other = EXPERIMENT.model_copy(update={"model": ModelSpec(depth=20, shortcut="none")})
     with pytest.raises(RunError, match=r"seed-3/spec\.yaml: holds a run of another spec \(model\.shortcut: none"):
@@ -86,10 +138,10 @@ def test_a_run_that_is_held_is_refused(tmp_path: Path, folder: RunFolder) -> Non
         assert (again.path / "run.lock").exists()
 
 
-def test_discarding_leaves_strangers_files(folder: RunFolder) -> None:
-    (folder.path / "notes.txt").write_text("mine")
-    folder.discard()
-    assert [path.name for path in folder.path.iterdir()] == ["notes.txt"]
+def test_discarding_leaves_strangers_files(probed: RunFolder) -> None:
+    (probed.path / "notes.txt").write_text("mine")
+    probed.discard()
+    assert [path.name for path in probed.path.iterdir()] == ["notes.txt"]
 
 
 def test_numbers_that_json_has_not_become_null(folder: RunFolder) -> None:
@@ -121,6 +173,25 @@ def test_damage_is_named(folder: RunFolder, name: str, content: str | bytes, fra
         read_run(folder.path)
     assert type(refused.value).__name__ in ("RunError", "SpecError")
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "fragment"),
+    [
+        ("step,probe,layer\n", "probes.csv:1: the columns should be step,probe,layer,name,value"),
+        (f"{PROBE_COLUMNS}\n1,a,b,c,0.5\n2,a,b,c\n", "probes.csv:3: is damaged"),
+        (f"{PROBE_COLUMNS}\n1,a,b,c,\n", "probes.csv:2: is damaged"),
+        (f"{PROBE_COLUMNS}\n1.5,a,b,c,2\n", "probes.csv:2: is damaged"),
+        (b"\x80", "probes.csv: is damaged: not UTF-8 text"),
+    ],
+)
+def test_damage_to_what_probes_found_is_named(probed: RunFolder, content: str | bytes, fragment: str) -> None:
+    (probed.path / "probes.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    for read in (lambda: read_run(probed.path).probes, lambda: probed.begin({}, steps_done=2)):
+        with pytest.raises(RunError) as refused:
+            read()
+        assert str(refused.value).startswith(f"{probed.path / fragment}")
+        assert "\n" not in str(refused.value)
 
 
 def test_a_results_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

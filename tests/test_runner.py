@@ -80,9 +80,18 @@ def test_the_net_learns(tiny: Path, tmp_path: Path) -> None:
     assert rows[-1].train_loss < rows[0].train_loss - 0.2
 
 
-@pytest.mark.parametrize("step", [1, 4, 8, 13, 23])
-def test_stopped_and_resumed_is_as_if_never_stopped(tiny: Path, tmp_path: Path, step: int) -> None:
-    experiment = load_spec(tiny)
+DROPOUT = ["model.dropout=0.3", "model.shortcut=dropout", "model.shortcut_dropout=0.2"]
+PREACTIVATED = ["model.unit=full_preactivation", "model.shortcut=identity", "model.batch_norm_splits=2"]
+FIXUP = ["model.normalization=none", "model.initialization=fixup", "model.shortcut=identity"]
+
+
+@pytest.mark.parametrize(
+    ("step", "overrides"), [(1, []), (4, []), (8, []), (13, []), (23, []), (9, DROPOUT), (9, PREACTIVATED), (9, FIXUP)]
+)
+def test_stopped_and_resumed_is_as_if_never_stopped(
+    tiny: Path, tmp_path: Path, step: int, overrides: list[str]
+) -> None:
+    experiment = load_spec(tiny, overrides)
     train_run(experiment, session(tmp_path / "whole"), Watcher())
     assert train_run(experiment, session(tmp_path / "parts"), Stopper(step)) == "interrupted"
     folder = tmp_path / "parts/tiny/seed-0"

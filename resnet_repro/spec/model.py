@@ -104,6 +104,11 @@ class ModelSpec(Section):
                 "initialization: fixup starts each branch at zero, so that the identity shortcut alone carries the "
                 "signal; set model.shortcut: identity, or take another initialization"
             )
+        if self.unit == "relu_before_addition":
+            raise ValueError(
+                "initialization: fixup's zeroed last layers could never move under unit: relu_before_addition, whose "
+                "activation right after them is flat at zero; take another unit or initialization"
+            )
         if self.block == "single_layer":
             raise ValueError(
                 "initialization: fixup's scale, L^(-1/(2m-2)), needs branches of m = 2 layers or more; "

@@ -1,49 +1,38 @@
-"""Whole nets: sizes, parameters, starting weights, and values against a straight-line reference in float64."""
-
-import math
-from collections.abc import Callable
-from typing import get_args
+"""Whole nets: sizes, parameters, order, and values against a straight-line reference in float64."""
 
 import pytest
 import torch
 import torch.nn.functional as F
+from straight_line import CONVOLUTIONS, ORDERS, SMALLEST, WIDENING, Weights, identity, random, stirred
 from torch import Tensor, nn
 
-from resnet_repro.models.initialization import INITIALIZATIONS, initialize
-from resnet_repro.models.network import Network, build
-from resnet_repro.models.shortcuts import SHORTCUTS
-from resnet_repro.models.units import ACTIVATIONS, UNITS
-from resnet_repro.randomness import Stream, generator
-from resnet_repro.runner import build_net
-from resnet_repro.spec import Experiment, ModelSpec
+from resnet_repro.models.network import Network
+from resnet_repro.spec import ModelSpec
 
 VARIANTS = [("none", "A"), ("identity", "A"), ("identity", "B")]  # shortcut and option: plain, residual A, residual B
 WEIGHTED = (nn.Conv2d, nn.Linear)
+SHORTCUTS = {
+    "none": {},
+    "identity": {},
+    "scaled": {"shortcut_scale": 0.5, "branch_scale": 0.5},
+    "exclusive_gate": {"gate_bias": -6.0},
+    "shortcut_only_gate": {"gate_bias": -6.0},
+    "conv1x1": {},
+    "dropout": {"shortcut_dropout": 0.5},
+}
 
 
-def on_meta(depth: int, shortcut: str = "identity", option: str = "A", normalization: str = "batch") -> Network:
+def on_meta(depth: int, shortcut: str = "identity", **fields: object) -> Network:
     with torch.device("meta"):
-        return Network(depth, shortcut=shortcut, option=option, normalization=normalization)
+        return Network(ModelSpec(depth=depth, shortcut=shortcut, **fields))
 
 
 def parameters(net: nn.Module) -> int:
     return sum(parameter.numel() for parameter in net.parameters())
 
 
-def net_of(seed: int = 0, **model: object) -> Network:
-    return build_net(Experiment(name="net", seed=seed, model=ModelSpec(**{"depth": 8, "width": 4, **model})))
-
-
-def stirred(net: nn.Module, seed: int = 0) -> nn.Module:
-    """The net in float64 with all its parameters and statistics random, so that each of them matters."""
-    random = torch.Generator().manual_seed(seed)
-    net.double()
-    for name, tensor in net.state_dict().items():
-        if name.endswith("running_var"):
-            tensor.copy_(0.5 + torch.rand(tensor.shape, generator=random))
-        elif tensor.is_floating_point():
-            tensor.copy_(0.3 * torch.randn(tensor.shape, generator=random) + (tensor.dim() == 1))
-    return net
+def weighted_layers_outside_shortcuts(net: nn.Module) -> int:
+    return sum(isinstance(module, WEIGHTED) for name, module in net.named_modules() if ".shortcut" not in name)
 
 
 @pytest.mark.parametrize("shortcut", ["none", "identity"])
@@ -56,59 +45,50 @@ def test_plain_and_residual_nets_have_the_papers_parameters(depth: int, count: i
 
 
 def test_projections_add_their_parameters() -> None:
-    assert parameters(on_meta(56, "identity", "B")) == 855_770
+    assert parameters(on_meta(56, "identity", option="B")) == 855_770
+
+
+@pytest.mark.parametrize(("depth", "count"), [(164, 1_703_258), (1001, 10_327_706)])
+def test_preactivation_bottleneck_nets_have_the_second_papers_parameters(depth: int, count: int) -> None:
+    assert parameters(on_meta(depth, block="bottleneck", unit="full_preactivation")) == count
 
 
 @pytest.mark.parametrize(("shortcut", "option"), VARIANTS)
 @pytest.mark.parametrize("depth", [8, 14, 20, 56, 110])
 def test_depth_counts_the_weighted_layers_outside_the_shortcuts(depth: int, shortcut: str, option: str) -> None:
-    modules = on_meta(depth, shortcut, option).named_modules()
-    assert sum(isinstance(module, WEIGHTED) for name, module in modules if ".shortcut" not in name) == depth
+    assert weighted_layers_outside_shortcuts(on_meta(depth, shortcut, option=option)) == depth
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("option", ["A", "B"])
+@pytest.mark.parametrize(("block", "step"), [("basic", 6), ("bottleneck", 9), ("single_layer", 3)])
+def test_depth_is_what_it_says_for_every_block(block: str, step: int, option: str, order: str) -> None:
+    for units in (1, 2, 5):
+        depth = step * units + 2
+        assert weighted_layers_outside_shortcuts(on_meta(depth, block=block, option=option, unit=order)) == depth
 
 
 def test_only_option_b_has_layers_in_its_shortcuts_and_only_where_the_shape_changes() -> None:
-    def projections(shortcut: str, option: str) -> list[str]:
-        modules = on_meta(20, shortcut, option).named_modules()
+    def projections(shortcut: str, option: str, block: str = "basic") -> list[str]:
+        modules = on_meta(20, shortcut, option=option, block=block).named_modules()
         return [name for name, module in modules if isinstance(module, nn.Conv2d) and ".shortcut" in name]
 
-    assert projections("none", "A") == projections("identity", "A") == []
-    assert projections("identity", "B") == ["stage2.0.shortcut.conv", "stage3.0.shortcut.conv"]
+    assert projections("none", "A") == projections("identity", "A") == projections("identity", "A", "bottleneck") == []
+    at_the_halvings = ["stage2.0.shortcut.h.conv1", "stage3.0.shortcut.h.conv1"]
+    assert projections("identity", "B") == at_the_halvings
+    assert projections("identity", "B", "bottleneck") == ["stage1.0.shortcut.h.conv1", *at_the_halvings]
 
 
 @pytest.mark.parametrize("normalization", ["batch", "none"])
-def test_plain_and_residual_nets_start_from_identical_weights(normalization: str) -> None:
-    plain = net_of(seed=3, depth=14, shortcut="none", normalization=normalization).state_dict()
-    residual = net_of(seed=3, depth=14, shortcut="identity", normalization=normalization).state_dict()
-    assert list(plain) == list(residual)
-    assert all(torch.equal(plain[name], residual[name]) for name in plain)
-
-
-def test_every_weighted_layer_starts_otherwise_under_another_seed() -> None:
-    one, other = net_of(seed=3).state_dict(), net_of(seed=4).state_dict()
-    weights = [name for name, tensor in one.items() if tensor.dim() > 1]
-    assert len(weights) == 8
-    assert not any(torch.equal(one[name], other[name]) for name in weights)
-
-
-def test_bn_does_not_change_the_weights_a_seed_draws() -> None:
-    with_bn, without = net_of().state_dict(), net_of(normalization="none").state_dict()
-    weights = [name for name, tensor in with_bn.items() if tensor.dim() > 1]
-    assert len(weights) == 8
-    assert all(torch.equal(with_bn[name], without[name]) for name in weights)
-
-
-def test_building_a_net_leaves_its_starting_weights_independent_of_torchs_global_seed() -> None:
-    torch.manual_seed(1)
-    one = net_of().state_dict()
-    torch.manual_seed(2)
-    other = net_of().state_dict()
-    assert all(torch.equal(one[name], other[name]) for name in one)
-
-
-@pytest.mark.parametrize("normalization", ["batch", "none"])
-@pytest.mark.parametrize(("shortcut", "option"), VARIANTS)
-def test_parameters_are_registered_in_forward_order(shortcut: str, option: str, normalization: str) -> None:
-    net = Network(14, shortcut=shortcut, option=option, normalization=normalization, width=2)
+@pytest.mark.parametrize("option", ["A", "B"])
+@pytest.mark.parametrize("block", SMALLEST)
+@pytest.mark.parametrize("shortcut", SHORTCUTS)
+def test_parameters_are_registered_in_forward_order(shortcut: str, block: str, option: str, normalization: str) -> None:
+    if shortcut in ("none", "conv1x1"):  # which leave no choice
+        option = "B" if block == "bottleneck" else "A"
+    convolutions = 3 * CONVOLUTIONS[block]
+    fields = {"block": block, "option": option, "normalization": normalization, "width": 2, **SHORTCUTS[shortcut]}
+    net = Network(ModelSpec(depth=2 * convolutions + 2, shortcut=shortcut, **fields))
     registered = [module for module in net.modules() if isinstance(module, (*WEIGHTED, nn.BatchNorm2d))]
     called: list[nn.Module] = []
     for module in registered:
@@ -117,9 +97,14 @@ def test_parameters_are_registered_in_forward_order(shortcut: str, option: str, 
     assert called == registered
 
 
+@pytest.mark.parametrize(("block", "widths"), [("basic", (16, 32, 64)), ("bottleneck", (64, 128, 256))])
 @pytest.mark.parametrize(("shortcut", "option"), VARIANTS)
-def test_stages_halve_the_maps_and_double_their_number(shortcut: str, option: str) -> None:
-    net = Network(8, shortcut=shortcut, option=option)
+def test_stages_halve_the_maps_and_double_their_number(
+    shortcut: str, option: str, block: str, widths: tuple[int, ...]
+) -> None:
+    if shortcut == "none":
+        option = "B" if block == "bottleneck" else "A"
+    net = Network(ModelSpec(depth=SMALLEST[block], shortcut=shortcut, option=option, block=block))
     shapes: dict[str, tuple[int, ...]] = {}
 
     def note(name: str, module: nn.Module) -> None:
@@ -130,131 +115,93 @@ def test_stages_halve_the_maps_and_double_their_number(shortcut: str, option: st
     net(torch.zeros(2, 3, 32, 32))
     assert shapes == {
         "stem": (2, 16, 32, 32),
-        "stage1": (2, 16, 32, 32),
-        "stage2": (2, 32, 16, 16),
-        "stage3": (2, 64, 8, 8),
+        "stage1": (2, widths[0], 32, 32),
+        "stage2": (2, widths[1], 16, 16),
+        "stage3": (2, widths[2], 8, 8),
+        "end": (2, widths[2], 8, 8),
         "head": (2, 10),
     }
 
 
 def test_without_bn_the_convolutions_have_a_bias_and_no_bn_exists() -> None:
-    modules = list(on_meta(20, "identity", "B", "none").modules())
+    modules = list(on_meta(20, option="B", normalization="none").modules())
     assert not any(isinstance(module, nn.BatchNorm2d) for module in modules)
     assert all(module.bias is not None for module in modules if isinstance(module, nn.Conv2d))
 
 
-def test_with_bn_each_convolution_has_one_after_it_and_no_bias() -> None:
-    modules = list(on_meta(20, "identity", "B").modules())
+@pytest.mark.parametrize("order", ORDERS)
+def test_with_bn_each_convolution_has_one_beside_it_and_no_bias(order: str) -> None:
+    modules = list(on_meta(20, option="B", unit=order).modules())
     convolutions = [module for module in modules if isinstance(module, nn.Conv2d)]
     assert len(convolutions) == 19 + 2
-    assert sum(isinstance(module, nn.BatchNorm2d) for module in modules) == len(convolutions)
+    projections_without_bn = 2 if order in ("bn_after_addition", "full_preactivation") else 0
+    norms = sum(isinstance(module, nn.BatchNorm2d) for module in modules)
+    assert norms == len(convolutions) - projections_without_bn
     assert all(module.bias is None for module in convolutions)
 
 
-def conv(x: Tensor, state: dict[str, Tensor], name: str, stride: int) -> Tensor:
-    weight = state[f"{name}.weight"]
-    return F.conv2d(x, weight, state.get(f"{name}.bias"), stride, padding=weight.shape[-1] // 2)
+@pytest.mark.parametrize(
+    ("order", "stem", "end"),
+    [
+        ("original", ["conv1", "bn1", "act1"], []),
+        ("bn_after_addition", ["conv1", "bn1", "act1"], []),
+        ("relu_before_addition", ["conv1", "bn1", "act1"], []),
+        ("relu_only_preactivation", ["conv1", "bn1"], ["act1"]),
+        ("full_preactivation", ["conv1"], ["bn1", "act1"]),
+    ],
+)
+def test_preactivation_leaves_the_stem_bare_and_stands_once_more_before_the_pooling(
+    order: str, stem: list[str], end: list[str]
+) -> None:
+    net = on_meta(8, unit=order)
+    assert [name for name, _ in net.stem.named_children()] == stem
+    assert [name for name, _ in net.end.named_children()] == end
 
 
-def bn(x: Tensor, state: dict[str, Tensor], name: str, training: bool) -> Tensor:
-    if f"{name}.weight" not in state:
-        return x
-    if training:
-        mean, variance = x.mean((0, 2, 3)), x.var((0, 2, 3), unbiased=False)
-    else:
-        mean, variance = state[f"{name}.running_mean"], state[f"{name}.running_var"]
-    mean, scale, shift = (
-        part[:, None, None]
-        for part in (mean, state[f"{name}.weight"] / (variance + 1e-5).sqrt(), state[f"{name}.bias"])
-    )
-    return (x - mean) * scale + shift
+def net_as_written(w: Weights, images: Tensor, model: ModelSpec) -> Tensor:
+    """Stem, units, end and head. A net without h adds nothing."""
+    x = w.conv(images, "stem.conv1")
+    x = x if model.unit == "full_preactivation" else w.bn(x, "stem.bn1")
+    x = x if model.unit.endswith("preactivation") else w.act(x)
+    units = (model.depth - 2) // (3 * CONVOLUTIONS[model.block])
+    for stage, width in [(1, model.width), (2, 2 * model.width), (3, 4 * model.width)]:
+        for unit in range(units):
+            w.prefix, stride = f"stage{stage}.{unit}.", 2 if stage > 1 and unit == 0 else 1
+            w_out = width * WIDENING[model.block]
+            projected = model.option == "B" and (x.shape[1], stride) != (w_out, 1)
+            shared = projected or (stage, unit) == (1, 0)
+
+            def add(x: Tensor, residual: Tensor, w_out: int = w_out, stride: int = stride) -> Tensor:
+                return residual if model.shortcut == "none" else identity(w, x, w_out, stride, model) + residual
+
+            x = ORDERS[model.unit](w, x, CONVOLUTIONS[model.block], stride, shared, add)
+    w.prefix = ""
+    x = w.bn(x, "end.bn1") if model.unit == "full_preactivation" else x
+    x = F.relu(x) if model.unit.endswith("preactivation") else x
+    return x.sum((2, 3)) / (x.shape[2] * x.shape[3]) @ w.of("head.weight").T + w.of("head.bias")
 
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("normalization", ["batch", "none"])
 @pytest.mark.parametrize(("shortcut", "option"), VARIANTS)
 def test_a_net_computes_what_the_paper_says(shortcut: str, option: str, normalization: str, training: bool) -> None:
-    net = stirred(Network(14, shortcut=shortcut, option=option, normalization=normalization, width=3)).train(training)
-    state = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-    images = torch.randn(5, 3, 32, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-
-    x = F.relu(bn(conv(images, state, "stem.conv1", 1), state, "stem.bn1", training))
-    for stage, unit in [(1, 0), (1, 1), (2, 0), (2, 1), (3, 0), (3, 1)]:
-        name, stride = f"stage{stage}.{unit}", 2 if stage > 1 and unit == 0 else 1
-        y = F.relu(bn(conv(x, state, f"{name}.branch.conv1", stride), state, f"{name}.branch.bn1", training))
-        y = bn(conv(y, state, f"{name}.branch.conv2", 1), state, f"{name}.branch.bn2", training)
-        if shortcut == "identity" and stride == 1:
-            y = y + x
-        elif shortcut == "identity" and option == "A":
-            y[:, : x.shape[1]] += x[:, :, ::2, ::2]
-        elif shortcut == "identity":
-            y = y + bn(conv(x, state, f"{name}.shortcut.conv", 2), state, f"{name}.shortcut.bn", training)
-        x = F.relu(y)
-    expected = x.sum((2, 3)) / 64 @ state["head.weight"].T + state["head.bias"]
-
-    torch.testing.assert_close(net(images), expected, rtol=1e-9, atol=1e-9)
+    model = ModelSpec(depth=14, shortcut=shortcut, option=option, normalization=normalization, width=3)
+    net = stirred(Network(model)).train(training)
+    w, images = Weights(net, model), random(5, 3, 32, 32)
+    torch.testing.assert_close(net(images), net_as_written(w, images, model), rtol=1e-9, atol=1e-9)
+    assert w.unused == set()
 
 
-@pytest.mark.parametrize(
-    ("method", "conv_std", "head_std"),
-    [
-        ("he", lambda w_in, w_out: math.sqrt(2 / (9 * w_out)), math.sqrt(2 / 192)),
-        ("he_fan_in", lambda w_in, w_out: math.sqrt(2 / (9 * w_in)), math.sqrt(2 / 192)),
-        ("xavier", lambda w_in, w_out: math.sqrt(2 / (9 * (w_in + w_out))), math.sqrt(2 / 202)),
-    ],
-)
-@pytest.mark.parametrize("normalization", ["batch", "none"])
-def test_weights_start_normal_with_the_methods_deviation(
-    method: str, conv_std: Callable[[int, int], float], head_std: float, normalization: str
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("option", ["A", "B"])
+@pytest.mark.parametrize("block", SMALLEST)
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_net_of_any_order_and_block_computes_what_the_paper_says(
+    order: str, block: str, option: str, training: bool
 ) -> None:
-    net = build(8, "original", "none", "A", normalization, "relu", method, 48, generator(0, Stream.INITIALIZATION))
-    for module in net.modules():
-        if not isinstance(module, WEIGHTED):
-            continue
-        weight = module.weight.detach().double().flatten()
-        std = conv_std(module.in_channels, module.out_channels) if isinstance(module, nn.Conv2d) else head_std
-        assert weight.std().item() == pytest.approx(std, rel=4 / math.sqrt(2 * len(weight)))
-        assert abs(weight.mean().item()) < 4 * std / math.sqrt(len(weight))
-        beyond_two = (weight.abs() > 2 * std).double().mean().item()  # 4.55 % of a normal distribution
-        assert beyond_two == pytest.approx(0.0455, abs=4 * math.sqrt(0.0455 / len(weight)))
-        assert module.bias is None or not module.bias.any()
-    assert net.head.bias is not None
-
-
-def test_projections_are_initialized_as_the_1x1_convolutions_they_are() -> None:
-    net = build(8, "original", "identity", "B", "batch", "relu", "he", 64, generator(0, Stream.INITIALIZATION))
-    weight = net.stage2[0].shortcut.conv.weight  # (128, 64, 1, 1)
-    assert weight.std().item() == pytest.approx(math.sqrt(2 / 128), rel=4 / math.sqrt(2 * weight.numel()))
-
-
-def test_initialize_overwrites_whatever_was_there() -> None:
-    fresh = net_of(option="B")
-    again = stirred(net_of(option="B", seed=1)).float()
-    for module in again.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.num_batches_tracked += 5
-    initialize(again, "he", generator(0, Stream.INITIALIZATION))
-    assert all(torch.equal(again.state_dict()[name], tensor) for name, tensor in fresh.state_dict().items())
-
-
-def test_bn_starts_as_the_identity() -> None:
-    layers = [module for module in net_of().modules() if isinstance(module, nn.BatchNorm2d)]
-    assert len(layers) == 7
-    for layer in layers:
-        assert layer.weight.eq(1).all()
-        assert layer.running_var.eq(1).all()
-        assert not layer.bias.any()
-        assert not layer.running_mean.any()
-
-
-@pytest.mark.parametrize(
-    ("field", "table"),
-    [
-        ("unit", UNITS),
-        ("shortcut", SHORTCUTS),
-        ("activation", ACTIVATIONS),
-        ("initialization", INITIALIZATIONS),
-    ],
-)
-def test_the_spec_allows_exactly_what_the_table_holds(field: str, table: dict[str, object]) -> None:
-    assert set(get_args(ModelSpec.model_fields[field].annotation)) == set(table)
+    depth = 2 * (SMALLEST[block] - 2) + 2
+    model = ModelSpec(depth=depth, unit=order, block=block, option=option, width=2)
+    net = stirred(Network(model)).train(training)
+    w, images = Weights(net, model), random(4, 3, 16, 16)
+    torch.testing.assert_close(net(images), net_as_written(w, images, model), rtol=1e-8, atol=1e-8)
+    assert w.unused == set()

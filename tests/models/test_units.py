@@ -1,23 +1,26 @@
-"""Single units and shortcuts: values against straight-line arithmetic in float64."""
+"""Single layers, option A and option B, and the residual unit of the first paper against arithmetic in float64."""
 
 import pytest
 import torch
 import torch.nn.functional as F
+from straight_line import random, stirred
 from torch import Tensor, nn
 
-from resnet_repro.models.shortcuts import SHORTCUTS, Projection, SubsampleAndPad
-from resnet_repro.models.units import Unit, layers
+from resnet_repro.models.layers import ACTIVATIONS, layers
+from resnet_repro.models.shortcuts import Shortcut, SubsampleAndPad
+from resnet_repro.models.units import UNITS, Unit
+from resnet_repro.spec import ModelSpec
 
 SHAPES = [(4, 4, 1), (4, 8, 2), (3, 5, 1)]  # w_in, w_out, stride
 
 
-def random(*shape: int) -> Tensor:
-    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(sum(shape)))
+def model_of(**fields: object) -> ModelSpec:
+    return ModelSpec(depth=8, **fields)
 
 
 def unit_of(w_in: int, w_out: int, stride: int, shortcut: str, option: str, normalization: str) -> Unit:
     """A unit in float64 whose BN has weights and statistics other than the identity's."""
-    unit = Unit(w_in, w_out, stride, "original", shortcut, option, normalization, "relu").double()
+    unit = Unit(w_in, w_out, stride, model_of(shortcut=shortcut, option=option, normalization=normalization)).double()
     generator = torch.Generator().manual_seed(0)
     for module in unit.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -35,6 +38,7 @@ def normalize(x: Tensor, layer: nn.BatchNorm2d, training: bool) -> Tensor:
 
 def test_option_a_owns_no_parameters() -> None:
     assert not SubsampleAndPad(16, 32, 2).state_dict()
+    assert not Shortcut(16, 32, 2, "conv bn", model_of()).state_dict()
 
 
 def test_option_a_takes_every_second_pixel_and_appends_zero_maps() -> None:
@@ -47,35 +51,86 @@ def test_option_a_takes_every_second_pixel_and_appends_zero_maps() -> None:
 
 
 def test_option_b_is_a_1x1_convolution_with_bn_after_it() -> None:
-    projection = Projection(16, 32, 2, "batch")
+    projection = Shortcut(16, 32, 2, "conv bn", model_of(option="B")).h
     assert [tuple(parameter.shape) for parameter in projection.parameters()] == [(32, 16, 1, 1), (32,), (32,)]
     assert [type(module) for module in projection] == [nn.Conv2d, nn.BatchNorm2d]
     assert projection(torch.zeros(2, 16, 8, 8)).shape == (2, 32, 4, 4)
 
 
 def test_option_b_without_bn_is_a_1x1_convolution_with_bias() -> None:
-    projection = Projection(16, 32, 2, "none")
+    projection = Shortcut(16, 32, 2, "conv bn", model_of(option="B", normalization="none")).h
     assert [tuple(parameter.shape) for parameter in projection.parameters()] == [(32, 16, 1, 1), (32,)]
+    assert [type(module) for module in projection] == [nn.Conv2d]
 
 
 @pytest.mark.parametrize("option", ["A", "B"])
 def test_the_shortcut_is_the_input_itself_where_the_shape_stays(option: str) -> None:
-    x = random(1, 4, 8, 8)
-    assert SHORTCUTS["identity"](4, 4, 1, option, "batch")(x) is x
+    x, residual = random(1, 4, 8, 8), random(1, 4, 8, 8, seed=1)
+    h, branch = Shortcut(4, 4, 1, "conv bn", model_of(option=option))(x, residual)
+    assert h is x
+    assert branch is residual
 
 
 def test_layers_follow_their_order_and_the_first_convolution_changes_the_shape() -> None:
-    sequence = layers("conv bn act conv bn", 4, 8, 2, "batch", "relu")
+    sequence = layers("conv bn act conv bn", 4, model_of(), [6, 8], [3, 1], 2)
     assert list(dict(sequence.named_children())) == ["conv1", "bn1", "act1", "conv2", "bn2"]
-    assert [(c.in_channels, c.out_channels, c.stride) for c in (sequence.conv1, sequence.conv2)] == [
-        (4, 8, (2, 2)),
-        (8, 8, (1, 1)),
+    convolutions = [sequence.conv1, sequence.conv2]
+    assert [(c.in_channels, c.out_channels, c.kernel_size, c.stride, c.padding) for c in convolutions] == [
+        (4, 6, (3, 3), (2, 2), (1, 1)),
+        (6, 8, (1, 1), (1, 1), (0, 0)),
     ]
+    assert [c.bias for c in convolutions] == [None, None]
+    assert (sequence.bn1.num_features, sequence.bn2.num_features) == (6, 8)
 
 
-def test_layers_drop_bn_where_there_is_none() -> None:
-    sequence = layers("conv bn act conv bn", 4, 8, 2, "none", "relu")
+def test_bn_before_a_convolution_has_the_maps_that_come_in() -> None:
+    sequence = layers("bn act conv bn act conv", 4, model_of(), [6, 8], [3, 3])
+    assert list(dict(sequence.named_children())) == ["bn1", "act1", "conv1", "bn2", "act2", "conv2"]
+    assert (sequence.bn1.num_features, sequence.bn2.num_features) == (4, 6)
+
+
+def test_layers_drop_bn_where_there_is_none_and_give_the_convolutions_a_bias() -> None:
+    sequence = layers("conv bn act conv bn", 4, model_of(normalization="none"), [8, 8], [3, 3], 2)
     assert list(dict(sequence.named_children())) == ["conv1", "act1", "conv2"]
+    assert (tuple(sequence.conv1.bias.shape), tuple(sequence.conv2.bias.shape)) == ((8,), (8,))
+
+
+@pytest.mark.parametrize(("widths", "kernels"), [([8], [3, 3]), ([8, 8], [3])])
+def test_layers_need_as_many_widths_as_kernels(widths: list[int], kernels: list[int]) -> None:
+    with pytest.raises(ValueError, match="zip"):
+        layers("conv conv", 4, model_of(), widths, kernels)
+
+
+@pytest.mark.parametrize(
+    ("unit", "stem", "shared", "branch", "projection", "after"),
+    [
+        ("original", "conv bn act", "", "conv bn act conv bn", "conv bn", "act"),
+        ("bn_after_addition", "conv bn act", "", "conv bn act conv", "conv", "bn act"),
+        ("relu_before_addition", "conv bn act", "", "conv bn act conv bn act", "conv bn", ""),
+        ("relu_only_preactivation", "conv bn", "act", "act conv bn act conv bn", "conv bn", ""),
+        ("full_preactivation", "conv", "bn act", "bn act conv bn act conv", "conv", ""),
+    ],
+)
+def test_orders_are_those_of_the_second_papers_table_2(
+    unit: str, stem: str, shared: str, branch: str, projection: str, after: str
+) -> None:
+    order = UNITS[unit]
+    assert (order.stem, order.preactivation, order.branch(2)) == (stem, shared, branch)
+    assert (order.projection, order.after) == (projection, after)
+
+
+@pytest.mark.parametrize(
+    ("activation", "values"),
+    [
+        ("relu", [0.0, 0.0, 2.0]),
+        ("sigmoid", [0.11920292202211755, 0.5, 0.8807970779778823]),
+        ("tanh", [-0.9640275800758169, 0.0, 0.9640275800758169]),
+    ],
+)
+def test_activations_have_the_values_of_their_names(activation: str, values: list[float]) -> None:
+    x = torch.tensor([-2.0, 0.0, 2.0], dtype=torch.float64)
+    assert ACTIVATIONS[activation]()(x).tolist() == pytest.approx(values, rel=1e-12)
+    assert isinstance(layers("act", 4, model_of(activation=activation)).act1, ACTIVATIONS[activation])
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -103,11 +158,17 @@ def test_a_unit_is_the_activated_sum_of_shortcut_and_branch(
                 padded[:, :w_in, row, column] = x[:, :, stride * row, stride * column]
         expected = expected + padded
     elif shortcut == "identity":
-        weight = unit.shortcut.conv.weight[:, :, 0, 0]  # (w_out, w_in)
+        weight = unit.shortcut.h.conv1.weight[:, :, 0, 0]  # (w_out, w_in)
         projected = torch.einsum("oi,nihw->nohw", weight, x[:, :, ::stride, ::stride])
         if normalization == "batch":
-            projected = normalize(projected, unit.shortcut.bn, training)
+            projected = normalize(projected, unit.shortcut.h.bn1, training)
         else:
-            projected = projected + unit.shortcut.conv.bias[:, None, None]
+            projected = projected + unit.shortcut.h.conv1.bias[:, None, None]
         expected = expected + projected
     torch.testing.assert_close(unit(x), expected.clamp(min=0), rtol=1e-9, atol=1e-9)
+
+
+def test_a_plain_unit_has_no_shortcut_at_all() -> None:
+    unit = stirred(Unit(4, 8, 2, model_of(shortcut="none")))
+    assert unit.shortcut is None
+    assert all(name.startswith("branch.") for name in unit.state_dict())

@@ -161,6 +161,30 @@ def test_restored_runs_add_up_their_time(dataset: Dataset) -> None:
     assert all(1000 < row.elapsed_seconds < 1060 for row in rows_of(trainer))
 
 
+@pytest.mark.parametrize("model", [{"dropout": 0.4}, {"shortcut": "dropout", "shortcut_dropout": 0.5}])
+def test_dropout_follows_the_seed_and_the_step_alone(dataset: Dataset, model: dict[str, Any]) -> None:
+    def trained(seed: int, stop: int) -> Trainer:
+        spec = experiment().model_copy(update={"seed": seed, "model": ModelSpec(depth=8, width=2, **model)})
+        first, second = build_trainer(spec, dataset, CPU), build_trainer(spec, dataset, CPU)
+        run = first.run()
+        for _ in range(stop):
+            next(run)
+        second.engine.net.load_state_dict(first.engine.net.state_dict())
+        second.engine.optimizer.load_state_dict(first.engine.optimizer.state_dict())
+        second.restore(first.state())
+        torch.manual_seed(stop)  # which is not drawn from
+        rows_of(second)
+        return second
+
+    whole, resumed, other = trained(3, 0), trained(3, 9), trained(4, 0)
+    assert_same(held(whole), held(resumed))
+    assert torch.equal(whole.history, resumed.history)
+    assert not torch.equal(whole.history, other.history)
+    undropped = build_trainer(experiment(), dataset, CPU)
+    rows_of(undropped)
+    assert not torch.equal(whole.history, undropped.history)
+
+
 def test_evaluating_more_often_changes_neither_weights_nor_losses(dataset: Dataset) -> None:
     often = build_trainer(experiment(evaluate_every=1), dataset, CPU)
     seldom = build_trainer(experiment(evaluate_every=20, record_every=20), dataset, CPU)
@@ -211,6 +235,24 @@ class Script:
         rates = schedule or Schedule(0.1)
         engine: Any = self
         return Trainer(engine, self, 40, images, images, rates, steps, record_every, evaluate_every)
+
+
+def test_each_step_is_announced_just_before_it_runs_also_after_a_stop() -> None:
+    heard: list[tuple[int, int]] = []
+
+    def trainer_of(script: Script) -> Trainer:
+        trainer = script.trainer(record_every=4, evaluate_every=5)
+        trainer.before_step = lambda step: heard.append((step, len(script.rates)))
+        return trainer
+
+    first = trainer_of(Script([1.0] * 12))
+    run = first.run()
+    for _ in range(7):
+        next(run)
+    second = trainer_of(Script([1.0] * 12))
+    second.restore(first.state())
+    rows_of(second)
+    assert heard == [(step, step) for step in range(7)] + [(step, step - 7) for step in range(7, 12)]
 
 
 CADENCE = st.integers(1, 60)

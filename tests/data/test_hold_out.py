@@ -1,0 +1,123 @@
+"""Held-out training images in place of the test set: [R]'s 45k/5k split."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import Outcome
+
+from resnet_repro.data import Dataset, hold_out
+from resnet_repro.data.batches import Normalization
+from resnet_repro.data.dataset import Split
+from resnet_repro.data.synthetic import load_synthetic
+from resnet_repro.errors import SpecError
+from resnet_repro.record import read_run
+from resnet_repro.runner import Session, build_trainer
+from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec
+from resnet_repro.spec_file import load_spec
+
+Cli = Callable[..., Outcome]
+
+
+def numbered(train: int, test: int) -> Dataset:
+    """Images of one byte each told apart by their labels, the test set's from 1,000,000 on."""
+    splits = [
+        Split(np.broadcast_to(np.uint8(0), (images, 32, 32, 3)), np.arange(first, first + images))
+        for images, first in ((train, 0), (test, 1_000_000))
+    ]
+    return Dataset("CIFAR-10", True, "digests", *splits)
+
+
+def test_the_last_5000_of_50000_are_tested_on_and_the_others_trained_on() -> None:
+    whole = numbered(50_000, 10_000)
+    held = hold_out(whole, 5000)
+    assert (len(held.train.images), len(held.test.images)) == (45_000, 5000)
+    assert np.array_equal(held.train.labels, np.arange(45_000))
+    assert np.array_equal(held.test.labels, np.arange(45_000, 50_000))
+    assert (held.digest, held.exact) == (whole.digest, whole.exact)
+
+
+@pytest.mark.parametrize("count", [1, 7, 19])
+def test_images_stay_with_their_labels(count: int) -> None:
+    whole = load_synthetic(Path(), 20, 5)
+    held = hold_out(whole, count)
+    assert np.array_equal(np.concatenate([held.train.images, held.test.images]), whole.train.images)
+    assert np.array_equal(np.concatenate([held.train.labels, held.test.labels]), whole.train.labels)
+    assert len(held.test.images) == len(held.test.labels) == count
+
+
+def test_the_name_says_so() -> None:
+    assert hold_out(numbered(50, 10), 5).name == "CIFAR-10, tested on 5 held-out training images"
+
+
+def test_without_any_the_data_set_is_as_it_was() -> None:
+    whole = numbered(50, 10)
+    assert hold_out(whole, 0) is whole
+
+
+def test_a_session_holds_out_what_the_spec_says() -> None:
+    session = Session(Path(), Path(), torch.device("cpu"))
+    data = DataSpec(dataset="synthetic", train_images=40, test_images=10)
+    whole = session.dataset(data)
+    assert (len(whole.train.images), len(whole.test.images)) == (40, 10)
+    held = session.dataset(data.model_copy(update={"validation_images": 8}))
+    assert (len(held.train.images), len(held.test.images)) == (32, 8)
+    assert np.array_equal(held.test.images, whole.train.images[-8:])
+    assert len(session.dataset(data).test.images) == 10
+
+
+def test_the_mean_is_that_of_the_images_trained_on_and_no_step_sees_another() -> None:
+    pixels = np.random.default_rng(0).integers(0, 100, (40, 32, 32, 3), np.uint8)
+    pixels[-8:] += 150  # far brighter, and held out
+    whole = Dataset("random", False, "", Split(pixels, np.arange(40) % 10), Split(pixels[:5], np.arange(5)))
+    experiment = Experiment(
+        name="tiny",
+        model=ModelSpec(depth=8, width=2),
+        data=DataSpec(dataset="synthetic", train_images=40, test_images=5, validation_images=8),
+        training=TrainingSpec(steps=20, batch_size=16, precision="fp32"),
+    )
+    held = hold_out(whole, 8)
+    trainer = build_trainer(experiment, held, torch.device("cpu"))
+    expected = Normalization(Split(pixels[:32], np.arange(32)), torch.device("cpu"))
+    assert torch.equal(trainer.batches.normalization.mean, expected.mean)  # type: ignore[attr-defined]
+    brightest = max(float(trainer.batches[step][0].max()) for step in range(20))
+    assert brightest < 100 * expected.scale
+    tested = torch.cat([images for images, _ in trainer.test])
+    assert len(tested) == 8
+    assert tested.min() > 0
+    assert sum(len(labels) for _, labels in trainer.clean) == 32
+    assert experiment.steps_of("epoch") == 2
+    assert trainer.evaluate_every == 2
+
+
+HELD = ("--set", "data.validation_images=160", "--set", "training.evaluate_every=epoch")
+
+
+def test_an_epoch_of_a_run_counts_the_images_trained_on_and_its_record_says_what_it_is_tested_on(
+    cli: Cli, tiny: Path, tmp_path: Path
+) -> None:
+    assert cli("train", tiny, "--results", tmp_path, "--device", "cpu", *HELD).code == 0
+    run = read_run(tmp_path / "tiny/seed-0")
+    assert [(row.step, row.epoch) for row in run.rows if row.test_error_pct is not None] == [
+        (step, step * 32 / 160) for step in (5, 10, 15, 20, 24)
+    ]
+    name = "synthetic shapes, tested on 160 held-out training images"
+    assert run.environment["data"]["name"] == run.summary["data"]["name"] == name
+    errors = {row.test_error_pct for row in run.rows} - {None}
+    assert all(float(error * 160 / 100).is_integer() for error in errors if error is not None)
+    assert name in cli("list", tmp_path, "--json").out
+    assert name in cli("table", tmp_path).out.replace("\n", " ")
+
+
+@pytest.mark.parametrize("count", [320, 321])
+def test_no_more_are_held_out_than_leaves_some(tiny: Path, count: int) -> None:
+    with pytest.raises(SpecError, match=f"data.validation_images: {count} leave none of the 320 training images"):
+        load_spec(tiny, [f"data.validation_images={count}"])
+
+
+def test_a_batch_fits_into_the_images_that_are_left(tiny: Path) -> None:
+    with pytest.raises(SpecError, match=r"training\.batch_size: 32 is more than the 31 training images"):
+        load_spec(tiny, ["data.validation_images=289"])
+    assert load_spec(tiny, ["data.validation_images=288"]).data.epoch_images == 32

@@ -1,0 +1,93 @@
+"""torchvision's nets: their sizes as published, and one line for what cannot be counted."""
+
+import pytest
+import torch
+from conftest import REPOSITORY
+
+from resnet_repro.describe import describe_published, forward_seconds
+from resnet_repro.errors import RunError
+from resnet_repro.spec_file import load_spec
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "layers", "receptive_field"),
+    [
+        ("vgg19", 143_667_240, 19, 268),
+        ("resnet34", 21_797_672, 34, 899),
+        ("resnet152", 60_192_808, 152, 1451),
+        ("googlenet", 13_004_888, 22, 379),
+    ],
+)
+def test_published_nets_have_their_parameters_and_layers(
+    name: str, parameters: int, layers: int, receptive_field: int
+) -> None:
+    net = describe_published(name)
+    assert (net.name, net.parameters, net.layers_counted) == (name, parameters, layers)
+    assert net.receptive_field == receptive_field
+    assert net.image_shape == (3, 224, 224)
+
+
+def test_the_multiply_adds_are_those_of_the_papers_tables() -> None:
+    assert describe_published("resnet34").multiply_adds == pytest.approx(3.6e9, rel=0.03)  # [R] Table 1
+    assert describe_published("resnet152").multiply_adds == pytest.approx(11.3e9, rel=0.03)
+    assert describe_published("vgg19").multiply_adds == pytest.approx(19.6e9, rel=0.01)  # [R] section 3.3
+
+
+@pytest.mark.parametrize(
+    ("name", "fully_connected"),
+    [
+        ("vgg19", (512 * 7 * 7 + 1) * 4096 + 4097 * 4096 + 4097 * 1000),
+        ("resnet34", 513 * 1000),
+        ("resnet152", 2049 * 1000),
+        # 1025 * 1000 at its end, and 2049 * 1024 + 1025 * 1000 in each of two auxiliary heads: 13,004,888 holds them
+        ("googlenet", 3 * 1025 * 1000 + 2 * 2049 * 1024),
+    ],
+)
+def test_fully_connected_parameters_are_all_of_them(name: str, fully_connected: int) -> None:
+    assert describe_published(name).fully_connected == fully_connected
+
+
+def test_an_image_has_the_size_that_the_net_was_published_for() -> None:
+    assert describe_published("inception_v3").image_shape == (3, 299, 299)
+
+
+@pytest.mark.parametrize(
+    ("name", "fragments"),
+    [
+        ("resnet43", ["torchvision has no such net", "did you mean", "resnet34"]),
+        ("vgg", ["torchvision has no such net", "did you mean", "vgg19"]),
+        ("zzzz", ["torchvision has no such net", "some are"]),
+        ("", ["torchvision has no such net"]),
+        ("vit_b_16", ["has attention layers", "only convolutional nets"]),
+        ("swin_t", ["has attention layers", "only convolutional nets"]),
+        ("maxvit_t", ["has attention layers", "only convolutional nets"]),
+    ],
+)
+def test_what_cannot_be_counted_is_one_line(name: str, fragments: list[str]) -> None:
+    with pytest.raises(RunError, match=f"^--compare {name}: ") as refused:
+        describe_published(name)
+    assert all(fragment in str(refused.value) for fragment in fragments)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "receptive_field"),
+    [
+        # Linear layers at each position: 4x4 stride 4, then 3, 3, 9 and 3 blocks of 7x7 and 2x2 stride 2 between them.
+        ("convnext_tiny", 4 + 3 * 24 + 4 + 3 * 48 + 8 + 9 * 96 + 16 + 3 * 192),
+        # A global pooling beside each block, whose result scales its maps.
+        ("efficientnet_b0", 3 + 4 + (4 + 8) + (16 + 32) + (16 + 32 + 32) + 3 * 64 + (64 + 3 * 128) + 64),
+        ("mobilenet_v2", 491),
+    ],
+)
+def test_what_is_seen_beside_a_global_layer_is_seen_to_the_end(name: str, receptive_field: int) -> None:
+    assert describe_published(name).receptive_field == receptive_field
+
+
+def test_forward_passes_take_time_and_leave_torchs_precision_and_gradients_alone() -> None:
+    experiment = load_spec(REPOSITORY / "experiments/resnet20.yaml")
+    flags = torch.is_grad_enabled(), torch.get_default_dtype(), torch.get_default_device()
+    seconds = forward_seconds([experiment], ["squeezenet1_1"], torch.device("cpu"))
+    assert len(seconds) == 2
+    assert all(0 < time < 60 for time in seconds)
+    assert flags == (torch.is_grad_enabled(), torch.get_default_dtype(), torch.get_default_device())
