@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resnet_repro.models.batch_norm import batch_norm
@@ -54,6 +55,24 @@ class ScalarMultiplier(nn.Module):
         return x * self.multiplier.to(x.dtype)
 
 
+class StridedPointwise(nn.Conv2d):
+    """A 1x1 convolution with a stride, which looks at every stride-th pixel only: those are taken first.
+
+    The same numbers as nn.Conv2d, whose backward pass crashes on CPUs for few channels in channels_last order
+    (torch 2.13, oneDNN issue 6035).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows, columns = self.stride
+        return F.conv2d(x[:, :, ::rows, ::columns], self.weight, self.bias)
+
+
+def convolution(w_in: int, w_out: int, kernel: int, stride: int, bias: bool) -> nn.Conv2d:
+    """(N, w_in, H, W) -> (N, w_out, H/stride, W/stride), padded so that stride 1 keeps the size."""
+    kind = StridedPointwise if kernel == 1 and stride > 1 else nn.Conv2d
+    return kind(w_in, w_out, kernel, stride, padding=kernel // 2, bias=bias)
+
+
 def layers(
     order: str, w_in: int, model: ModelSpec, widths: Sequence[int] = (), kernels: Sequence[int] = (), stride: int = 1
 ) -> nn.Sequential:
@@ -71,7 +90,7 @@ def layers(
             case "conv":
                 w_out, kernel = next(shapes)
                 bias = model.normalization == "none" and model.initialization != "fixup"
-                module: nn.Module = nn.Conv2d(width, w_out, kernel, stride, padding=kernel // 2, bias=bias)
+                module: nn.Module = convolution(width, w_out, kernel, stride, bias)
                 width, stride = w_out, 1
             case "bn":
                 module = batch_norm(width, model)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resnet_repro.models.layers import Dropout, layers
+from resnet_repro.models.layers import Dropout, convolution, layers
 from resnet_repro.spec import ModelSpec
 
 
@@ -64,7 +64,7 @@ class ShortcutOnlyGate(Shortcut):
 
     def __init__(self, w_in: int, w_out: int, stride: int, projection: str, model: ModelSpec) -> None:
         super().__init__(w_in, w_out, stride, projection, model)
-        self.gate = nn.Conv2d(w_in, w_out, 1, stride)
+        self.gate = convolution(w_in, w_out, 1, stride, bias=True)
 
     def forward(self, x: Tensor, residual: Tensor) -> tuple[Tensor, Tensor]:
         return self.h(x) * torch.sigmoid(-self.gate(x)), residual  # 1 - sigmoid(z) = sigmoid(-z)
@@ -74,8 +74,8 @@ class ExclusiveGate(ShortcutOnlyGate):
     """(1 - g) h and g F, the gating of Highway networks, [I] section 3.1."""
 
     def forward(self, x: Tensor, residual: Tensor) -> tuple[Tensor, Tensor]:
-        gate = self.gate(x)
-        return self.h(x) * torch.sigmoid(-gate), residual * torch.sigmoid(gate)
+        h, gate = self.h(x), self.gate(x)
+        return h * torch.sigmoid(-gate), residual * torch.sigmoid(gate)
 
 
 class DropoutShortcut(Shortcut):

@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from small_nets import bn, conv, engine_of, found_by, images_and_labels, instruments_on, padded, small_net, state_of
 
 from resnet_repro.errors import SpecError
+from resnet_repro.probes.activations import input_percentiles
+from resnet_repro.spec import ProbesSpec
 
 NAMES = ("p15", "p50", "p85")
 
@@ -54,6 +56,15 @@ def test_percentiles_of_numbers_in_a_row_are_exact() -> None:
     instruments.images, instruments.labels = images, torch.zeros(2, dtype=torch.int64)
     values = {row.name: row.value for row in instruments.measure(1)}
     assert values == pytest.approx({"p15": 0.15 * 2047 - 1000, "p50": 0.5 * 2047 - 1000, "p85": 0.85 * 2047 - 1000})
+
+
+def test_as_many_images_as_a_spec_allows_are_looked_at() -> None:
+    images, probes = 16_385, ProbesSpec(measure=("input_percentiles",), layer="stem.act1", images=16_385)
+    x = torch.zeros(images, 1, 32, 32)
+    x[:, :, 16:] = 1.0
+    (point,) = input_percentiles(small_net(), probes)
+    values = point.read(x, x)
+    assert (values["p15"].item(), values["p85"].item()) == (0.0, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resnet_repro.data import DATASETS
-from resnet_repro.models.network import Network
+from resnet_repro.models.network import Network, build
 from resnet_repro.runner import build_trainer
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec
 from resnet_repro.training.engine import EagerEngine
@@ -202,3 +203,22 @@ def test_a_step_after_an_evaluation_trains_again() -> None:
         assert torch.equal(evaluated.train_step(*batch, 0.1).loss, straight.train_step(*batch, 0.1).loss)
     for name, tensor in straight.net.state_dict().items():
         assert torch.equal(evaluated.net.state_dict()[name], tensor)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"depth": 8, "width": 4, "option": "B"},
+        {"depth": 8, "width": 4, "shortcut": "conv1x1"},
+        {"depth": 8, "width": 2, "shortcut": "exclusive_gate", "gate_bias": 0.0},
+        {"depth": 11, "width": 1, "block": "bottleneck"},
+    ],
+)
+def test_a_narrow_net_with_strided_1x1_convolutions_trains(model: dict[str, Any]) -> None:
+    """Their weight gradient crashed the process where torch computed it as a strided convolution."""
+    net = build(ModelSpec(**model), torch.Generator().manual_seed(0))
+    engine = EagerEngine(net, CPU, "fp32", 0.9, False, 1e-4)
+    for seed in range(3):
+        random = torch.Generator().manual_seed(seed)
+        images, labels = torch.randn(8, 3, 32, 32, generator=random), torch.randint(0, 10, (8,), generator=random)
+        assert engine.train_step(images, labels, 0.01).loss.isfinite()
