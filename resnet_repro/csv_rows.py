@@ -39,6 +39,8 @@ def read_rows(path: Path, kind: type[T]) -> list[T]:
             for cells in reader:
                 values = (_parse(cell, types[name]) for name, cell in zip(_columns(kind), cells, strict=True))
                 rows.append(kind(*values))
+        except UnicodeDecodeError:  # a ValueError, which `explained` has better words for
+            raise
         except (ValueError, csv.Error):
             raise RunError(f"{path}:{reader.line_num}: is damaged: a value is missing or unreadable") from None
     return rows

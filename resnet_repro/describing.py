@@ -26,7 +26,7 @@ def show_difference(left: Experiment, right: Experiment, as_json: bool) -> None:
     nets = describe(left), describe(right)
     fields, layers = differences(left, right), layer_differences(*nets)
     if as_json:
-        keys = ("stage", "operation", "output", left.name, right.name)
+        keys = ("stage", "operation", "output", "left", "right")
         found = [dict(zip(keys, layer, strict=True)) for layer in layers]
         print(json.dumps({"fields": fields, "layers": found, "totals": [net.totals() for net in nets]}, indent=2))
     else:

@@ -86,6 +86,12 @@ class RunFolder:
         self.probe_rows += (replace(row, value=float(f"{row.value:.6g}")) for row in rows)
         write_rows(self.path / PROBES, ProbeRow, self.probe_rows)
 
+    def forget_probes_after(self, step: int) -> None:
+        """Drop what was measured after the last step whose loss was finite."""
+        if self.probe_rows:
+            self.probe_rows = [row for row in self.probe_rows if row.step <= step]
+            write_rows(self.path / PROBES, ProbeRow, self.probe_rows)
+
     def close(self, status: Status, steps: int, parameters: int, data: dict[str, Any], total_seconds: float) -> None:
         """Write `summary.json`, the last file of a run. `steps` are those done, or the one that diverged."""
         write_text(

@@ -193,6 +193,8 @@ def _close(folder: RunFolder, trainer: Trainer, origin: dict[str, Any]) -> Statu
     """Keep what the run came to: weights at its end, a checkpoint where it stopped, and the summary, last of all."""
     net = trainer.engine.net
     status: Status = "diverged" if trainer.diverged_at else "finished" if trainer.finished else "interrupted"
+    if status == "diverged":
+        folder.forget_probes_after(trainer.step)
     if status == "interrupted":
         save_checkpoint(folder.checkpoint, trainer, origin)
     if status == "finished":

@@ -92,7 +92,7 @@ def test_stopped_and_resumed_is_as_if_never_stopped(
     tiny: Path, tmp_path: Path, step: int, overrides: list[str]
 ) -> None:
     experiment = load_spec(tiny, overrides)
-    train_run(experiment, session(tmp_path / "whole"), Watcher())
+    assert train_run(experiment, session(tmp_path / "whole"), Watcher()) == "finished"
     assert train_run(experiment, session(tmp_path / "parts"), Stopper(step)) == "interrupted"
     folder = tmp_path / "parts/tiny/seed-0"
     stopped = read_run(folder)
@@ -122,7 +122,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint(tiny: Path, tmp_path: Path, mo
 
     monkeypatch.setattr("resnet_repro.runner.CHECKPOINT_SECONDS", 0.0)
     experiment = load_spec(tiny)
-    train_run(experiment, session(tmp_path / "whole"), Watcher())
+    assert train_run(experiment, session(tmp_path / "whole"), Watcher()) == "finished"
     with pytest.raises(MemoryError):
         train_run(experiment, session(tmp_path / "parts"), Death())
     folder = tmp_path / "parts/tiny/seed-0"

@@ -106,7 +106,7 @@ MISTAKES = {
     "wrong type": ("model:\n  depth: twenty\n", [":2: model.depth: 'twenty' should be a valid integer"]),
     "a number in quotes": ("model:\n  depth: '20'\n", [":2: model.depth: '20' should be a valid integer"]),
     "yes for a number": ("model:\n  depth: yes\n", [":2: model.depth: True should be a valid integer"]),
-    "wrong choice": ("model:\n  depth: 20\n  shortcut: skip\n", [":3: model.shortcut: 'skip'", "'none' or 'identity'"]),
+    "wrong choice": ("model:\n  depth: 20\n  shortcut: skip\n", [":3: model.shortcut: 'skip'", "'none', 'identity'"]),
     "null": ("model:\n  depth: 20\n  shortcut:\n", [":3: model.shortcut: None"]),
     "negative": ("model: {depth: 20}\ntraining:\n  steps: -5\n", [":3: training.steps: -5 should be greater than 0"]),
     "zero": ("model: {depth: 20}\ntraining:\n  batch_size: 0\n", [":3: training.batch_size: 0 should be greater"]),
@@ -156,7 +156,7 @@ MISTAKES = {
     "extends nothing there": ("# x\nextends: no.yaml\n", [":2: extends: there is no file"]),
     "extends itself": ("extends: spec.yaml\n", [":1: extends: spec.yaml leads back"]),
     "extends something absolute": ("extends: /etc/x.yaml\n", [":1: extends:"]),
-    "many problems": ("model:\n  depth: 21\n  width: -1\n", [":2: model.depth", "(and 1 more)"]),
+    "many problems": ("model:\n  depth: twenty\n  width: -1\n", [":2: model.depth", "(and 1 more)"]),
 }
 
 

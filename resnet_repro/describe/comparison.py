@@ -41,10 +41,10 @@ def published_image_shape(name: str) -> tuple[int, ...]:
 def describe_published(name: str) -> Description:
     """One of torchvision's nets. Raises RunError if it is none, or not of a kind whose cost can be counted."""
     with torch.device("meta"):
-        net = published_net(name)
-        if any(isinstance(module, nn.MultiheadAttention) for module in net.modules()):
-            raise RunError(f"--compare {name}: has attention layers; only convolutional nets can be counted")
         try:
+            net = published_net(name)
+            if any("Attention" in type(module).__name__ for module in net.modules()):
+                raise RunError(f"--compare {name}: has attention layers; only convolutional nets can be counted")
             return describe_net(name, net, published_image_shape(name))
         except (torch.fx.proxy.TraceError, TypeError, RuntimeError) as error:
             raise RunError(f"--compare {name}: cannot be counted: {str(error).splitlines()[0]}") from None

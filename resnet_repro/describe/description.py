@@ -19,6 +19,7 @@ class Description:
     name: str
     image_shape: tuple[int, ...]
     parameters: int
+    fully_connected: int  # of these, in fully-connected layers
     layers: tuple[Layer, ...]
 
     @property
@@ -30,11 +31,6 @@ class Description:
     def multiply_adds(self) -> int:
         """For one forward pass of one image."""
         return sum(layer.multiply_adds for layer in self.layers)
-
-    @property
-    def fully_connected(self) -> int:
-        """Parameters in fully-connected layers."""
-        return sum(layer.parameters for layer in self.layers if layer.operation == "fully connected")
 
     @property
     def receptive_field(self) -> int:
@@ -61,8 +57,11 @@ def describe(experiment: Experiment) -> Description:
 
 def describe_net(name: str, net: nn.Module, image_shape: tuple[int, ...]) -> Description:
     """Any convolutional net, which may lie on the meta device."""
-    parameters = sum(parameter.numel() for parameter in net.parameters())
-    return Description(name, image_shape, parameters, trace(net.eval(), image_shape))
+    linear = [module for module in net.modules() if isinstance(module, nn.Linear)]
+    parameters, fully_connected = (
+        sum(parameter.numel() for module in modules for parameter in module.parameters()) for modules in ([net], linear)
+    )
+    return Description(name, image_shape, parameters, fully_connected, trace(net.eval(), image_shape))
 
 
 def layer_differences(left: Description, right: Description) -> list[tuple[str, str, str, int, int]]:

@@ -66,10 +66,10 @@ class _Reader(fx.Interpreter):
         output = super().run_node(n)
         module = self.fetch_attr(str(n.target)) if n.op == "call_module" else None
         befores = [self.reached[node] for node in n.all_input_nodes] or [_Reach()]
-        fields = [before.field for before in befores]
+        fields = [before.field for before in befores if before.field is not None]
         before = _Reach(
             max(before.depth for before in befores),
-            None if None in fields else max(field for field in fields if field is not None),
+            max(fields) if fields else None,
             max(before.jump for before in befores),
         )
         self.reached[n] = reach = _reach(n, module, before)
@@ -100,7 +100,7 @@ def _reach(n: fx.Node, module: nn.Module | None, before: _Reach) -> _Reach:
 
 
 def _is_global_pooling(n: fx.Node, module: nn.Module | None) -> bool:
-    return isinstance(module, nn.AdaptiveAvgPool2d | nn.Linear) or _function(n) == "mean"
+    return isinstance(module, nn.AdaptiveAvgPool2d) or _function(n) == "mean"
 
 
 def _function(n: fx.Node) -> str:

@@ -25,9 +25,8 @@ def draw_percentile_drift(group: Group) -> Figure | None:
                 axes.plot(list(whole), [values[layer, name] for values in whole.values()],
                           color=colour, linewidth=1.4, marker=".", label=label)  # fmt: skip
             unit = entry.runs[0].experiment.probes.unit
-            axes.set_xlabel("iterations")
             axes.set_ylabel(f"{layer}, map {unit}", fontsize=7)
-            axes.set_title(f"median moves {drift(layer, whole):.1f} spreads", loc="right", fontsize=7)
+            axes.set_xlabel(f"iterations (median moves {drift(layer, whole):.1f} spreads)", fontsize=8)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(
             handles, labels, title="percentile; a spread is the mean distance from the 15th to the 85th",

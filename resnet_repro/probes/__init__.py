@@ -47,6 +47,7 @@ class Instruments:
         self.every, self.last_step = every, last_step
         self.engine = engine
         self.images, self.labels = (torch.cat(parts) for parts in zip(*batches, strict=True))
+        list(read_forward(self.points, lambda: engine.evaluate(self.images[:1], self.labels[:1])))  # is it all there?
 
     def due(self, step: int) -> bool:
         """Whether to measure after `step` iterations."""

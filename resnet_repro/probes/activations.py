@@ -92,20 +92,28 @@ def input_percentiles(net: nn.Module, probes: ProbesSpec) -> list[Point]:
     """{15, 50, 85}th percentiles, over images and positions, of one map of an activation's input, [B] Fig. 1b, c."""
     activations = _activations(net)
     in_branches = [name for name in activations if ".branch." in name]
-    layer = probes.layer or (in_branches or list(activations))[-1]
+    last = (in_branches or list(activations))[-1]
+    layer = probes.layer or last
     if layer not in activations:
         raise SpecError(
-            f"probes.layer: {layer!r} is no activation of this net; take one like {in_branches[-1]}, "
+            f"probes.layer: {layer!r} is no activation of this net; take one like {last}, "
             "or leave it out for the last one in a branch"
         )
 
     def read(x: Tensor, _: Tensor) -> dict[str, Tensor]:
         if probes.unit >= x.shape[1]:
             raise SpecError(f"probes.unit: {probes.unit} is past the {x.shape[1]} maps of {layer}, counted from 0")
-        values = x[:, probes.unit].float().flatten()
-        return {name: values.quantile(share) for name, share in QUANTILES.items()}
+        values = x[:, probes.unit].float().flatten().sort().values
+        return {name: _quantile(values, share) for name, share in QUANTILES.items()}
 
     return [Point(layer, activations[layer], read)]
+
+
+def _quantile(ascending: Tensor, share: float) -> Tensor:
+    """With linear interpolation; torch.quantile refuses more than 16 million values."""
+    place = share * (len(ascending) - 1)
+    below = int(place)
+    return torch.lerp(ascending[below], ascending[min(below + 1, len(ascending) - 1)], place - below)
 
 
 def dead_units(net: nn.Module, probes: ProbesSpec) -> list[Point]:

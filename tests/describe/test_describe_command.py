@@ -112,7 +112,7 @@ def test_plain_and_residual_nets_differ_in_their_shortcuts_alone(cli: Cli) -> No
 def test_a_difference_in_json_says_the_same(cli: Cli) -> None:
     found = json.loads(cli("describe", PLAIN56, RESNET56, "--diff", "--json").out)
     assert found["fields"] == ["name: plain56 against resnet56", "model.shortcut: none against identity"]
-    assert sum(layer["resnet56"] - layer["plain56"] for layer in found["layers"]
+    assert sum(layer["right"] - layer["left"] for layer in found["layers"]
                if layer["operation"] == "addition") == 27  # fmt: skip
     assert {"stage": "stage3", "operation": "addition", "output": "64x8x8", "plain56": 0, "resnet56": 9} in found[
         "layers"

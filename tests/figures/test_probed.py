@@ -95,7 +95,7 @@ def test_percentiles_are_drawn_at_the_steps_that_have_all_three() -> None:
     assert [list(line.get_xdata()) for line in axes.lines] == [[1, 400]] * 3
     assert [list(line.get_ydata()) for line in axes.lines] == [[1.0, 3.0], [0.0, 2.0], [-1.0, -1.0]]
     assert axes.get_ylabel() == "deep.act1, map 0"
-    assert axes.get_title("right") == "median moves 0.7 spreads"
+    assert axes.get_xlabel() == "iterations (median moves 0.7 spreads)"
 
 
 def test_drift_is_the_medians_way_in_mean_spreads() -> None:

@@ -19,6 +19,7 @@ from straight_line import (
 )
 from torch import Tensor, nn
 
+from resnet_repro.models.layers import StridedPointwise
 from resnet_repro.models.network import Network
 from resnet_repro.models.units import Unit
 from resnet_repro.spec import ModelSpec
@@ -139,7 +140,8 @@ def test_both_paths_share_the_preactivation_in_the_nets_first_unit_and_before_pr
 def test_projections_have_bn_where_the_branch_has_it_after_its_last_convolution(order: str) -> None:
     unit = Unit(4, 8, 2, ModelSpec(depth=8, unit=order, option="B"))
     has_none = order in NO_BN_AFTER_THE_LAST_CONVOLUTION
-    assert [type(module) for module in unit.shortcut.h] == ([nn.Conv2d] if has_none else [nn.Conv2d, nn.BatchNorm2d])
+    kinds = [StridedPointwise] if has_none else [StridedPointwise, nn.BatchNorm2d]
+    assert [type(module) for module in unit.shortcut.h] == kinds
 
 
 def test_the_weights_of_a_bottleneck_are_fewer_than_those_of_two_3x3_convolutions_on_a_quarter_of_the_maps() -> None:
