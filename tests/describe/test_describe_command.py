@@ -114,9 +114,7 @@ def test_a_difference_in_json_says_the_same(cli: Cli) -> None:
     assert found["fields"] == ["name: plain56 against resnet56", "model.shortcut: none against identity"]
     assert sum(layer["right"] - layer["left"] for layer in found["layers"]
                if layer["operation"] == "addition") == 27  # fmt: skip
-    assert {"stage": "stage3", "operation": "addition", "output": "64x8x8", "plain56": 0, "resnet56": 9} in found[
-        "layers"
-    ]
+    assert {"stage": "stage3", "operation": "addition", "output": "64x8x8", "left": 0, "right": 9} in found["layers"]
     assert [net["parameters"] for net in found["totals"]] == [853_018, 853_018]
 
 
