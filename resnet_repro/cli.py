@@ -250,7 +250,9 @@ def _print_plan(experiments: list["Experiment"], states: dict[str, Any]) -> None
     from resnet_repro.describe import describe as describe_net
     from resnet_repro.reporting import print_plan
 
-    print_plan([(experiment, states[experiment.label], describe_net(experiment)) for experiment in experiments])
+    nets = {experiment.model: experiment for experiment in experiments}  # seeds share theirs
+    described = {model: describe_net(experiment) for model, experiment in nets.items()}
+    print_plan([(experiment, states[experiment.label], described[experiment.model]) for experiment in experiments])
 
 
 def _notice(text: str) -> None:

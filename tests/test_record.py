@@ -123,6 +123,15 @@ def test_going_on_from_the_last_measurement_leaves_its_file_as_it_is(tmp_path: P
     assert (probed.path / "probes.csv").read_bytes() == before
 
 
+def test_what_was_measured_after_a_divergence_is_forgotten(folder: RunFolder, probed: RunFolder) -> None:
+    probed.forget_probes_after(1)
+    assert read_run(probed.path).probes == (probe_row(1), probe_row(1, -1.5))
+    probed.append_probes([probe_row(2, 0.5)])
+    assert len(read_run(probed.path).probes) == 3
+    folder.forget_probes_after(1)
+    assert not (folder.path / "probes.csv").exists()
+
+
 def test_a_run_of_another_spec_is_refused(tmp_path: Path, folder: RunFolder) -> None:
     other = EXPERIMENT.model_copy(update={"model": ModelSpec(depth=20, shortcut="none")})
     with pytest.raises(RunError, match=r"seed-3/spec\.yaml: holds a run of another spec \(model\.shortcut: none"):

@@ -55,6 +55,7 @@ def forward_seconds(experiments: Sequence[Experiment], names: Sequence[str], dev
 
     The nets take turns, `ROUNDS` times after a first pass that is not counted, so that a busy moment hits all alike.
     """
+    torch.backends.cudnn.allow_tf32 = False  # otherwise cuDNN rounds the inputs of convolutions to TF32
     with torch.device(device):
         nets: list[tuple[nn.Module, tuple[int, ...]]] = [
             (Network(experiment.model), IMAGE_SHAPE) for experiment in experiments

@@ -56,7 +56,7 @@ def describe(experiment: Experiment) -> Description:
 
 
 def describe_net(name: str, net: nn.Module, image_shape: tuple[int, ...]) -> Description:
-    """Any convolutional net, which may lie on the meta device."""
+    """Any convolutional net, whose parameters lie on the meta device."""
     linear = [module for module in net.modules() if isinstance(module, nn.Linear)]
     parameters, fully_connected = (
         sum(parameter.numel() for module in modules for parameter in module.parameters()) for modules in ([net], linear)

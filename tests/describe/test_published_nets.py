@@ -6,6 +6,7 @@ from conftest import REPOSITORY
 
 from resnet_repro.describe import describe_published, forward_seconds
 from resnet_repro.errors import RunError
+from resnet_repro.models.network import Network
 from resnet_repro.spec_file import load_spec
 
 
@@ -91,3 +92,18 @@ def test_forward_passes_take_time_and_leave_torchs_precision_and_gradients_alone
     assert len(seconds) == 2
     assert all(0 < time < 60 for time in seconds)
     assert flags == (torch.is_grad_enabled(), torch.get_default_dtype(), torch.get_default_device())
+
+
+def test_forward_passes_in_fp32_are_not_rounded_to_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
+    rounded: list[bool] = []
+    forward = Network.forward
+
+    def noting(net: Network, x: torch.Tensor) -> torch.Tensor:
+        rounded.append(torch.backends.cudnn.allow_tf32)
+        return forward(net, x)
+
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)  # as torch has it
+    monkeypatch.setattr(Network, "forward", noting)
+    forward_seconds([load_spec(REPOSITORY / "experiments/resnet20.yaml")], [], torch.device("cpu"))
+    assert len(rounded) == 6  # one that is not counted, and five
+    assert not any(rounded)
