@@ -1,6 +1,7 @@
 """The command line: each command parses, calls, prints. Results go to stdout, progress and notices to stderr."""
 
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -204,6 +205,7 @@ def demo(
 
 def main() -> None:
     """Run the command line; a user's mistake is one line on stderr and exit code 1."""
+    logging.getLogger("resnet_repro").handlers = [_NoticeHandler()]
     try:
         app()
     except ReproError as error:
@@ -257,3 +259,10 @@ def _print_plan(experiments: list["Experiment"], states: dict[str, Any]) -> None
 
 def _notice(text: str) -> None:
     print(f"note: {text}", file=sys.stderr)
+
+
+class _NoticeHandler(logging.Handler):
+    """Shows what the package has to say, such as what was chosen instead of what was asked for."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _notice(record.getMessage())

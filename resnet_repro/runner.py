@@ -1,5 +1,6 @@
 """The only wiring: spec -> data -> net -> training -> record."""
 
+import logging
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import save
-from torch import nn
+from torch import Tensor, nn
 
 from resnet_repro.data import DATASETS, Dataset, hold_out
 from resnet_repro.data.batches import EvaluationBatches, Normalization, TrainingBatches
@@ -24,11 +25,14 @@ from resnet_repro.probes import Instruments
 from resnet_repro.randomness import Stream, generator, seeds
 from resnet_repro.record import RunFolder, Status
 from resnet_repro.spec import DataSpec, Experiment
+from resnet_repro.training.capture import GRAPHS, captured
 from resnet_repro.training.checkpoint import load_checkpoint, save_checkpoint
 from resnet_repro.training.device import resolve_precision
-from resnet_repro.training.engine import EagerEngine
+from resnet_repro.training.engine import Engine, Outcome
 from resnet_repro.training.loop import Trainer
 from resnet_repro.training.schedule import Schedule
+
+log = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 60.0  # how much work a killed run may lose
 
@@ -53,6 +57,7 @@ class Session:
     results: Path
     data_dir: Path
     device: torch.device
+    compiled: bool = False  # torch.compile works on the units of the nets
     _loaded: tuple[DataSpec, Dataset] | None = None
 
     def dataset(self, data: DataSpec) -> Dataset:
@@ -79,7 +84,7 @@ def train_run(experiment: Experiment, session: Session, watcher: Watcher, restar
     data = {"name": dataset.name, "exact": dataset.exact, "digest": dataset.digest}
     origin = {"spec": experiment.model_dump(mode="json"), "data": data}
     with folder.held(), stop_signals() as stopped:
-        trainer = build_trainer(experiment, dataset, session.device)
+        trainer = build_trainer(experiment, dataset, session.device, session.compiled)
         instruments = build_instruments(experiment, dataset, trainer.engine) if experiment.probes.measure else None
         if restart:
             folder.discard()
@@ -107,11 +112,16 @@ def train_run(experiment: Experiment, session: Session, watcher: Watcher, restar
     return status
 
 
-def build_trainer(experiment: Experiment, dataset: Dataset, device: torch.device) -> Trainer:
-    """Net, batches and engine of one run, ready for its first step."""
+def build_trainer(experiment: Experiment, dataset: Dataset, device: torch.device, compiled: bool = False) -> Trainer:
+    """Net, batches and engine of one run, ready for its first step. `compiled` has torch.compile work on its units."""
     training, data = experiment.training, experiment.data
-    engine = EagerEngine(
-        build_net(experiment),
+    net = build_net(experiment)
+    if training.recompute:
+        net.recompute()
+    if compiled:
+        net.compile_units()
+    engine = Engine(
+        net,
         device,
         resolve_precision(training.precision, device),
         training.momentum,
@@ -120,11 +130,13 @@ def build_trainer(experiment: Experiment, dataset: Dataset, device: torch.device
         decay_vectors=training.weight_decay_on == "all",
     )
     normalization = Normalization(dataset.train, device)
+    batches = TrainingBatches(
+        dataset.train, normalization, training.batch_size, experiment.seed, data.augmentation, device
+    )
     return Trainer(
         engine=engine,
-        batches=TrainingBatches(
-            dataset.train, normalization, training.batch_size, experiment.seed, data.augmentation, device
-        ),
+        train_step=_train_step(engine, batches, compiled),
+        batches=batches,
         train_images=data.epoch_images,
         clean=EvaluationBatches(dataset.train, normalization, device, limit=training.clean_images),
         test=EvaluationBatches(dataset.test, normalization, device),
@@ -132,8 +144,25 @@ def build_trainer(experiment: Experiment, dataset: Dataset, device: torch.device
         steps=training.steps,
         record_every=experiment.steps_of(training.record_every),
         evaluate_every=experiment.steps_of(training.evaluate_every),
-        before_step=_dropout_seeder(engine.net, experiment.seed),
+        before_step=_dropout_seeder(net, experiment.seed),
     )
+
+
+def _train_step(engine: Engine, batches: TrainingBatches, compiled: bool) -> Callable[[Tensor, float], Outcome]:
+    """One step from draw to update: on CUDA replayed from a graph, elsewhere launched operation by operation."""
+
+    def step(draw: Tensor, learning_rate: float | Tensor) -> Outcome:
+        return engine.train_step(*batches.load(draw), learning_rate)
+
+    train_step: Callable[[Tensor, float], Outcome] = step
+    if graph := GRAPHS.get(engine.device.type):
+        if any(isinstance(module, Dropout) for module in engine.net.modules()):
+            log.warning("dropout draws anew on the host for each step, which a CUDA graph cannot hold: trains eagerly")
+        else:
+            train_step = captured(step, engine, batches.draw(0), graph(engine.device))
+    if compiled:
+        engine.name += ", compiled units"
+    return train_step
 
 
 def _dropout_seeder(net: nn.Module, seed: int) -> Callable[[int], None]:
@@ -147,7 +176,7 @@ def _dropout_seeder(net: nn.Module, seed: int) -> Callable[[int], None]:
     return reseed if dropouts else lambda step: None
 
 
-def build_instruments(experiment: Experiment, dataset: Dataset, engine: EagerEngine) -> Instruments:
+def build_instruments(experiment: Experiment, dataset: Dataset, engine: Engine) -> Instruments:
     """The probes of a run, which look at its first training images."""
     probes, normalization = experiment.probes, Normalization(dataset.train, engine.device)
     batches = EvaluationBatches(dataset.train, normalization, engine.device, limit=probes.images)

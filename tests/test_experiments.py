@@ -12,7 +12,7 @@ from resnet_repro.naming import is_papers_net
 from resnet_repro.runner import build_net
 from resnet_repro.spec import ModelSpec, TrainingSpec
 from resnet_repro.spec_file import differences, load_spec
-from resnet_repro.training.engine import EagerEngine
+from resnet_repro.training.engine import Engine
 
 EXPERIMENTS = REPOSITORY / "experiments"
 SPECS = sorted(EXPERIMENTS.rglob("*.yaml"))
@@ -30,7 +30,7 @@ def identity(path: Path) -> str:
 def test_every_spec_builds_and_takes_a_training_step(path: Path) -> None:
     experiment = load_spec(path)
     training = experiment.training
-    engine = EagerEngine(
+    engine = Engine(
         build_net(experiment), torch.device("cpu"), "fp32", training.momentum, training.nesterov, training.weight_decay
     )
     before = [parameter.detach().clone() for parameter in engine.net.parameters()]

@@ -18,7 +18,7 @@ from resnet_repro.randomness import Stream, generator
 
 PADDING = 4
 SIZE = 32
-EVALUATION_BATCH = 500
+EVALUATION_BATCH = {"cpu": 500, "cuda": 2000, "mps": 500}  # images, by device; a GPU needs many to be busy
 
 
 class Batch(NamedTuple):
@@ -87,7 +87,8 @@ class TrainingBatches:
 
     The epochs' orders are joined end to end, so a batch may end one epoch and begin the next: every image is seen
     equally often, and 64,000 steps of 128 are 163.84 epochs of 50,000. `batches[step]` depends on nothing but the
-    seed and the step.
+    seed and the step. It is made in two parts: `draw` chooses, on the host; `load` does the work, with operations
+    on the device alone, so that a CUDA graph can hold it.
     """
 
     def __init__(
@@ -105,24 +106,28 @@ class TrainingBatches:
         self.batch_size = batch_size
 
         @lru_cache(maxsize=2)  # a batch spans two epochs at most
-        def plan(epoch: int) -> EpochPlan:
-            on_cpu = epoch_plan(seed, epoch, len(split.labels), augmentation)
-            return EpochPlan(*(part.to(device) for part in on_cpu))
+        def plan(epoch: int) -> Tensor:
+            order, corners, flips = epoch_plan(seed, epoch, len(split.labels), augmentation)
+            return torch.cat([order[:, None], corners, flips[:, None]], dim=1).to(device)
 
         self._plan = plan
 
-    def __getitem__(self, step: int) -> Batch:
-        """The batch of iteration `step`, counted from 0."""
+    def draw(self, step: int) -> Tensor:
+        """(B, 4) int64: image, top, left and flip of each place in the batch of iteration `step`, counted from 0."""
         size = len(self.labels)
         epoch, start = divmod(step * self.batch_size, size)
         stop = start + self.batch_size
-        parts = [part[start:stop] for part in self._plan(epoch)]
-        if stop > size:
-            rest = [part[: stop - size] for part in self._plan(epoch + 1)]
-            parts = [torch.cat(pair) for pair in zip(parts, rest, strict=True)]
-        order, corners, flips = parts
+        drawn = self._plan(epoch)[start:stop]
+        return drawn if stop <= size else torch.cat([drawn, self._plan(epoch + 1)[: stop - size]])
+
+    def load(self, draw: Tensor) -> Batch:
+        """The batch that was drawn."""
+        order, corners, flips = draw[:, 0], draw[:, 1:3], draw[:, 3].bool()
         images = crop_and_flip(self.normalization(self.images[order]), corners, flips)
         return Batch(_as_input(images), self.labels[order])
+
+    def __getitem__(self, step: int) -> Batch:
+        return self.load(self.draw(step))
 
 
 class EvaluationBatches:
@@ -136,7 +141,6 @@ class EvaluationBatches:
         self.normalization = normalization
 
     def __iter__(self) -> Iterator[Batch]:
-        for images, labels in zip(
-            self.images.split(EVALUATION_BATCH), self.labels.split(EVALUATION_BATCH), strict=True
-        ):
+        size = EVALUATION_BATCH[self.images.device.type]
+        for images, labels in zip(self.images.split(size), self.labels.split(size), strict=True):
             yield Batch(_as_input(self.normalization(images)), labels)

@@ -5,10 +5,22 @@ from torch import Tensor, nn
 
 from resnet_repro.models.initialization import initialize
 from resnet_repro.models.layers import layers
+from resnet_repro.models.recompute import recomputed
 from resnet_repro.models.units import BLOCKS, UNITS, Unit
 from resnet_repro.spec import ModelSpec
 
 CLASSES = 10
+
+
+class Stage(nn.Sequential):
+    """Units one after the other. With `recompute`, only what goes in and out of each is kept for the backward pass."""
+
+    recompute = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        for unit in self:
+            x = recomputed(unit, x) if self.recompute and self.training else unit(x)
+        return x
 
 
 class Network(nn.Module):
@@ -22,9 +34,9 @@ class Network(nn.Module):
         order, block, width = UNITS[model.unit], BLOCKS[model.block], model.width
         units = (model.depth - 2) // (3 * len(block.kernels))
 
-        def stage(w_in: int, width: int, stride: int) -> nn.Sequential:
+        def stage(w_in: int, width: int, stride: int) -> Stage:
             first = Unit(w_in, width, stride, model, first=stride == 1)
-            return nn.Sequential(first, *(Unit(block.expansion * width, width, 1, model) for _ in range(units - 1)))
+            return Stage(first, *(Unit(block.expansion * width, width, 1, model) for _ in range(units - 1)))
 
         w_end = 4 * width * block.expansion
         self.stem = layers(order.stem, 3, model, [width], [3])
@@ -43,6 +55,21 @@ class Network(nn.Module):
         x = self.end(x)
         x = x.mean(dim=(2, 3))  # (N, 64), global average pooling
         return self.head(x)  # (N, 10)
+
+    def stages(self) -> tuple[Stage, Stage, Stage]:
+        return self.stage1, self.stage2, self.stage3
+
+    def recompute(self) -> None:
+        """Keep few activations while training, for nets whose activations do not fit into memory."""
+        for stage in self.stages():
+            stage.recompute = True
+
+    def compile_units(self) -> None:
+        """Have torch.compile fuse the operations of each unit; units of one shape share what was compiled."""
+        torch._dynamo.config.recompile_limit = 64  # for each shape, and for training and evaluation
+        for stage in self.stages():
+            for unit in stage:
+                unit.compile(dynamic=False)
 
 
 def build(model: ModelSpec, generator: torch.Generator) -> Network:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from resnet_repro.metrics import ProbeRow
+from resnet_repro.models.batch_norm import replaced_statistics
 from resnet_repro.probes.activations import (
     Point,
-    batch_statistics,
     branch_to_shortcut,
     dead_units,
     input_percentiles,
@@ -21,7 +21,7 @@ from resnet_repro.probes.activations import (
 )
 from resnet_repro.probes.gradients import gradient_norms
 from resnet_repro.spec import ProbesSpec
-from resnet_repro.training.engine import EagerEngine
+from resnet_repro.training.engine import Engine
 
 GRADIENT_NORM = "gradient_norm"  # read off the gradients that the last training step has left, not a forward pass
 PROBES: dict[str, Callable[[nn.Module, ProbesSpec], list[Point]]] = {
@@ -35,10 +35,11 @@ PROBES: dict[str, Callable[[nn.Module, ProbesSpec], list[Point]]] = {
 class Instruments:
     """The probes of one run, on its net. Raises SpecError if the net lacks the layer that the spec names.
 
-    `batches` hold the images they look at, (B, 3, 32, 32), and their labels; they are looked at as one.
+    `batches` hold the images they look at, (B, 3, 32, 32), and their labels; they are looked at as one, by BN too: its
+    population statistics lag behind a net that learns fast, and would show values that no training step has seen.
     """
 
-    def __init__(self, probes: ProbesSpec, every: int, last_step: int, engine: EagerEngine,
+    def __init__(self, probes: ProbesSpec, every: int, last_step: int, engine: Engine,
                  batches: Iterable[tuple[Tensor, Tensor]]) -> None:  # fmt: skip
         self.gradients = GRADIENT_NORM in probes.measure
         self.points: dict[str, list[Point]] = {
@@ -57,6 +58,6 @@ class Instruments:
         """Right after training step `step`. A value that is not finite, of a net about to diverge, is left out."""
         found = [(GRADIENT_NORM, *value) for value in gradient_norms(self.engine.net)] if self.gradients else []
         if self.points:
-            with batch_statistics(self.engine.net):
+            with replaced_statistics(self.engine.net, by=lambda statistic: None):
                 found += read_forward(self.points, lambda: self.engine.evaluate(self.images, self.labels))
         yield from (ProbeRow(step, *value) for value in found if math.isfinite(value[-1]))

@@ -1,7 +1,6 @@
 """Probes of one forward pass: where to look in a net, and what to read there."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -53,22 +52,6 @@ def read_forward(
             handle.remove()
     values = torch.stack([value.float() for *_, value in found]).tolist() if found else []
     yield from ((*place, value) for (*place, _), value in zip(found, values, strict=True))
-
-
-@contextmanager
-def batch_statistics(net: nn.Module) -> Iterator[None]:
-    """Have BN use the statistics of what it is given, as in training, and leave its population statistics alone.
-
-    Those lag behind a net that learns fast: in its first steps they would show values that no training step has seen.
-    """
-    kept = [(m, m.running_mean, m.running_var) for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
-    for module, _, _ in kept:
-        module.running_mean = module.running_var = None
-    try:
-        yield
-    finally:
-        for module, mean, variance in kept:
-            module.running_mean, module.running_var = mean, variance
 
 
 def layer_response(net: nn.Module, probes: ProbesSpec) -> list[Point]:

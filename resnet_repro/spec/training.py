@@ -50,7 +50,8 @@ class TrainingSpec(Section):
     evaluate_every: Cadence = "epoch"  # test error and clean training error, in steps
     record_every: Cadence = "epoch"  # running training error, in steps: a row without an evaluation
     clean_images: PositiveInt = 10_000  # training images that train_error_clean_pct is measured on
-    precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 where the hardware has it, else fp32
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"  # auto: bf16 where native, else fp16 on CUDA, else fp32
+    recompute: bool = False  # activations in the backward pass: the same numbers in less memory and more time
 
     @model_validator(mode="after")
     def _schedule(self) -> Self:

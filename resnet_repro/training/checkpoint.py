@@ -11,7 +11,7 @@ from resnet_repro.errors import RunError
 from resnet_repro.files import explained, replacing
 from resnet_repro.training.loop import Trainer
 
-MAGIC = b"resnet-repro checkpoint 1\n"  # then the SHA-256 of the rest, then what torch.save wrote
+MAGIC = b"resnet-repro checkpoint 2\n"  # then the SHA-256 of the rest, then what torch.save wrote
 DIGEST = hashlib.sha256().digest_size
 
 
@@ -22,8 +22,7 @@ def save_checkpoint(path: Path, trainer: Trainer, origin: dict[str, Any]) -> Non
     """
     content = {
         "origin": origin,
-        "net": trainer.engine.net.state_dict(),
-        "optimizer": trainer.engine.optimizer.state_dict(),
+        "engine": trainer.engine.state(),
         "trainer": trainer.state(),
     }
     saved = io.BytesIO()
@@ -44,6 +43,5 @@ def load_checkpoint(path: Path, trainer: Trainer, origin: dict[str, Any]) -> Non
     state = torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)
     if differing := [key for key in origin if state["origin"].get(key) != origin[key]]:
         raise RunError(f"{path}: the checkpoint is of another {' and '.join(differing)}; {remedy}")
-    trainer.engine.net.load_state_dict(state["net"])
-    trainer.engine.optimizer.load_state_dict(state["optimizer"])
+    trainer.engine.restore(state["engine"])
     trainer.restore(state["trainer"])

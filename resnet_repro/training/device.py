@@ -1,8 +1,14 @@
 """Which device trains, and in which precision."""
 
+import logging
+
 import torch
 
 from resnet_repro.errors import RunError
+
+TENSOR_CORES = (7, 0)  # compute capability from which CUDA devices have them, for fp16
+
+log = logging.getLogger(__name__)
 
 
 def resolve_device(name: str) -> torch.device:
@@ -23,10 +29,17 @@ def resolve_device(name: str) -> torch.device:
 
 
 def resolve_precision(requested: str, device: torch.device) -> str:
-    """ "auto" is bf16 where the hardware computes in it natively, else fp32. Weights are kept in fp32 either way."""
-    if requested != "auto":
-        return requested
-    return "bf16" if _has_native_bf16(device) else "fp32"
+    """ "auto" is bf16 where the hardware computes in it natively, else fp16 on CUDA, else fp32.
+
+    Weights are kept in fp32 in any case. What was asked for is taken, with a notice where it is slow.
+    """
+    fastest = _fastest_precisions(device)
+    if requested == "auto":
+        return fastest[0]
+    if requested not in fastest and device.type != "mps":
+        name = device_name(device)
+        log.warning("training.precision: %s is slow on %s, which lacks it; auto is %s", requested, name, fastest[0])
+    return requested
 
 
 def device_name(device: torch.device) -> str:
@@ -39,13 +52,17 @@ def device_name(device: torch.device) -> str:
     return "Apple GPU (MPS)"
 
 
-def _has_native_bf16(device: torch.device) -> bool:
+def _fastest_precisions(device: torch.device) -> list[str]:
+    """Those that the device computes convolutions in natively, best first."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        fp16 = torch.cuda.get_device_capability(device) >= TENSOR_CORES
+        return ["bf16"] * bf16 + ["fp16"] * fp16 + ["fp32"]
     if device.type == "cpu":
         capabilities = _cpu_capabilities()
-        return any(bool(capabilities.get(name)) for name in ("avx512_bf16", "amx_bf16"))
-    return False
+        bf16 = any(bool(capabilities.get(name)) for name in ("avx512_bf16", "amx_bf16"))
+        return ["bf16"] * bf16 + ["fp32"]
+    return ["fp32"]
 
 
 def _cpu_capabilities() -> dict[str, object]:

@@ -14,15 +14,20 @@ class Outcome(NamedTuple):
     errors: Tensor  # () int64, images whose largest output is not their class
 
 
-class EagerEngine:
-    """Forward, backward and update, launched operation by operation.
+COMPUTED_IN = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
-    Weights, gradients and updates are fp32; under "bf16" convolutions and matrix products run in bfloat16. Batches
-    and weights are channels_last, which convolutions run fastest in. `decay_vectors` has weight decay act on BN, biases
-    and scalars too.
+
+class Engine:
+    """Forward, backward and update, launched operation by operation: "eager".
+
+    Weights, gradients and updates are fp32; under "bf16" and "fp16" convolutions and matrix products run in that type.
+    The narrow range of fp16 needs its loss scaled up (Micikevicius et al. 2018, section 3.2), and a step whose
+    gradients overflow changes no weight. Batches and weights are channels_last, which convolutions run fastest in.
+    `decay_vectors` has weight decay act on BN, biases and scalars too.
+
+    What is held stays where it is in memory, whatever is restored, as a captured step needs it. A step reads
+    nothing on the host.
     """
-
-    name = "eager"
 
     def __init__(
         self,
@@ -34,11 +39,14 @@ class EagerEngine:
         weight_decay: float,
         decay_vectors: bool = True,
     ) -> None:
+        self.name = "eager"
         self.net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
         self.device = device
         self.precision = precision
         if precision == "fp32":  # otherwise cuDNN rounds the inputs of convolutions to TF32
             torch.backends.cudnn.allow_tf32 = False
+        if device.type == "cuda":
+            torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
         self.optimizer = torch.optim.SGD(
             _decay_groups(net, weight_decay, decay_vectors),
             lr=0.0,  # every step brings its own
@@ -46,16 +54,21 @@ class EagerEngine:
             nesterov=nesterov,
             fused=device.type in ("cpu", "cuda"),
         )
+        for parameter in net.parameters() if momentum else ():
+            self.optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
 
-    def train_step(self, images: Tensor, labels: Tensor, learning_rate: float) -> Outcome:
-        """images (B, 3, 32, 32), labels (B,)"""
+    def train_step(self, images: Tensor, labels: Tensor, learning_rate: float | Tensor) -> Outcome:
+        """images (B, 3, 32, 32), labels (B,); the rate is a number or, on CUDA, a () tensor."""
         self._set_training(True)
         outcome = self._forward(images, labels)
         self.optimizer.zero_grad(set_to_none=True)
-        outcome.loss.backward()
+        self.scaler.scale(outcome.loss).backward()
+        self.scaler.unscale_(self.optimizer)  # at once, as probes read the gradients
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
-        self.optimizer.step()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         return Outcome(outcome.loss.detach(), outcome.errors)
 
     @torch.no_grad()
@@ -64,12 +77,25 @@ class EagerEngine:
         self._set_training(False)
         return self._forward(images, labels)
 
+    def state(self) -> dict[str, Any]:
+        """All that the next steps depend on, as live tensors: weights, statistics, momentum, the loss's scale."""
+        momentum = [state["momentum_buffer"] for state in self.optimizer.state.values()]
+        return {"net": self.net.state_dict(), "momentum": momentum, "scaler": self.scaler.state_dict()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` returned, here or elsewhere."""
+        self.net.load_state_dict(state["net"])
+        for held, saved in zip(self.state()["momentum"], state["momentum"], strict=True):
+            held.copy_(saved)
+        self.scaler.load_state_dict(state["scaler"])
+
     def _set_training(self, training: bool) -> None:
         if self.net.training != training:  # walking every module takes time, so not at every step
             self.net.train(training)
 
     def _forward(self, images: Tensor, labels: Tensor) -> Outcome:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+        dtype = COMPUTED_IN[self.precision]
+        with torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32, cache_enabled=False):
             outputs = self.net(images)
         loss = F.cross_entropy(outputs.float(), labels)
         return Outcome(loss, (outputs.argmax(dim=1) != labels).sum())

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from resnet_repro.training.engine import EagerEngine
+from resnet_repro.training.engine import Engine
 
 
-def evaluate(engine: EagerEngine, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple[float, float]:
+def evaluate(engine: Engine, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple[float, float]:
     """Mean cross-entropy and error in %, in evaluation mode, each image counted once."""
     losses, errors, count = [], [], 0
     for images, labels in batches:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from resnet_repro.metrics import Row
-from resnet_repro.training.engine import EagerEngine
+from resnet_repro.training.engine import Engine, Outcome
 from resnet_repro.training.evaluation import evaluate
 from resnet_repro.training.schedule import WARMUP_WINDOW, Schedule, in_warmup, learning_rate
 
@@ -17,11 +17,11 @@ CHECK_EVERY = WARMUP_WINDOW  # steps between two looks at the losses, which on a
 
 
 class Batches(Protocol):
-    """Training batches by step: images (B, 3, 32, 32) and labels (B,)."""
+    """What each training step draws: a tensor of B rows, from which `train_step` makes its mini-batch."""
 
     batch_size: int
 
-    def __getitem__(self, step: int) -> tuple[Tensor, Tensor]: ...
+    def draw(self, step: int) -> Tensor: ...
 
 
 @dataclass
@@ -32,7 +32,8 @@ class Trainer:
     on elsewhere as if never stopped.
     """
 
-    engine: EagerEngine
+    engine: Engine
+    train_step: Callable[[Tensor, float], Outcome]  # of what was drawn and the learning rate, on the engine's net
     batches: Batches
     train_images: int  # in an epoch
     clean: Iterable[tuple[Tensor, Tensor]]  # training images as they are, for train_error_clean_pct
@@ -98,10 +99,9 @@ class Trainer:
 
     def _advance(self) -> None:
         began = time.monotonic()
-        images, labels = self.batches[self.step]
         rate = learning_rate(self.step, self.schedule, self.warmup_ended)
         self.before_step(self.step)
-        outcome = self.engine.train_step(images, labels, rate)
+        outcome = self.train_step(self.batches.draw(self.step), rate)
         self.history[0, self.step] = outcome.loss
         self.history[1, self.step] = outcome.errors
         self.step += 1

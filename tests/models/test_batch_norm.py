@@ -7,7 +7,7 @@ import torch
 from straight_line import random, stirred
 from torch import Tensor, nn
 
-from resnet_repro.models.batch_norm import SplitBatchNorm2d, batch_norm
+from resnet_repro.models.batch_norm import BatchNorm2d, batch_norm
 from resnet_repro.models.layers import layers
 from resnet_repro.models.network import Network
 from resnet_repro.spec import ModelSpec
@@ -97,7 +97,7 @@ def test_every_bn_of_a_net_has_the_specs_momentum_epsilon_and_splits(splits: int
     net = Network(spec(width=2, option="B", **fields))
     found = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
     assert len(found) == 9
-    assert {type(layer) for layer in found} == {nn.BatchNorm2d if splits == 1 else SplitBatchNorm2d}
+    assert {(type(layer), layer.splits) for layer in found} == {(BatchNorm2d, splits)}
     assert {(layer.momentum, layer.eps, getattr(layer, "splits", 1)) for layer in found} == {(0.03, 0.001, splits)}
 
 
@@ -137,7 +137,7 @@ def test_a_bias_before_bn_changes_nothing() -> None:
 @pytest.mark.parametrize("splits", [2, 3])
 def test_split_bn_treats_each_part_of_a_batch_by_itself(splits: int) -> None:
     split, whole = layer_of(batch_norm_splits=splits), layer_of()
-    assert isinstance(split, SplitBatchNorm2d)
+    assert isinstance(split, BatchNorm2d)
     whole.load_state_dict(split.state_dict())
     start = whole.running_mean.clone(), whole.running_var.clone()
     x = (random(6, MAPS, 4, 4) + torch.arange(6)[:, None, None, None]).requires_grad_()

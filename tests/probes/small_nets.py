@@ -9,7 +9,7 @@ from torch import Tensor
 from resnet_repro.models.network import Network
 from resnet_repro.probes import Instruments
 from resnet_repro.spec import ModelSpec, ProbesSpec
-from resnet_repro.training.engine import EagerEngine
+from resnet_repro.training.engine import Engine
 
 CPU = torch.device("cpu")
 State = dict[str, Tensor]
@@ -32,11 +32,11 @@ def images_and_labels(count: int = 5) -> tuple[Tensor, Tensor]:
     return torch.randn(count, 3, 32, 32, generator=random), torch.randint(10, (count,), generator=random)
 
 
-def engine_of(net: Network, momentum: float = 0.9, nesterov: bool = False, weight_decay: float = 1e-4) -> EagerEngine:
-    return EagerEngine(net, CPU, "fp32", momentum, nesterov, weight_decay)
+def engine_of(net: Network, momentum: float = 0.9, nesterov: bool = False, weight_decay: float = 1e-4) -> Engine:
+    return Engine(net, CPU, "fp32", momentum, nesterov, weight_decay)
 
 
-def instruments_on(engine: EagerEngine, *measure: str, **probes: object) -> Instruments:
+def instruments_on(engine: Engine, *measure: str, **probes: object) -> Instruments:
     """Instruments that look at 5 images, in two batches."""
     images, labels = images_and_labels()
     batches = [(images[:3], labels[:3]), (images[3:], labels[3:])]

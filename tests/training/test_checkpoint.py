@@ -67,7 +67,6 @@ def test_what_was_saved_is_loaded_bit_for_bit(tmp_path: Path, steps: int) -> Non
     assert expected.keys() == found.keys()
     assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
     assert (loaded.step, loaded.row_step) == (steps, steps // 4 * 4)
-    assert loaded.engine.optimizer.state_dict()["param_groups"] == trainer.engine.optimizer.state_dict()["param_groups"]
 
 
 @pytest.mark.parametrize("stop", [1, 4, 11])

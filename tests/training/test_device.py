@@ -1,5 +1,7 @@
 """Which device is taken, in which precision, and what is said about one that is not there."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -51,10 +53,46 @@ def test_a_cuda_device_past_the_last_is_refused(monkeypatch: pytest.MonkeyPatch)
         resolve_device("cuda:2")
 
 
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[..., torch.device]:
+    """A CUDA device of some capability, which emulates bf16 if it lacks it."""
+
+    def pretend(capability: tuple[int, int] = (9, 0)) -> torch.device:
+        native = capability >= (8, 0)
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native or including_emulation)
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA GPU")
+        return torch.device("cuda")
+
+    return pretend
+
+
 @pytest.mark.parametrize("kind", ["cpu", "cuda", "mps"])
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_precision_that_is_asked_for_is_taken(precision: str, kind: str) -> None:
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_a_precision_that_is_asked_for_is_taken(precision: str, kind: str, gpu: Callable[..., torch.device]) -> None:
+    gpu()
     assert resolve_precision(precision, torch.device(kind)) == precision
+
+
+def test_a_precision_that_is_slow_is_said_to_be(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, gpu: Callable[..., torch.device]
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"cpu_name": "Old"}, raising=False)
+    resolve_precision("bf16", CPU)
+    resolve_precision("bf16", gpu((7, 5)))
+    resolve_precision("fp16", gpu((6, 1)))
+    assert caplog.messages == [
+        "training.precision: bf16 is slow on CPU (Old, 1 thread), which lacks it; auto is fp32",
+        "training.precision: bf16 is slow on NVIDIA GPU, which lacks it; auto is fp16",
+        "training.precision: fp16 is slow on NVIDIA GPU, which lacks it; auto is fp32",
+    ]
+    caplog.clear()
+    for device in (CPU, gpu((7, 5)), torch.device("mps")):
+        resolve_precision("auto", device)
+        resolve_precision("fp32", device)
+    resolve_precision("fp16", gpu((7, 5)))
+    resolve_precision("bf16", gpu((8, 0)))
+    assert caplog.messages == []
 
 
 def test_auto_is_fp32_on_mps() -> None:
@@ -83,9 +121,10 @@ def test_auto_is_fp32_on_a_cpu_of_which_torch_tells_nothing(monkeypatch: pytest.
     assert device_name(CPU) == "CPU (unknown, 1 thread)"
 
 
-@pytest.mark.parametrize(("native", "precision"), [(True, "bf16"), (False, "fp32")])
-def test_auto_is_bf16_on_a_gpu_that_computes_in_it(
-    monkeypatch: pytest.MonkeyPatch, native: bool, precision: str
+@pytest.mark.parametrize(
+    ("capability", "precision"), [((9, 0), "bf16"), ((8, 0), "bf16"), ((7, 5), "fp16"), ((6, 1), "fp32")]
+)
+def test_auto_on_a_gpu_is_what_it_computes_in(
+    capability: tuple[int, int], precision: str, gpu: Callable[..., torch.device]
 ) -> None:
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native or including_emulation)
-    assert resolve_precision("auto", torch.device("cuda")) == precision
+    assert resolve_precision("auto", gpu(capability)) == precision

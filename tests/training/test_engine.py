@@ -15,7 +15,7 @@ from resnet_repro.data import DATASETS
 from resnet_repro.models.network import Network, build
 from resnet_repro.runner import build_trainer
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec
-from resnet_repro.training.engine import EagerEngine
+from resnet_repro.training.engine import COMPUTED_IN, Engine
 from resnet_repro.training.evaluation import evaluate
 
 CPU = torch.device("cpu")
@@ -54,7 +54,7 @@ def cross_entropy(outputs: Array, labels: Array) -> tuple[float, Array]:
 @pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.9, False), (0.9, True)])
 def test_steps_follow_sgd_written_out(momentum: float, nesterov: bool, weight_decay: float) -> None:
     net = linear_net()
-    engine = EagerEngine(net, CPU, "fp32", momentum, nesterov, weight_decay)
+    engine = Engine(net, CPU, "fp32", momentum, nesterov, weight_decay)
     w, b = (parameter.detach().double().numpy().copy() for parameter in net.parameters())
     velocity_w, velocity_b = np.zeros_like(w), np.zeros_like(b)
     for step, rate in enumerate(RATES):
@@ -78,7 +78,7 @@ def test_steps_follow_sgd_written_out(momentum: float, nesterov: bool, weight_de
 
 
 def test_bn_is_decayed_like_every_other_parameter() -> None:
-    engine = EagerEngine(small_net(), CPU, "fp32", 0.9, False, 0.1)
+    engine = Engine(small_net(), CPU, "fp32", 0.9, False, 0.1)
     assert len(engine.optimizer.param_groups) == 1
     group = engine.optimizer.param_groups[0]
     assert group["weight_decay"] == 0.1
@@ -106,7 +106,7 @@ def test_weight_decay_acts_on_all_parameters_or_on_kernels_and_matrices_alone(ki
         if parameter.dim() == 1:  # away from zero, where decay would do nothing
             parameter.data.add_(0.1)
     written_out = copy.deepcopy(net)
-    engine = EagerEngine(net, CPU, "fp32", 0.9, False, 0.3, decay_vectors)
+    engine = Engine(net, CPU, "fp32", 0.9, False, 0.3, decay_vectors)
     names = [name for name, _ in net.named_parameters()]
     decayed = {name for name in names if decay_vectors or (name.endswith("weight") and ".bn" not in name)}
     assert set(vectors) <= set(names)
@@ -128,7 +128,7 @@ def test_weight_decay_acts_on_all_parameters_or_on_kernels_and_matrices_alone(ki
 
 def test_every_parameter_is_updated_by_one_group_whatever_is_decayed() -> None:
     for decay_vectors in (True, False):
-        engine = EagerEngine(small_net(), CPU, "fp32", 0.9, False, 0.1, decay_vectors)
+        engine = Engine(small_net(), CPU, "fp32", 0.9, False, 0.1, decay_vectors)
         updated = [id(parameter) for group in engine.optimizer.param_groups for parameter in group["params"]]
         assert sorted(updated) == sorted(id(parameter) for parameter in engine.net.parameters())
 
@@ -148,9 +148,9 @@ def test_a_run_decays_what_its_spec_says(weight_decay_on: str, decayed: int) -> 
     assert sum(len(group["params"]) for group in engine.optimizer.param_groups) == 23
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("precision", COMPUTED_IN)
 def test_weights_statistics_and_losses_are_float32_in_either_precision(precision: str) -> None:
-    engine = EagerEngine(small_net(), CPU, precision, 0.9, False, 1e-4)
+    engine = Engine(small_net(), CPU, precision, 0.9, False, 1e-4)
     outputs: set[torch.dtype] = set()
     engine.net.stage2[0].branch.conv1.register_forward_hook(lambda _module, _inputs, output: outputs.add(output.dtype))
     images, labels = batch_of(4, seed=0, side=32)
@@ -162,11 +162,11 @@ def test_weights_statistics_and_losses_are_float32_in_either_precision(precision
     momentum = [state["momentum_buffer"].dtype for state in engine.optimizer.state.values()]
     assert set(momentum) == {torch.float32}
     assert {buffer.dtype for buffer in engine.net.buffers()} == {torch.float32, torch.int64}
-    assert outputs == {torch.float32 if precision == "fp32" else torch.bfloat16}
+    assert outputs == {COMPUTED_IN[precision]}
 
 
 def test_weights_are_channels_last() -> None:
-    engine = EagerEngine(small_net(), CPU, "fp32", 0.9, False, 1e-4)
+    engine = Engine(small_net(), CPU, "fp32", 0.9, False, 1e-4)
     convolutions = [module for module in engine.net.modules() if isinstance(module, nn.Conv2d)]
     assert len(convolutions) == 7
     assert all(module.weight.is_contiguous(memory_format=torch.channels_last) for module in convolutions)
@@ -179,13 +179,13 @@ def test_evaluate_counts_every_image_once_however_batches_are_cut(sizes: list[in
     images, labels = (torch.cat(parts) for parts in zip(*batches, strict=True))
     w, b = (parameter.detach().double().numpy() for parameter in net.parameters())
     outputs = images.double().flatten(1).numpy() @ w.T + b
-    loss, error = evaluate(EagerEngine(net, CPU, "fp32", 0.9, False, 0.0), batches)
+    loss, error = evaluate(Engine(net, CPU, "fp32", 0.9, False, 0.0), batches)
     assert loss == pytest.approx(cross_entropy(outputs, labels.numpy())[0], rel=1e-6)
     assert error == 100 * int((outputs.argmax(axis=1) != labels.numpy()).sum()) / sum(sizes)
 
 
 def test_evaluating_uses_the_population_statistics_and_changes_nothing() -> None:
-    engine = EagerEngine(small_net(), CPU, "fp32", 0.9, False, 1e-4)
+    engine = Engine(small_net(), CPU, "fp32", 0.9, False, 1e-4)
     engine.train_step(*batch_of(8, seed=0, side=32), 0.1)
     before = {name: tensor.clone() for name, tensor in engine.net.state_dict().items()}
     images, labels = batch_of(6, seed=1, side=32)
@@ -196,7 +196,7 @@ def test_evaluating_uses_the_population_statistics_and_changes_nothing() -> None
 
 
 def test_a_step_after_an_evaluation_trains_again() -> None:
-    evaluated, straight = (EagerEngine(small_net(), CPU, "fp32", 0.9, False, 1e-4) for _ in range(2))
+    evaluated, straight = (Engine(small_net(), CPU, "fp32", 0.9, False, 1e-4) for _ in range(2))
     for step in range(3):
         batch = batch_of(8, seed=step, side=32)
         evaluated.evaluate(*batch)
@@ -217,8 +217,48 @@ def test_a_step_after_an_evaluation_trains_again() -> None:
 def test_a_narrow_net_with_strided_1x1_convolutions_trains(model: dict[str, Any]) -> None:
     """Their weight gradient crashed the process where torch computed it as a strided convolution."""
     net = build(ModelSpec(**model), torch.Generator().manual_seed(0))
-    engine = EagerEngine(net, CPU, "fp32", 0.9, False, 1e-4)
+    engine = Engine(net, CPU, "fp32", 0.9, False, 1e-4)
     for seed in range(3):
         random = torch.Generator().manual_seed(seed)
         images, labels = torch.randn(8, 3, 32, 32, generator=random), torch.randint(0, 10, (8,), generator=random)
         assert engine.train_step(images, labels, 0.01).loss.isfinite()
+
+
+def test_fp16_steps_follow_fp32_ones_whatever_the_scale() -> None:
+    """Were the gradients not divided by the scale again, they would differ by thousands."""
+    exact, half = (Engine(small_net(), CPU, precision, 0.9, False, 1e-4) for precision in ("fp32", "fp16"))
+    assert half.scaler.get_scale() == 65536
+    for step in range(3):
+        batch = batch_of(8, seed=step, side=16)
+        losses = [engine.train_step(*batch, 0.05).loss for engine in (exact, half)]
+        assert losses[1].item() == pytest.approx(losses[0].item(), rel=0.01)
+        for (name, one), other in zip(exact.net.named_parameters(), half.net.parameters(), strict=True):
+            assert (one.grad - other.grad).norm() < 0.25 * one.grad.norm(), name
+
+
+def test_an_fp16_step_whose_gradients_overflow_changes_no_weight_and_halves_the_scale() -> None:
+    engine = Engine(small_net(), CPU, "fp16", 0.9, False, 1e-4)
+    engine.train_step(*batch_of(8, seed=0, side=16), 0.05)
+    engine.scaler.load_state_dict({**engine.scaler.state_dict(), "scale": 1e30})
+    before = copy.deepcopy(engine.state())
+    outcome = engine.train_step(*batch_of(8, seed=1, side=16), 0.05)
+    assert outcome.loss.isfinite()
+    after = engine.state()
+    assert all(torch.equal(*pair) for pair in zip(before["momentum"], after["momentum"], strict=True))
+    assert all(torch.equal(before["net"][name], parameter) for name, parameter in engine.net.named_parameters())
+    assert after["scaler"]["scale"] == pytest.approx(5e29)
+
+
+def test_a_restored_engine_keeps_its_tensors_in_place_and_its_scale() -> None:
+    engine, other = (Engine(small_net(), CPU, "fp16", 0.9, False, 1e-4) for _ in range(2))
+    places = [tensor.data_ptr() for tensor in [*engine.net.state_dict().values(), *engine.state()["momentum"]]]
+    other.scaler.load_state_dict({**other.scaler.state_dict(), "scale": 8.0})
+    for step in range(2):
+        other.train_step(*batch_of(8, seed=step, side=16), 0.05)
+    engine.restore(copy.deepcopy(other.state()))
+    assert [t.data_ptr() for t in [*engine.net.state_dict().values(), *engine.state()["momentum"]]] == places
+    batch = batch_of(8, seed=2, side=16)
+    assert torch.equal(engine.train_step(*batch, 0.05).loss, other.train_step(*batch, 0.05).loss)
+    assert engine.scaler.get_scale() == 8
+    for one, another in zip(engine.net.parameters(), other.net.parameters(), strict=True):
+        assert torch.equal(one, another)

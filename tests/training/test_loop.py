@@ -9,51 +9,22 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_runs import CLEAN_IMAGES, CPU, TEST_IMAGES, TRAIN_IMAGES, assert_same, experiment, held, random_dataset
 from torch import Tensor
 
 from resnet_repro.data import Dataset
 from resnet_repro.data.batches import EvaluationBatches, Normalization, TrainingBatches
-from resnet_repro.data.dataset import Split
 from resnet_repro.metrics import Row
 from resnet_repro.runner import build_net, build_trainer
-from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec, Warmup
+from resnet_repro.spec import ModelSpec, Warmup
 from resnet_repro.training.engine import Outcome
 from resnet_repro.training.loop import Trainer
 from resnet_repro.training.schedule import Schedule
 
-CPU = torch.device("cpu")
-TRAIN_IMAGES, TEST_IMAGES, CLEAN_IMAGES = 50, 21, 17
-
-
-def experiment(**training: object) -> Experiment:
-    settings = {
-        "steps": 20,
-        "batch_size": 8,
-        "learning_rate": 0.1,
-        "record_every": 6,
-        "evaluate_every": 8,
-        "clean_images": CLEAN_IMAGES,
-        "precision": "fp32",
-    }
-    return Experiment(
-        name="tiny",
-        seed=3,
-        model=ModelSpec(depth=8, width=2),
-        data=DataSpec(dataset="synthetic", train_images=TRAIN_IMAGES, test_images=TEST_IMAGES),
-        training=TrainingSpec(**{**settings, **training}),
-    )
-
-
-def split_of(images: int, seed: int) -> Split:
-    random = np.random.default_rng(seed)
-    labels = random.integers(0, 10, images)
-    pixels = random.integers(0, 128, (images, 32, 32, 3)) + 12 * labels[:, None, None, None]  # learnable
-    return Split(pixels.astype(np.uint8), labels)
-
 
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
-    return Dataset("random", False, "", split_of(TRAIN_IMAGES, seed=0), split_of(TEST_IMAGES, seed=1))
+    return random_dataset()
 
 
 def untimed(row: Row) -> Row:
@@ -62,19 +33,6 @@ def untimed(row: Row) -> Row:
 
 def rows_of(trainer: Trainer) -> list[Row]:
     return [row for row in trainer.run() if row]
-
-
-def held(trainer: Trainer) -> dict[str, Tensor]:
-    """Everything the engine holds: weights, statistics and momentum."""
-    tensors = {name: tensor.clone() for name, tensor in trainer.engine.net.state_dict().items()}
-    for number, state in trainer.engine.optimizer.state_dict()["state"].items():
-        tensors[f"momentum {number}"] = state["momentum_buffer"].clone()
-    return tensors
-
-
-def assert_same(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
-    assert one.keys() == other.keys()
-    assert [name for name in one if not torch.equal(one[name], other[name])] == []
 
 
 def test_training_equals_a_loop_written_out(dataset: Dataset) -> None:
@@ -129,10 +87,9 @@ def test_a_restored_run_goes_on_as_if_never_stopped(dataset: Dataset, stop: int)
     run = first.run()
     rows = [row for _ in range(stop) if (row := next(run))]
     assert first.step == stop
-    net, optimizer, state = first.engine.net.state_dict(), first.engine.optimizer.state_dict(), first.state()
+    engine, state = first.engine.state(), first.state()
     second = build_trainer(experiment(), dataset, CPU)
-    second.engine.net.load_state_dict(net)
-    second.engine.optimizer.load_state_dict(optimizer)
+    second.engine.restore(engine)
     second.restore(state)
     rows += rows_of(second)
 
@@ -169,8 +126,7 @@ def test_dropout_follows_the_seed_and_the_step_alone(dataset: Dataset, model: di
         run = first.run()
         for _ in range(stop):
             next(run)
-        second.engine.net.load_state_dict(first.engine.net.state_dict())
-        second.engine.optimizer.load_state_dict(first.engine.optimizer.state_dict())
+        second.engine.restore(first.engine.state())
         second.restore(first.state())
         torch.manual_seed(stop)  # which is not drawn from
         rows_of(second)
@@ -217,11 +173,11 @@ class Script:
         self.rates: list[float] = []
         self.evaluations = 0
 
-    def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
+    def draw(self, step: int) -> Tensor:
         self.asked.append(step)
-        return torch.tensor(step), torch.zeros(self.batch_size)
+        return torch.tensor(step)
 
-    def train_step(self, step: Tensor, labels: Tensor, rate: float) -> Outcome:
+    def train_step(self, step: Tensor, rate: float) -> Outcome:
         self.rates.append(rate)
         return Outcome(self.losses[step], self.errors[step])
 
@@ -234,7 +190,7 @@ class Script:
         steps = len(self.losses)
         rates = schedule or Schedule(0.1)
         engine: Any = self
-        return Trainer(engine, self, 40, images, images, rates, steps, record_every, evaluate_every)
+        return Trainer(engine, self.train_step, self, 40, images, images, rates, steps, record_every, evaluate_every)
 
 
 def test_each_step_is_announced_just_before_it_runs_also_after_a_stop() -> None:
