@@ -9,14 +9,14 @@ from torch.utils.checkpoint import checkpoint
 from resnet_repro.models.batch_norm import replaced_statistics
 
 
-def recomputed(unit: nn.Module, x: Tensor) -> Tensor:
-    """unit(x), of which only x is kept for the backward pass.
+def recomputed(units: nn.Module, x: Tensor) -> Tensor:
+    """units(x), of which only x is kept for the backward pass.
 
-    The numbers are those of unit(x): BN's population statistics follow the first computation alone, and dropout draws
+    The numbers are those of units(x): BN's population statistics follow the first computation alone, and dropout draws
     the same masks again, as those depend on the step.
     """
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-        return nullcontext(), replaced_statistics(unit, by=torch.clone)
+        return nullcontext(), replaced_statistics(units, by=torch.clone)
 
-    return checkpoint(unit, x, use_reentrant=False, preserve_rng_state=False, context_fn=contexts)
+    return checkpoint(units, x, use_reentrant=False, preserve_rng_state=False, context_fn=contexts)

@@ -19,6 +19,7 @@ from straight_line import (
 )
 from torch import Tensor, nn
 
+from resnet_repro.models.batch_norm import BatchNorm2d
 from resnet_repro.models.layers import StridedPointwise
 from resnet_repro.models.network import Network
 from resnet_repro.models.units import Unit
@@ -129,7 +130,7 @@ def test_both_paths_share_the_preactivation_in_the_nets_first_unit_and_before_pr
     assert len(units) == 6
     projected = ["stage2.0", "stage3.0"] if option == "B" else []
     assert [name for name, unit in units.items() if len(unit.before)] == ["stage1.0", *projected]
-    kinds = [nn.ReLU] if order == "relu_only_preactivation" else [nn.BatchNorm2d, nn.ReLU]
+    kinds = [nn.ReLU] if order == "relu_only_preactivation" else [BatchNorm2d, nn.ReLU]
     for unit in units.values():
         starts = list(unit.before) or list(unit.branch)
         assert [type(module) for module in starts[: len(kinds)]] == kinds
@@ -140,7 +141,7 @@ def test_both_paths_share_the_preactivation_in_the_nets_first_unit_and_before_pr
 def test_projections_have_bn_where_the_branch_has_it_after_its_last_convolution(order: str) -> None:
     unit = Unit(4, 8, 2, ModelSpec(depth=8, unit=order, option="B"))
     has_none = order in NO_BN_AFTER_THE_LAST_CONVOLUTION
-    kinds = [StridedPointwise] if has_none else [StridedPointwise, nn.BatchNorm2d]
+    kinds = [StridedPointwise] if has_none else [StridedPointwise, BatchNorm2d]
     assert [type(module) for module in unit.shortcut.h] == kinds
 
 

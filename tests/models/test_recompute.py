@@ -63,12 +63,13 @@ def kept_bytes(net: Network) -> int:
     return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
 
 
-def test_a_unit_keeps_its_input_alone() -> None:
-    for depth in (20, 38):
-        units = (depth - 2) // 2
-        inputs = 6 * 4 * 4 * (16 * 16 + 2 * 8 * 8 + 4 * 4 * 4) * (units // 3)  # float32, three stages
-        assert kept_bytes(net_of(True, depth=depth)) < 1.2 * inputs + 40_000
-        assert kept_bytes(net_of(False, depth=depth)) > 4 * inputs
+@pytest.mark.parametrize(("units", "inputs"), [(1, 1), (4, 2), (10, 3), (25, 5)])
+def test_a_stage_of_n_units_keeps_about_root_n_inputs(units: int, inputs: int) -> None:
+    per_input = 6 * 4 * 4 * (16 * 16 + 2 * 8 * 8 + 4 * 4 * 4)  # float32, over the three stages
+    depth = 6 * units + 2
+    around = kept_bytes(net_of(True, depth=8)) - per_input  # stem and head, as one unit keeps one input
+    assert kept_bytes(net_of(True, depth=depth)) == pytest.approx(around + inputs * per_input, rel=0.1)
+    assert kept_bytes(net_of(False, depth=depth)) > 4 * units * per_input
 
 
 def test_evaluation_recomputes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

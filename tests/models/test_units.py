@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from straight_line import random, stirred
 from torch import Tensor, nn
 
+from resnet_repro.models.batch_norm import BatchNorm2d
 from resnet_repro.models.layers import ACTIVATIONS, StridedPointwise, layers
 from resnet_repro.models.shortcuts import Shortcut, SubsampleAndPad
 from resnet_repro.models.units import UNITS, Unit
@@ -53,7 +54,7 @@ def test_option_a_takes_every_second_pixel_and_appends_zero_maps() -> None:
 def test_option_b_is_a_1x1_convolution_with_bn_after_it() -> None:
     projection = Shortcut(16, 32, 2, "conv bn", model_of(option="B")).h
     assert [tuple(parameter.shape) for parameter in projection.parameters()] == [(32, 16, 1, 1), (32,), (32,)]
-    assert [type(module) for module in projection] == [StridedPointwise, nn.BatchNorm2d]
+    assert [type(module) for module in projection] == [StridedPointwise, BatchNorm2d]
     assert projection(torch.zeros(2, 16, 8, 8)).shape == (2, 32, 4, 4)
 
 

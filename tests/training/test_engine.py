@@ -228,12 +228,13 @@ def test_fp16_steps_follow_fp32_ones_whatever_the_scale() -> None:
     """Were the gradients not divided by the scale again, they would differ by thousands."""
     exact, half = (Engine(small_net(), CPU, precision, 0.9, False, 1e-4) for precision in ("fp32", "fp16"))
     assert half.scaler.get_scale() == 65536
-    for step in range(3):
-        batch = batch_of(8, seed=step, side=16)
-        losses = [engine.train_step(*batch, 0.05).loss for engine in (exact, half)]
+    for scale in (65536.0, 64.0):
+        half.restore({**copy.deepcopy(exact.state()), "scaler": {**half.scaler.state_dict(), "scale": scale}})
+        batch = batch_of(8, seed=0, side=16)
+        losses = [engine.train_step(*batch, 0.01).loss for engine in (exact, half)]
         assert losses[1].item() == pytest.approx(losses[0].item(), rel=0.01)
-        for (name, one), other in zip(exact.net.named_parameters(), half.net.parameters(), strict=True):
-            assert (one.grad - other.grad).norm() < 0.25 * one.grad.norm(), name
+        gradients = [torch.cat([p.grad.flatten() for p in engine.net.parameters()]) for engine in (exact, half)]
+        assert (gradients[0] - gradients[1]).norm() < 0.1 * gradients[0].norm()
 
 
 def test_an_fp16_step_whose_gradients_overflow_changes_no_weight_and_halves_the_scale() -> None:
