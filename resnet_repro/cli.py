@@ -3,15 +3,15 @@
 import json
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, TypeVar
 
 import typer
 
 from resnet_repro.errors import ReproError
 
-if TYPE_CHECKING:
-    from resnet_repro.spec import Experiment
+T = TypeVar("T")
 
 app = typer.Typer(
     help="Reproduce plain-versus-residual learning on CIFAR-10: train the nets, plot the curves.",
@@ -43,22 +43,28 @@ def train(
     seed: Annotated[int | None, typer.Option(help="The seed of the run.")] = None,
     seeds: Annotated[str | None, typer.Option(help="Several seeds, a run for each: 0-4, or 0,2,5.")] = None,
     device: Device = "auto",
+    jobs: Annotated[
+        str, typer.Option(metavar="N|auto", help="Runs side by side on each device; auto: as many as suit the machine.")
+    ] = "1",
     results: ResultsOption = Path("results"),
     data_dir: DataDir = Path("data"),
     override: Override = None,
     restart: Annotated[bool, typer.Option("--restart", help="Discard what there is of these runs first.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, and how much work it is.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, and how long it may take.")] = False,
 ) -> None:
     """Train the nets that specs describe. A finished run is skipped, an interrupted one goes on."""
-    from resnet_repro.record import RunFolder
-    from resnet_repro.suite import load_suite
+    from resnet_repro.suite import load_suite, parse_jobs
 
+    side_by_side = _parsed(parse_jobs, jobs)
     experiments = load_suite(specs, override or (), _seeds(seed, seeds))
-    states = {experiment.label: RunFolder(results, experiment).state(restart) for experiment in experiments}
+    from resnet_repro.launch import command
+
+    request = command.Request(results, data_dir, device, side_by_side, restart)
+    tasks = command.find_tasks(experiments, request)
     if dry_run:
-        _print_plan(experiments, states)
-        return
-    _train([e for e in experiments if not _is_skipped(e, states)], results, data_dir, device, restart)
+        command.show_plan(tasks, request)
+    elif code := command.train(tasks, request, _notice):
+        raise typer.Exit(code)
 
 
 @app.command()
@@ -220,41 +226,15 @@ def _seeds(seed: int | None, seeds: str | None) -> list[int] | None:
     if seed is not None and seeds is not None:
         raise typer.BadParameter("give --seed or --seeds, not both")
     text = seeds if seed is None else str(seed)
+    return None if text is None else _parsed(parse_seeds, text)
+
+
+def _parsed(parse: Callable[[str], T], text: str) -> T:
+    """What an option says; a ValueError is a wrong usage of it."""
     try:
-        return None if text is None else parse_seeds(text)
+        return parse(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-
-
-def _is_skipped(experiment: "Experiment", states: dict[str, Any]) -> bool:
-    state = states[experiment.label]
-    if state in ("finished", "diverged"):
-        _notice(f"{experiment.label}: has {state} already and is skipped; --restart would train it again")
-        return True
-    return False
-
-
-def _train(experiments: list["Experiment"], results: Path, data_dir: Path, device: str, restart: bool) -> None:
-    if not experiments:
-        return
-    from resnet_repro.progress import new_watcher
-    from resnet_repro.runner import Session, train_run
-    from resnet_repro.training.device import resolve_device
-
-    session = Session(results, data_dir, resolve_device(device))
-    watcher = new_watcher()
-    for experiment in experiments:
-        if train_run(experiment, session, watcher, restart) == "interrupted":
-            raise typer.Exit(130)
-
-
-def _print_plan(experiments: list["Experiment"], states: dict[str, Any]) -> None:
-    from resnet_repro.describe import describe as describe_net
-    from resnet_repro.reporting import print_plan
-
-    nets = {experiment.model: experiment for experiment in experiments}  # seeds share theirs
-    described = {model: describe_net(experiment) for model, experiment in nets.items()}
-    print_plan([(experiment, states[experiment.label], described[experiment.model]) for experiment in experiments])
 
 
 def _notice(text: str) -> None:

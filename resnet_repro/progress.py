@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -21,6 +22,31 @@ REFRESH_SECONDS = 0.5  # reading the loss makes a GPU wait, so not at every step
 def new_watcher() -> Watcher:
     """The watcher that suits stderr."""
     return LiveWatcher() if sys.stderr.isatty() else LineWatcher()
+
+
+class Sample(NamedTuple):
+    """How a run goes between two rows."""
+
+    step: int
+    loss: float  # this and the error over the last mini-batches
+    train_error_pct: float
+    images_per_second: float  # since this process began to train, evaluation included
+
+
+class Sampler:
+    """Looks at a trainer after its steps, at most every REFRESH_SECONDS."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.from_step, self.began = trainer.step, time.monotonic()
+        self.sampled = 0.0
+
+    def __call__(self, trainer: Trainer) -> Sample | None:
+        now = time.monotonic()
+        if now - self.sampled < REFRESH_SECONDS or not trainer.step:
+            return None
+        self.sampled = now
+        images = (trainer.step - self.from_step) * trainer.batches.batch_size
+        return Sample(trainer.step, *trainer.recent(), images / max(now - self.began, 1e-9))
 
 
 class LineWatcher(Watcher):
@@ -61,13 +87,12 @@ class LiveWatcher(Watcher):
 
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False)
-        self.shown = 0.0
 
     @contextmanager
     def watching(self, experiment: Experiment, trainer: Trainer) -> Iterator[None]:
         self.label = experiment.label
         self.test = ""
-        self.from_step, self.began = trainer.step, time.monotonic()
+        self.sampler = Sampler(trainer)
         self.display = _Display(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
@@ -85,17 +110,13 @@ class LiveWatcher(Watcher):
             yield
 
     def stepped(self, trainer: Trainer) -> None:
-        if time.monotonic() - self.shown < REFRESH_SECONDS or not trainer.step:
+        if not (sample := self.sampler(trainer)):
             return
-        self.shown = time.monotonic()
-        loss, error = trainer.recent()
-        size = trainer.batches.batch_size
-        rate = (trainer.step - self.from_step) * size / max(self.shown - self.began, 1e-9)
         self.display.numbers = (
-            f"epoch {trainer.step * size / trainer.train_images:.2f}  loss {loss:.3f}  error {error:.1f} %"
-            f"{self.test}  {rate:.0f} images/s"
+            f"epoch {sample.step * trainer.batches.batch_size / trainer.train_images:.2f}  loss {sample.loss:.3f}  "
+            f"error {sample.train_error_pct:.1f} %{self.test}  {sample.images_per_second:.0f} images/s"
         )
-        self.display.update(self.task, completed=trainer.step)
+        self.display.update(self.task, completed=sample.step)
 
     def recorded(self, row: Row) -> None:
         if row.test_error_pct is not None:

@@ -22,6 +22,7 @@ from resnet_repro.spec_file import differences, dump_spec, load_spec
 SPEC, ENVIRONMENT, SUMMARY = "spec.yaml", "environment.json", "summary.json"
 METRICS, PROBES = "metrics.csv", "probes.csv"
 CHECKPOINT, WEIGHTS, LOCK = "checkpoint.pt", "weights.safetensors", "run.lock"
+LOG = "train.log"
 FIGURES = "figures"
 Status = Literal["finished", "diverged", "interrupted"]
 State = Literal["new", "unfinished", "finished", "diverged"]
@@ -44,6 +45,10 @@ class RunFolder:
     def weights(self) -> Path:
         return self.path / WEIGHTS
 
+    @property
+    def log(self) -> Path:
+        return self.path / LOG
+
     def state(self, restart: bool = False) -> State:
         """What is there already, or "new" after a restart. Raises RunError if it is the run of another spec."""
         if restart or not (self.path / SPEC).exists():
@@ -58,6 +63,13 @@ class RunFolder:
             status: State = read_run(self.path).summary["status"]
             return status if status in ("finished", "diverged") else "unfinished"
         return "unfinished"
+
+    def steps_done(self) -> int:
+        """Iterations that training would go on from, told without opening the checkpoint."""
+        if not self.checkpoint.exists():
+            return 0
+        run = read_run(self.path)
+        return int(run.summary.get("steps", run.final.step if run.final else 0))
 
     def begin(self, environment: dict[str, Any], steps_done: int) -> None:
         """Begin, or go on from a checkpoint after `steps_done` iterations: what was recorded later goes."""
@@ -109,7 +121,7 @@ class RunFolder:
     def discard(self) -> None:
         """Delete the files of the run, and nothing else that may lie in its folder."""
         with explained(self.path):
-            for name in (SUMMARY, CHECKPOINT, WEIGHTS, METRICS, PROBES, ENVIRONMENT, SPEC):
+            for name in (SUMMARY, CHECKPOINT, WEIGHTS, METRICS, PROBES, LOG, ENVIRONMENT, SPEC):
                 (self.path / name).unlink(missing_ok=True)
 
     @contextmanager

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from resnet_repro.analysis import Entry, Estimate, Group, data_name, effects
 from resnet_repro.record import Run
-from resnet_repro.spec import Experiment
 from resnet_repro.tables import markdown_table, print_table
 
 if TYPE_CHECKING:
     from resnet_repro.data import Dataset
-    from resnet_repro.describe import Description
 
 FINAL_COLUMNS = {
     "train_error_pct": "training error %",
@@ -85,20 +83,6 @@ def run_json(run: Run) -> dict[str, Any]:
         "device": run.environment.get("device_name"),
         "final": asdict(run.final) if run.final else None,
     }
-
-
-def print_plan(plan: Sequence[tuple[Experiment, str, "Description"]]) -> None:
-    """What would run. A training step costs about three forward passes: forward, and backward by input and weights."""
-    columns = ["run", "state", "parameters", "steps", "images", "multiply-adds (10^12)"]
-    rows, total = [], 0.0
-    for experiment, state, description in plan:
-        images = experiment.training.steps * experiment.training.batch_size
-        work = 3 * description.multiply_adds * images / 1e12
-        total += 0 if state in ("finished", "diverged") else work
-        rows.append([experiment.label, state, f"{description.parameters:,}", str(experiment.training.steps),
-                     f"{images:,}", f"{work:,.1f}"])  # fmt: skip
-    print_table("would run", columns, rows)
-    print(f"work ahead: {total:,.1f} x 10^12 multiply-adds of training, at most")
 
 
 def print_data(dataset: "Dataset", folder: str, classes: Sequence[str]) -> None:

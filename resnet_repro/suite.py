@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from resnet_repro.errors import SpecError
 from resnet_repro.spec import Experiment
 from resnet_repro.spec_file import load_spec
 
+Jobs = int | Literal["auto"]  # runs side by side on each device
 MOST_SEEDS = 1000
+MOST_JOBS = 1000
 
 
 def load_suite(specs: Iterable[Path], overrides: Iterable[str], seeds: Sequence[int] | None) -> list[Experiment]:
@@ -39,6 +42,15 @@ def parse_seeds(text: str) -> list[int]:
     if not chosen or max(chosen) >= 2**32:
         raise ValueError(f"seeds {text}: should rise, from 0 to 4294967295 at the most")
     return chosen
+
+
+def parse_jobs(text: str) -> Jobs:
+    """ "auto", or a whole number above 0. Raises ValueError."""
+    if text == "auto":
+        return "auto"
+    if not text.isdecimal() or not 0 < int(text) <= MOST_JOBS:
+        raise ValueError(f"jobs {text}: should be auto, or a whole number from 1 to {MOST_JOBS}")
+    return int(text)
 
 
 def _paths(specs: Iterable[Path]) -> list[Path]:

@@ -1,0 +1,133 @@
+"""What `train` does, once its specs are read: nothing but show the plan, one run after another, or many at once."""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from resnet_repro.launch.board import new_board
+from resnet_repro.launch.mps import multi_process_service
+from resnet_repro.launch.plan import print_plan
+from resnet_repro.launch.queue import Queue
+from resnet_repro.launch.slots import (
+    Slot,
+    available_memory,
+    find_processors,
+    plan_slots,
+    say_slots,
+    usable_cores,
+)
+from resnet_repro.launch.tasks import Task, describe_nets, longest_first
+from resnet_repro.launch.tracking import Tracked
+from resnet_repro.launch.worker import Assignment
+from resnet_repro.progress import new_watcher
+from resnet_repro.record import RunFolder
+from resnet_repro.runner import Session, train_run
+from resnet_repro.spec import Experiment
+from resnet_repro.suite import Jobs
+from resnet_repro.training.device import resolve_device
+
+Notice = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a `train` command asks, but for the runs."""
+
+    results: Path
+    data_dir: Path
+    device: str
+    jobs: Jobs
+    restart: bool
+
+    def folder(self, experiment: Experiment) -> RunFolder:
+        return RunFolder(self.results, experiment)
+
+
+def find_tasks(experiments: Iterable[Experiment], request: Request) -> list[Task]:
+    """How far each run has come. Raises RunError where the folder of one holds a run of another spec."""
+    tasks = []
+    for experiment in experiments:
+        folder = request.folder(experiment)
+        state = folder.state(request.restart)
+        tasks.append(Task(experiment, state, folder.steps_done() if state == "unfinished" else 0))
+    return tasks
+
+
+def show_plan(tasks: Sequence[Task], request: Request) -> None:
+    """The runs in the order in which they would start, and how long they may take."""
+    nets = describe_nets(tasks)
+    if request.jobs != 1:
+        tasks = longest_first(tasks, nets)
+    print_plan(tasks, nets, _slots([task for task in tasks if not task.is_ended], request))
+
+
+def train(tasks: Sequence[Task], request: Request, notice: Notice) -> int:
+    """Train what has not ended. Returns the exit code: 0, 1 if a run failed, 130 if one was interrupted."""
+    for task in tasks:
+        if task.is_ended:
+            notice(f"{task.label}: has {task.state} already and is skipped; --restart would train it again")
+    if not (ahead := [task for task in tasks if not task.is_ended]):
+        return 0
+    return _one_by_one(ahead, request) if request.jobs == 1 else _side_by_side(tasks, ahead, request, notice)
+
+
+def _one_by_one(ahead: Sequence[Task], request: Request) -> int:
+    """In this process."""
+    session = Session(request.results, request.data_dir, resolve_device(request.device))
+    watcher = new_watcher()
+    for task in ahead:
+        if train_run(task.experiment, session, watcher, request.restart) == "interrupted":
+            return 130
+    return 0
+
+
+def _side_by_side(tasks: Sequence[Task], ahead: Sequence[Task], request: Request, notice: Notice) -> int:
+    slots = _slots(ahead, request)
+    _check_data(ahead, request, slots[0])
+    notice(f"{len(ahead)} runs, {say_slots(slots)}")
+    if len(slots) < len(ahead) and len({(task.experiment.model, task.training_images) for task in ahead}) > 1:
+        ahead = longest_first(ahead, describe_nets(ahead))
+    runs = [Tracked(task, request.folder(task.experiment).log) for task in ahead]
+    skipped = [Tracked(task, request.folder(task.experiment).log, "skipped") for task in tasks if task.is_ended]
+
+    def assign(run: Tracked, slot: Slot) -> Assignment:
+        return Assignment(run.task.experiment, slot, request.results, request.data_dir, request.restart)
+
+    with multi_process_service(_shared_gpu(slots), notice) as variables:
+        Queue(runs, slots, assign, variables, new_board([*skipped, *runs])).work_off()
+    return _conclude(runs)
+
+
+def _conclude(runs: Sequence[Tracked]) -> int:
+    """Name the runs that failed, and turn what came of all of them into the exit code."""
+    states = {run.state for run in runs}
+    for run in runs:
+        if run.state == "failed":
+            print(f"error: {run.label}: {run.error} ({run.log})", file=sys.stderr)
+    if states & {"interrupted", "waiting"}:
+        print("note: the same command goes on from there", file=sys.stderr)
+        return 130
+    return 1 if "failed" in states else 0
+
+
+def _slots(ahead: Sequence[Task], request: Request) -> list[Slot]:
+    """Those that the runs ahead would have. In this process torch has all its threads."""
+    if request.jobs == 1:
+        return [Slot(str(resolve_device(request.device)), usable_cores())]
+    processors = find_processors(request.device)
+    return plan_slots(max(1, len(ahead)), request.jobs, processors, usable_cores(), available_memory())
+
+
+def _check_data(ahead: Sequence[Task], request: Request, slot: Slot) -> None:
+    """Raise DataError here and once, instead of in the process of every run."""
+    session = Session(request.results, request.data_dir, resolve_device(slot.device))
+    for data in dict.fromkeys(task.experiment.data for task in ahead):
+        session.dataset(data)
+
+
+def _shared_gpu(slots: Sequence[Slot]) -> str | None:
+    """A CUDA device with several slots."""
+    counts = Counter(slot.device for slot in slots if slot.device.startswith("cuda"))
+    return next((device for device, count in counts.items() if count > 1), None)

@@ -1,0 +1,96 @@
+"""How many runs go side by side, on which devices, with how many threads each."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from resnet_repro.suite import Jobs
+from resnet_repro.training.device import resolve_device
+
+RUN_BYTES = 1_500_000_000  # what a run is allowed for on the CPU: torch, CIFAR-10, a net of some dozen layers
+RUN_MULTIPROCESSORS = 32  # of a GPU, for each run on it
+
+
+class Processor(NamedTuple):
+    """A device to train on."""
+
+    name: str  # as torch calls it: cpu, mps, cuda:0
+    multiprocessors: int = 0  # of a CUDA device
+
+
+class Slot(NamedTuple):
+    """A place where one run after another trains."""
+
+    device: str
+    threads: int  # of the CPU
+
+
+def plan_slots(
+    runs: int, jobs: Jobs, processors: Sequence[Processor], cores: int, memory_bytes: int | None
+) -> list[Slot]:
+    """As many slots as are of use to `runs` runs; every device gets its first before any gets its second.
+
+    "auto" on the CPU is a run for each core, as far as `memory_bytes` (None: unknown) allows 1.5 GB each: two
+    runs of one thread were measured to be 8 to 27 % faster than two threads of one run after the other. On CUDA it is
+    a run for every 32 multiprocessors (4 on an H100, 1 on a T4), a rule that no measurement stands behind yet.
+
+    With a number, the threads of a run depend on it and on the machine alone, so that an interrupted run goes on with
+    as many threads as it began with, and gives the same bits.
+    """
+    limits = [_most_side_by_side(processor, runs, cores, memory_bytes) if jobs == "auto" else jobs
+              for processor in processors]  # fmt: skip
+    threads = max(1, cores // sum(limits))
+    turns = range(min(runs, max(limits)))
+    names = [processor.name for turn in turns for processor, limit in zip(processors, limits, strict=True)
+             if turn < limit]  # fmt: skip
+    return [Slot(name, threads) for name in names[:runs]]
+
+
+def _most_side_by_side(processor: Processor, runs: int, cores: int, memory_bytes: int | None) -> int:
+    if processor.name == "cpu":
+        fitting = cores if memory_bytes is None else memory_bytes // RUN_BYTES
+        return max(1, min(runs, cores, fitting))
+    return max(1, processor.multiprocessors // RUN_MULTIPROCESSORS)
+
+
+def find_processors(device: str) -> list[Processor]:
+    """The device named; every CUDA device for "cuda", and for "auto" where that is CUDA. Raises RunError."""
+    chosen = resolve_device(device)
+    if chosen.type != "cuda":
+        return [Processor(str(chosen))]
+    indices = range(torch.cuda.device_count()) if chosen.index is None else [chosen.index]
+    return [Processor(f"cuda:{index}", torch.cuda.get_device_properties(index).multi_processor_count)
+            for index in indices]  # fmt: skip
+
+
+def usable_cores() -> int:
+    """Those that torch would use, if this process may run on so many."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(torch.get_num_threads(), allowed)
+
+
+def available_memory(meminfo: Path = Path("/proc/meminfo")) -> int | None:
+    """Bytes that programs can still have: on Linux what is free or can be freed, elsewhere half of all memory."""
+    try:
+        fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
+        return int(fields["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    except (ValueError, OSError, AttributeError):
+        return None
+
+
+def say_slots(slots: Sequence[Slot]) -> str:
+    """ "4 side by side (2 on cuda:0, 2 on cuda:1), 2 CPU threads each" """
+    threads = f"{slots[0].threads} CPU thread{'s' * (slots[0].threads > 1)} each"
+    if len(slots) == 1:
+        return f"one after another on {slots[0].device}, {threads}"
+    counts = Counter(slot.device for slot in slots)
+    places = ", ".join(f"{count} on {device}" for device, count in counts.items())
+    return f"{len(slots)} side by side ({places}), {threads}"

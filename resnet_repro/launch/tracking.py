@@ -1,0 +1,71 @@
+"""What a run's process tells, and what is known of the run from it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from resnet_repro.launch.tasks import Task
+from resnet_repro.metrics import Row
+from resnet_repro.progress import Sample
+from resnet_repro.record import Status
+
+TrackedState = Literal["waiting", "running", "finished", "diverged", "interrupted", "failed", "skipped"]
+
+
+class Line(NamedTuple):
+    """What is printed of a run where there is no terminal."""
+
+    text: str
+
+
+class Ended(NamedTuple):
+    status: Status
+
+
+class Failed(NamedTuple):
+    error: str  # one line
+
+
+Event = Line | Sample | Row | Ended | Failed
+
+
+@dataclass
+class Tracked:
+    """A run of the queue, as its process last told of it."""
+
+    task: Task
+    log: Path
+    state: TrackedState = "waiting"
+    device: str = ""
+    sample: Sample | None = None
+    test_error_pct: float | None = None
+    error: str = ""
+
+    @property
+    def label(self) -> str:
+        return self.task.label
+
+    @property
+    def step(self) -> int:
+        return self.sample.step if self.sample else self.task.steps_done
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the rate so far; None until there is one."""
+        training = self.task.experiment.training
+        if self.state != "running" or not self.sample or not self.sample.images_per_second:
+            return None
+        return (training.steps - self.step) * training.batch_size / self.sample.images_per_second
+
+    def take(self, event: Event) -> None:
+        match event:
+            case Sample():
+                self.sample = event
+            case Row():
+                self.sample = Sample(event.step, event.train_loss, event.train_error_pct, event.images_per_second)
+                if event.test_error_pct is not None:
+                    self.test_error_pct = event.test_error_pct
+            case Ended(status):
+                self.state = status
+            case Failed(error):
+                self.state, self.error = "failed", error

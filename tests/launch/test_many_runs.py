@@ -1,0 +1,225 @@
+"""Many runs side by side, each in its process: the same bits as one by one, and none takes others down."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Outcome
+from safetensors.torch import load_file
+
+from resnet_repro.launch.board import Board
+from resnet_repro.launch.queue import Queue
+from resnet_repro.launch.slots import Slot
+from resnet_repro.launch.tasks import Task
+from resnet_repro.launch.tracking import Event, Line, Tracked
+from resnet_repro.launch.worker import Assignment
+from resnet_repro.metrics import Row
+from resnet_repro.record import RunFolder, read_run
+from resnet_repro.spec_file import load_spec
+
+Cli = Callable[..., Outcome]
+TIMING = ("images_per_second", "elapsed_seconds")
+PATIENCE = 120  # seconds; a machine may be busy
+
+
+def assert_same_result(ours: Path, theirs: Path) -> None:
+    """Everything but timing."""
+    rows, other_rows = (
+        [{k: v for k, v in vars(row).items() if k not in TIMING} for row in read_run(folder).rows]
+        for folder in (ours, theirs)
+    )
+    assert rows == other_rows
+    assert (ours / "weights.safetensors").read_bytes() == (theirs / "weights.safetensors").read_bytes()
+    assert load_file(ours / "weights.safetensors")
+
+
+def make_queue(board: Board, results: Path, *specs: Path, overrides: tuple[str, ...] = ()) -> Queue:
+    """Side by side on the CPU, all at once."""
+    experiments = [load_spec(spec, overrides) for spec in specs]
+    runs = [Tracked(Task(e, "new"), RunFolder(results, e).log) for e in experiments]
+
+    def assign(run: Tracked, slot: Slot) -> Assignment:
+        return Assignment(run.task.experiment, slot, results, Path("data"), restart=False)
+
+    return Queue(runs, [Slot("cpu", 1)] * len(specs), assign, {}, board)
+
+
+def test_a_suite_gives_the_same_bits_as_one_by_one_and_only_what_is_in_trouble_fails(
+    cli: Cli, tiny: Path, tmp_path: Path
+) -> None:
+    diverging, held = tmp_path / "diverging.yaml", tmp_path / "held.yaml"
+    diverging.write_text("extends: tiny.yaml\nmodel: {normalization: none}\ntraining: {learning_rate: 1.0e+30}\n")
+    held.write_text("extends: tiny.yaml\n")
+    results = tmp_path / "r"
+    log = results / "tiny/seed-0/train.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("of an earlier run, which --restart discards\n")
+    arguments = ("train", tiny, diverging, held, "--device", "cpu", "--restart")
+    with RunFolder(results, load_spec(held)).held():
+        outcome = cli(*arguments, "--results", results, "--jobs", 2)
+
+    assert outcome.code == 1
+    assert "note: 3 runs, 2 side by side (2 on cpu), 1 CPU thread each" in outcome.err
+    assert "3 runs: 1 finished, 1 diverged, 1 failed" in outcome.err
+    named = (
+        f"error: held/seed-0: {results / 'held/seed-0'}: another process is training this run; wait for it or stop it"
+    )
+    assert outcome.err.splitlines()[-1] == f"{named} ({results / 'held/seed-0/train.log'})"
+    assert "Traceback" not in outcome.err
+    assert read_run(results / "diverging/seed-0").status == "diverged"
+    assert "error: " in (results / "held/seed-0/train.log").read_text()
+
+    lines = [line for line in outcome.err.splitlines() if line.startswith("tiny/seed-0: ")]
+    assert log.read_text().splitlines() == lines
+    assert lines[0] == "tiny/seed-0: starts: 24 steps of 32 on cpu in fp32"
+    assert "step 8, epoch 0.80, loss" in lines[2]
+    assert "finished 24 steps" in lines[-1]
+    environment = json.loads((results / "tiny/seed-0/environment.json").read_text())
+    assert environment["command"] == ["resnet-repro", *map(str, arguments), "--results", str(results), "--jobs", "2"]
+    assert environment["threads"] == 1
+
+    cli("train", tiny, "--device", "cpu", "--results", tmp_path / "one-by-one")
+    assert_same_result(results / "tiny/seed-0", tmp_path / "one-by-one/tiny/seed-0")
+    again = cli("train", tiny, diverging, "--results", results, "--jobs", 2)
+    assert again.code == 0
+    assert [line.split()[2:4] for line in again.err.splitlines()] == [["has", "finished"], ["has", "diverged"]]
+
+
+def test_a_killed_process_is_named_and_the_others_finish(tiny: Path, tmp_path: Path) -> None:
+    class Killer(Board):
+        def told(self, run: Tracked, event: Event) -> None:
+            if run.label == "victim/seed-0" and isinstance(event, Row):
+                os.kill(next(child.process.pid or 0 for child in queue.children if child.run is run), signal.SIGKILL)
+
+    victim = tmp_path / "victim.yaml"
+    victim.write_text("extends: tiny.yaml\ntraining: {steps: 100000}\n")
+    queue = make_queue(Killer(), tmp_path / "r", victim, tiny)
+    runs = [*queue.waiting]
+    queue.work_off()
+    assert [run.state for run in runs] == ["failed", "finished"]
+    assert runs[0].error == "its process was killed by SIGKILL; the system does so when memory runs out"
+
+
+def test_an_interrupted_suite_goes_on_by_the_same_command_as_if_never_stopped(
+    cli: Cli, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Impatient(Board):
+        """Ctrl-C as soon as one run trains, while the other may still be loading torch."""
+
+        asked = False
+
+        def told(self, run: Tracked, event: Event) -> None:
+            if isinstance(event, Line) and not self.asked:
+                self.asked = True
+                signal.raise_signal(signal.SIGINT)
+
+    arguments = ("train", tiny, "--seeds", "0-1", "--device", "cpu", "--jobs", 2, "--results", tmp_path / "r")
+    slower = (
+        "--set",
+        "training.steps=40",
+        "--set",
+        "training.record_every=20",
+        "--set",
+        "training.evaluate_every=40",
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr("resnet_repro.launch.command.new_board", lambda runs: Impatient())
+        stopped = cli(*arguments, *slower)
+    assert stopped.code == 130
+    assert "the same command goes on from there" in stopped.err
+    for seed in (0, 1):
+        run = read_run(tmp_path / f"r/tiny/seed-{seed}")
+        assert run.status == "interrupted"
+        assert (run.path / "checkpoint.pt").exists()
+
+    resumed = cli(*arguments, *slower)
+    assert resumed.code == 0
+    assert "tiny/seed-0: resumes at step" in resumed.err
+    log = (tmp_path / "r/tiny/seed-0/train.log").read_text()
+    assert log.index("stopped at step") < log.index("resumes at step") < log.index("finished 40 steps")
+    cli("train", tiny, "--seeds", "0-1", "--device", "cpu", *slower, "--results", tmp_path / "whole")
+    for seed in (0, 1):
+        assert_same_result(tmp_path / f"r/tiny/seed-{seed}", tmp_path / f"whole/tiny/seed-{seed}")
+
+
+def test_a_second_interrupt_a_second_later_kills_what_does_not_stop(tiny: Path, tmp_path: Path) -> None:
+    class Insistent(Board):
+        asked = 0.0
+
+        def told(self, run: Tracked, event: Event) -> None:
+            if isinstance(event, Row) and not self.asked:
+                os.kill(queue.children[0].process.pid or 0, signal.SIGSTOP)  # it cannot obey
+                signal.raise_signal(signal.SIGINT)
+                self.asked = time.monotonic()
+
+        def refresh(self) -> None:
+            if self.asked and time.monotonic() - self.asked > 1.1:
+                self.asked = float("inf")
+                signal.raise_signal(signal.SIGINT)
+
+    queue = make_queue(Insistent(), tmp_path / "r", tiny, tiny, overrides=("training.steps=100000",))
+    queue.free = queue.free[:1]
+    runs = [*queue.waiting]
+    queue.work_off()
+    assert [run.state for run in runs] == ["interrupted", "waiting"]
+    assert (queue.stopping, queue.children) == (True, [])
+
+
+def test_a_process_that_cannot_start_is_a_failed_run(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(duplex: bool) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    queue = make_queue(Board(), tmp_path / "r", tiny, tiny)
+    queue.free = queue.free[:1]
+    runs = [*queue.waiting]
+    monkeypatch.setattr("multiprocessing.Pipe", refuse)
+    queue.work_off()
+    assert [(run.state, run.error) for run in runs] == [("failed", "its process cannot start: Too many open files")] * 2
+
+
+def test_runs_whose_queue_was_killed_stop_with_a_checkpoint(tiny: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "resnet_repro", "train", tiny, "--results", tmp_path / "r", "--device", "cpu",
+               "--jobs", "2", "--set", "training.steps=100000"]  # fmt: skip
+    parent = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    folder = tmp_path / "r/tiny/seed-0"
+    wait_until(lambda: (folder / "metrics.csv").exists() and (folder / "metrics.csv").read_text().count("\n") > 2)
+    parent.kill()
+    parent.wait()
+    wait_until(lambda: (folder / "summary.json").exists())
+    assert read_run(folder).status == "interrupted"
+    assert (folder / "checkpoint.pt").exists()
+    wait_until(lambda: not (folder / "run.lock").exists())
+
+
+def test_data_that_is_not_there_is_one_line_before_any_process_starts(cli: Cli, tmp_path: Path) -> None:
+    spec = tmp_path / "net.yaml"
+    spec.write_text("model: {depth: 8}\n")
+    refused = cli("train", spec, "--seeds", "0-9", "--jobs", "auto", "--device", "cpu", "--data-dir", tmp_path / "no",
+                  "--results", tmp_path / "r")  # fmt: skip
+    assert refused.code == 1
+    assert refused.err.count("\n") == 1
+    assert "no: there is no CIFAR-10 here" in refused.err
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "many", "1.5", "1001"])
+def test_jobs_are_a_number_or_auto(cli: Cli, tiny: Path, jobs: str) -> None:
+    outcome = cli("train", tiny, f"--jobs={jobs}")
+    assert outcome.code == 2
+    assert "should be auto, or a whole number from 1 to 1000" in " ".join(outcome.err.split())
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -1,0 +1,81 @@
+"""--dry-run: the order, the work left, and an estimate of the time that says what it is made from."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import Outcome
+
+from resnet_repro.launch.estimate import Rate, measure_rate
+from resnet_repro.launch.slots import Slot
+from resnet_repro.record import RunFolder
+from resnet_repro.runner import Session, Watcher, train_run
+from resnet_repro.spec_file import load_spec
+
+Cli = Callable[..., Outcome]
+
+
+@pytest.fixture
+def rate(monkeypatch: pytest.MonkeyPatch) -> float:
+    """A machine that does as many multiply-adds a second."""
+    per_second = 1e6
+    measured = Rate(per_second, "3 training steps of ResNet-20")
+    monkeypatch.setattr("resnet_repro.launch.plan.measure_rate", lambda slot, like: measured)
+    return per_second
+
+
+def table(out: str) -> dict[str, list[str]]:
+    """Run -> its other cells."""
+    return {cells[0]: cells[1:] for line in out.splitlines() if "seed-" in line and (cells := line.split())}
+
+
+@pytest.mark.usefixtures("rate")
+def test_the_plan_lists_the_longest_run_first_and_only_what_is_left(cli: Cli, tiny: Path, tmp_path: Path) -> None:
+    deep = tmp_path / "deep.yaml"
+    deep.write_text("extends: tiny.yaml\nmodel: {depth: 14}\n")
+    results = tmp_path / "r"
+    train_run(load_spec(tiny), Session(results, Path("data"), torch.device("cpu")), Watcher())
+    half = RunFolder(results, load_spec(tiny).model_copy(update={"seed": 1}))
+    half.path.mkdir(parents=True)
+    half.begin({}, 0)
+    half.checkpoint.touch()
+    half.close("interrupted", 12, 1, {}, 1.0)
+
+    shown = cli(
+        "train", tiny, deep, "--seeds", "0-2", "--dry-run", "--jobs", 2, "--results", results, "--device", "cpu"
+    )
+    assert shown.code == 0
+    assert "would run 2 side by side (2 on cpu), 1 CPU thread each" in shown.out
+    runs = table(shown.out)
+    assert list(runs) == ["deep/seed-0", "deep/seed-1", "deep/seed-2", "tiny/seed-2", "tiny/seed-1", "tiny/seed-0"]
+    assert [runs[run][0] for run in ("tiny/seed-2", "tiny/seed-1", "tiny/seed-0")] == ["new", "unfinished", "finished"]
+    assert [runs[run][2] for run in ("tiny/seed-2", "tiny/seed-1", "tiny/seed-0")] == ["24", "12", "0"]
+    hours = {run: float(cells[-1]) for run, cells in runs.items()}
+    assert hours["tiny/seed-0"] == 0 < hours["tiny/seed-1"] < hours["tiny/seed-2"] < hours["deep/seed-0"]
+    total = float(re.findall(r"time ahead: about ([\d.]+) hours, evaluation included", shown.out)[0])
+    assert hours["deep/seed-0"] < total < sum(hours.values())
+    assert "an estimate from 3 training steps of ResNet-20" in shown.out
+
+
+def test_hours_are_work_over_rate(cli: Cli, tiny: Path, rate: float, tmp_path: Path) -> None:
+    shown = cli("train", tiny, "--dry-run", "--results", tmp_path / "r", "--device", "cpu")
+    from resnet_repro.describe import describe
+
+    work = describe(load_spec(tiny)).multiply_adds * (3 * 24 * 32 + 3 * (64 + 100))
+    assert table(shown.out)["tiny/seed-0"][-1] == f"{work / rate / 3600:.2f}"
+
+
+def test_nothing_is_measured_where_nothing_is_left(cli: Cli, tiny: Path, tmp_path: Path) -> None:
+    cli("train", tiny, "--results", tmp_path / "r", "--device", "cpu")
+    shown = cli("train", tiny, "--dry-run", "--results", tmp_path / "r", "--device", "cpu")
+    assert "work ahead: 0.0 x" in shown.out
+    assert "time ahead" not in shown.out
+
+
+def test_the_rate_of_a_device_is_measured_in_a_moment_and_leaves_the_threads_alone(tiny: Path) -> None:
+    rate = measure_rate(Slot("cpu", 2), load_spec(tiny))
+    assert 1e8 < rate.multiply_adds_per_second < 1e14
+    assert re.fullmatch(r"\d+ training steps of ResNet-20 with 32 images on CPU \(.*2 threads\)", rate.measured)
+    assert torch.get_num_threads() == 1

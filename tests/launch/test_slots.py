@@ -1,0 +1,113 @@
+"""How many runs go side by side, where, and with how many threads: a pure function of plain numbers."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from resnet_repro.errors import RunError
+from resnet_repro.launch.slots import (
+    Processor,
+    Slot,
+    available_memory,
+    find_processors,
+    plan_slots,
+    say_slots,
+    usable_cores,
+)
+
+CPU = [Processor("cpu")]
+GB = 10**9
+H100, T4 = 132, 40
+
+
+def gpus(*multiprocessors: int) -> list[Processor]:
+    return [Processor(f"cuda:{index}", count) for index, count in enumerate(multiprocessors)]
+
+
+@pytest.mark.parametrize(
+    ("runs", "cores", "memory", "side_by_side", "threads"),
+    [
+        (10, 2, 64 * GB, 2, 1),
+        (100, 16, 64 * GB, 16, 1),
+        (3, 16, 64 * GB, 3, 5),  # fewer runs than cores: each gets more threads
+        (1, 16, 64 * GB, 1, 16),
+        (10, 16, 8 * GB, 5, 3),  # 1.5 GB each
+        (10, 16, 0, 1, 16),
+        (100, 16, None, 16, 1),  # unknown memory is no limit
+        (10, 1, 64 * GB, 1, 1),
+    ],
+)
+def test_auto_on_the_cpu_is_a_run_for_each_core_that_memory_allows(
+    runs: int, cores: int, memory: int | None, side_by_side: int, threads: int
+) -> None:
+    assert plan_slots(runs, "auto", CPU, cores, memory) == [Slot("cpu", threads)] * side_by_side
+
+
+@pytest.mark.parametrize(("multiprocessors", "side_by_side"), [(H100, 4), (T4, 1), (16, 1), (64, 2)])
+def test_auto_on_a_gpu_goes_by_its_multiprocessors(multiprocessors: int, side_by_side: int) -> None:
+    slots = plan_slots(100, "auto", gpus(multiprocessors), 16, None)
+    assert slots == [Slot("cuda:0", 16 // side_by_side)] * side_by_side
+
+
+def test_auto_on_a_device_without_multiprocessors_to_count_is_one_run() -> None:
+    assert plan_slots(5, "auto", [Processor("mps")], 8, None) == [Slot("mps", 8)]
+
+
+def test_every_device_gets_a_run_before_any_gets_two() -> None:
+    slots = plan_slots(100, 2, gpus(T4, T4, T4), 12, None)
+    assert [slot.device for slot in slots] == ["cuda:0", "cuda:1", "cuda:2", "cuda:0", "cuda:1", "cuda:2"]
+    assert {slot.threads for slot in slots} == {2}
+    assert [slot.device for slot in plan_slots(2, 4, gpus(T4, T4), 12, None)] == ["cuda:0", "cuda:1"]
+
+
+def test_unequal_devices_get_unequal_numbers_of_runs() -> None:
+    slots = plan_slots(100, "auto", gpus(T4, H100), 10, None)
+    assert [slot.device for slot in slots] == ["cuda:0", "cuda:1", "cuda:1", "cuda:1", "cuda:1"]
+    assert {slot.threads for slot in slots} == {2}
+
+
+def test_the_threads_of_a_numbered_plan_do_not_depend_on_how_many_runs_are_left() -> None:
+    assert plan_slots(9, 3, CPU, 12, None) == [Slot("cpu", 4)] * 3
+    assert plan_slots(1, 3, CPU, 12, None) == [Slot("cpu", 4)]
+    assert plan_slots(9, 5, CPU, 2, None) == [Slot("cpu", 1)] * 5
+
+
+def test_a_plan_is_said_in_words() -> None:
+    assert say_slots([Slot("cpu", 2)]) == "one after another on cpu, 2 CPU threads each"
+    assert say_slots([Slot("cpu", 1)] * 2) == "2 side by side (2 on cpu), 1 CPU thread each"
+    slots = [Slot("cuda:0", 4), Slot("cuda:1", 4), Slot("cuda:0", 4)]
+    assert say_slots(slots) == "3 side by side (2 on cuda:0, 1 on cuda:1), 4 CPU threads each"
+
+
+@pytest.fixture
+def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Properties:
+        multi_processor_count = H100
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: Properties())
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_auto_and_cuda_are_every_gpu_and_a_named_device_is_that_one_alone() -> None:
+    both = [Processor("cuda:0", H100), Processor("cuda:1", H100)]
+    assert find_processors("auto") == find_processors("cuda") == both
+    assert find_processors("cuda:1") == both[1:]
+    assert find_processors("cpu") == CPU
+    with pytest.raises(RunError, match="--device gpu: is not a device"):
+        find_processors("gpu")
+
+
+def test_cores_are_those_that_torch_would_use() -> None:
+    assert usable_cores() == 1  # as the tests set it
+
+
+def test_memory_is_read_where_linux_tells_and_guessed_elsewhere(tmp_path: Path) -> None:
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text("MemTotal:  9 kB\nMemFree:  1 kB\nMemAvailable:  2048 kB\n")
+    assert available_memory(meminfo) == 2048 * 1024
+    meminfo.write_text("nonsense")
+    guessed = available_memory(meminfo)
+    assert guessed is None or guessed > 10**8

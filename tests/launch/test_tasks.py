@@ -1,0 +1,74 @@
+"""How much work is left of a run, and which run starts first."""
+
+from pathlib import Path
+
+import pytest
+
+from resnet_repro.launch.command import Request, find_tasks
+from resnet_repro.launch.estimate import side_by_side_seconds
+from resnet_repro.launch.tasks import Task, describe_nets, longest_first
+from resnet_repro.spec import Experiment
+from resnet_repro.spec_file import load_spec
+
+
+@pytest.fixture
+def experiment(tiny: Path) -> Experiment:
+    return load_spec(tiny)
+
+
+def test_work_is_three_forward_passes_of_training_and_one_of_evaluation(experiment: Experiment) -> None:
+    task = Task(experiment, "new")
+    nets = describe_nets([task])
+    one = nets[experiment.model].multiply_adds
+    assert task.training_images == 24 * 32
+    assert task.evaluation_images == 3 * (64 + 100)
+    assert task.training_work(nets) == 3 * 24 * 32 * one
+    assert task.work(nets) == (3 * 24 * 32 + 3 * 164) * one
+
+
+@pytest.mark.parametrize(
+    ("steps_done", "evaluate_every", "evaluations"),
+    [(0, 8, 3), (7, 8, 3), (8, 8, 2), (23, 8, 1), (0, 10, 3), (20, 10, 1), (0, 100, 1)],
+)
+def test_the_last_step_is_evaluated_too(tiny: Path, steps_done: int, evaluate_every: int, evaluations: int) -> None:
+    experiment = load_spec(tiny, [f"training.evaluate_every={evaluate_every}"])
+    assert Task(experiment, "unfinished", steps_done).evaluation_images == evaluations * 164
+
+
+def test_a_run_that_has_ended_is_no_work_and_an_interrupted_one_is_what_is_left(experiment: Experiment) -> None:
+    nets = describe_nets([Task(experiment, "new")])
+    assert Task(experiment, "finished").work(nets) == Task(experiment, "diverged").work(nets) == 0
+    assert Task(experiment, "unfinished", 20).training_images == 4 * 32
+
+
+def test_the_longest_run_starts_first_and_equal_ones_keep_their_order(tiny: Path) -> None:
+    def task(name: str, steps_done: int = 0, **overrides: int) -> Task:
+        experiment = load_spec(tiny, [f"name={name}", *(f"{field}={value}" for field, value in overrides.items())])
+        return Task(experiment, "unfinished", steps_done)
+
+    tasks = [
+        task("half", steps_done=12), task("a"), task("b"), task("deep", **{"model.depth": 14}),
+        task("long", **{"training.steps": 1000}),
+    ]  # fmt: skip
+    nets = describe_nets(tasks)
+    assert len(nets) == 2
+    assert [task.experiment.name for task in longest_first(tasks, nets)] == ["long", "deep", "a", "b", "half"]
+
+
+def test_side_by_side_the_first_free_slot_takes_the_next_run() -> None:
+    assert side_by_side_seconds([5, 4, 3, 2], 2) == 7
+    assert side_by_side_seconds([5, 4, 3, 2], 1) == 14
+    assert side_by_side_seconds([5], 3) == 5
+
+
+def test_a_restart_has_everything_left(experiment: Experiment, tmp_path: Path) -> None:
+    request = Request(tmp_path, tmp_path, "cpu", 1, restart=False)
+    folder = request.folder(experiment)
+    folder.path.mkdir(parents=True)
+    folder.begin({}, 0)
+    assert find_tasks([experiment], request) == [Task(experiment, "unfinished", 0)]  # no checkpoint to go on from
+    folder.checkpoint.touch()
+    folder.close("interrupted", 7, 1, {}, 1.0)
+    assert find_tasks([experiment], request) == [Task(experiment, "unfinished", 7)]
+    restarting = Request(tmp_path, tmp_path, "cpu", 1, restart=True)
+    assert find_tasks([experiment], restarting) == [Task(experiment, "new", 0)]
