@@ -30,6 +30,7 @@ DataDir = Annotated[
     Path, typer.Option("--data-dir", envvar="RESNET_REPRO_DATA", help="The folder that holds CIFAR-10.")
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+Compiled = Annotated[bool, typer.Option("--compile", help="Fuse the operations of each unit with torch.compile.")]
 Override = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="FIELD=VALUE", help="Override a field of every spec: training.steps=400."),
@@ -49,6 +50,7 @@ def train(
     results: ResultsOption = Path("results"),
     data_dir: DataDir = Path("data"),
     override: Override = None,
+    compiled: Compiled = False,
     restart: Annotated[bool, typer.Option("--restart", help="Discard what there is of these runs first.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, and how long it may take.")] = False,
 ) -> None:
@@ -59,7 +61,7 @@ def train(
     experiments = load_suite(specs, override or (), _seeds(seed, seeds))
     from resnet_repro.launch import command
 
-    request = command.Request(results, data_dir, device, side_by_side, restart)
+    request = command.Request(results, data_dir, device, side_by_side, restart, compiled)
     tasks = command.find_tasks(experiments, request)
     if dry_run:
         command.show_plan(tasks, request)

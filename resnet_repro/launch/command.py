@@ -40,6 +40,7 @@ class Request:
     device: str
     jobs: Jobs
     restart: bool
+    compiled: bool = False  # torch.compile works on the units of the nets
 
     def folder(self, experiment: Experiment) -> RunFolder:
         return RunFolder(self.results, experiment)
@@ -75,7 +76,7 @@ def train(tasks: Sequence[Task], request: Request, notice: Notice) -> int:
 
 def _one_by_one(ahead: Sequence[Task], request: Request) -> int:
     """In this process."""
-    session = Session(request.results, request.data_dir, resolve_device(request.device))
+    session = Session(request.results, request.data_dir, resolve_device(request.device), request.compiled)
     watcher = new_watcher()
     for task in ahead:
         if train_run(task.experiment, session, watcher, request.restart) == "interrupted":
@@ -93,7 +94,9 @@ def _side_by_side(tasks: Sequence[Task], ahead: Sequence[Task], request: Request
     skipped = [Tracked(task, request.folder(task.experiment).log, "skipped") for task in tasks if task.is_ended]
 
     def assign(run: Tracked, slot: Slot) -> Assignment:
-        return Assignment(run.task.experiment, slot, request.results, request.data_dir, request.restart)
+        return Assignment(
+            run.task.experiment, slot, request.results, request.data_dir, request.restart, request.compiled
+        )
 
     with multi_process_service(_shared_gpu(slots), notice) as variables:
         Queue(runs, slots, assign, variables, new_board([*skipped, *runs])).work_off()

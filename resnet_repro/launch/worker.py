@@ -36,6 +36,7 @@ class Assignment:
     results: Path
     data_dir: Path
     restart: bool
+    compiled: bool = False
 
 
 def work(assignment: Assignment, events: Connection) -> None:
@@ -54,7 +55,7 @@ def work(assignment: Assignment, events: Connection) -> None:
         device = torch.device(assignment.slot.device)
         if device.type == "cuda":
             torch.cuda.set_device(device)
-        session = Session(assignment.results, assignment.data_dir, device)
+        session = Session(assignment.results, assignment.data_dir, device, assignment.compiled)
         tell(Ended(train_run(assignment.experiment, session, TellingWatcher(tell, log), assignment.restart)))
     except ReproError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
