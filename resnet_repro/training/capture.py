@@ -32,7 +32,6 @@ class CudaGraph:
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self.graph = torch.cuda.CUDAGraph()
-        self.replay: Callable[[], None] = self.graph.replay
 
     def warm_up(self, step: Callable[[], Outcome]) -> None:
         """Run the step on a stream of its own, so that the capture does not meet work of another."""
@@ -45,6 +44,10 @@ class CudaGraph:
     def capture(self, step: Callable[[], Outcome]) -> Outcome:
         with torch.cuda.device(self.device), torch.cuda.graph(self.graph):
             return step()
+
+    def replay(self) -> None:
+        with torch.cuda.device(self.device):
+            self.graph.replay()
 
 
 GRAPHS: dict[str, Callable[[torch.device], Graph]] = {"cuda": CudaGraph}  # by kind of device
