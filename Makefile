@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/resnet-repro
 RESULTS ?= results/quick
 
-.PHONY: demo test lint setup figures clean help
+.PHONY: demo test lint setup figures bench clean help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ lint: setup ## format, rules, types, import layers
 
 figures: setup ## draw the committed results anew (RESULTS=results for every run)
 	$(RUN) plot $(RESULTS)
+
+bench: setup ## measure the speed of training on this machine into results/bench, on a quiet machine
+	$(RUN) bench --output results/bench
 
 setup: $(VENV)/.installed ## make .venv and install the project into it
 

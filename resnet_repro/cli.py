@@ -150,6 +150,42 @@ def describe(
         describing.show_nets(experiments, as_json)
 
 
+@app.command()
+def bench(
+    specs: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[SPEC]...", help="Spec files, or folders of them; ResNet-20, -56 and -110 if none."),
+    ] = None,
+    scaling: Annotated[
+        bool, typer.Option("--scaling", help="How cost grows with depth, width, batch, and runs side by side.")
+    ] = False,
+    baseline: Annotated[bool, typer.Option(help="Measure a usual training script as well.")] = True,
+    seconds: Annotated[float, typer.Option(min=0.001, help="About how long a spec, or a curve, may take.")] = 30.0,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="A folder to keep the numbers in, as JSON named after the machine.")
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option("--page", help="Measure nothing; renew the tables in the README.md of this folder.")
+    ] = None,
+    device: Device = "auto",
+    override: Override = None,
+    as_json: Json = False,
+) -> None:
+    """Measure the speed of training, on random images: beside a usual script, and beside the machine's limit."""
+    if specs and (scaling or page):
+        raise typer.BadParameter("--scaling and --page take no specs")
+    from resnet_repro.bench import default_experiments, reporting
+    from resnet_repro.suite import load_suite
+
+    if page:
+        reporting.show_page(page)
+    elif scaling:
+        reporting.show_scaling(override or (), device, seconds, output, as_json)
+    else:
+        experiments = load_suite(specs, override or (), None) if specs else default_experiments(override or ())
+        reporting.show_speed(experiments, device, seconds, baseline, output, as_json)
+
+
 @data_app.command()
 def fetch(
     data_dir: DataDir = Path("data"),

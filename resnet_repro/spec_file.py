@@ -58,12 +58,12 @@ def load_spec(path: str | Path, overrides: Iterable[str] = ()) -> Experiment:
     path = Path(path)
     source = _with_base(path, ())
     source.values.setdefault("name", path.stem)
-    for text in overrides:
-        source = _override(text).over(source)
-    try:
-        return Experiment.model_validate(source.values)
-    except ValidationError as error:
-        raise SpecError(explain(error, source.place)) from None
+    return _experiment(source, overrides)
+
+
+def overridden(experiment: Experiment, overrides: Iterable[str]) -> Experiment:
+    """An experiment built in code, with `section.field=value` texts over it. Raises SpecError."""
+    return _experiment(_Source(experiment.model_dump(mode="json", exclude_unset=True)), overrides)
 
 
 def dump_spec(experiment: Experiment) -> str:
@@ -76,6 +76,15 @@ def differences(ours: Experiment, theirs: Experiment) -> list[str]:
     left, right = (dict(_leaves(spec.model_dump(mode="json"))) for spec in (ours, theirs))
     return [f"{'.'.join(key)}: {left.get(key)} against {right.get(key)}"
             for key in left | right if left.get(key) != right.get(key)]  # fmt: skip
+
+
+def _experiment(source: _Source, overrides: Iterable[str]) -> Experiment:
+    for text in overrides:
+        source = _override(text).over(source)
+    try:
+        return Experiment.model_validate(source.values)
+    except ValidationError as error:
+        raise SpecError(explain(error, source.place)) from None
 
 
 def _with_base(path: Path, above: tuple[Path, ...]) -> _Source:

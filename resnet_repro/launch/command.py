@@ -16,7 +16,6 @@ from resnet_repro.launch.slots import (
     find_processors,
     plan_slots,
     say_slots,
-    usable_cores,
 )
 from resnet_repro.launch.tasks import Task, describe_nets, longest_first
 from resnet_repro.launch.tracking import Tracked
@@ -26,7 +25,7 @@ from resnet_repro.record import RunFolder
 from resnet_repro.runner import Session, train_run
 from resnet_repro.spec import Experiment
 from resnet_repro.suite import Jobs
-from resnet_repro.training.device import resolve_device
+from resnet_repro.training.device import resolve_device, usable_cores
 
 Notice = Callable[[str], None]
 

@@ -67,12 +67,6 @@ def find_processors(device: str) -> list[Processor]:
             for index in indices]  # fmt: skip
 
 
-def usable_cores() -> int:
-    """Those that torch would use, if this process may run on so many."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(torch.get_num_threads(), allowed)
-
-
 def available_memory(meminfo: Path = Path("/proc/meminfo")) -> int | None:
     """Bytes that programs can still have: on Linux what is free or can be freed, elsewhere half of all memory."""
     try:

@@ -1,6 +1,7 @@
 """Which device trains, and in which precision."""
 
 import logging
+import os
 
 import torch
 
@@ -50,6 +51,12 @@ def device_name(device: torch.device) -> str:
         threads = torch.get_num_threads()
         return f"CPU ({_cpu_capabilities().get('cpu_name', 'unknown')}, {threads} thread{'s' * (threads > 1)})"
     return "Apple GPU (MPS)"
+
+
+def usable_cores() -> int:
+    """Those that torch would use, if this process may run on so many."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(torch.get_num_threads(), allowed)
 
 
 def _fastest_precisions(device: torch.device) -> list[str]:

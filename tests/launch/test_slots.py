@@ -13,8 +13,8 @@ from resnet_repro.launch.slots import (
     find_processors,
     plan_slots,
     say_slots,
-    usable_cores,
 )
+from resnet_repro.training.device import usable_cores
 
 CPU = [Processor("cpu")]
 GB = 10**9

@@ -1,0 +1,7 @@
+"""How fast training is: beside a usual script, beside what the machine could do, and as nets grow."""
+
+from resnet_repro.bench.measurement import measure
+from resnet_repro.bench.scaling import measure_scaling
+from resnet_repro.bench.specs import default_experiments
+
+__all__ = ["default_experiments", "measure", "measure_scaling"]

@@ -1,0 +1,91 @@
+"""Training as most public CIFAR-10 scripts write it: what our own step is measured against.
+
+Eager fp32 in torch's usual memory order, PIL images through torchvision's transforms in two worker processes, SGD as
+it comes, loss and accuracy read on the host at every step.
+"""
+
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils import data
+
+from resnet_repro.bench.rounds import Step
+from resnet_repro.data.dataset import Split
+from resnet_repro.runner import build_net
+from resnet_repro.spec import Experiment
+from resnet_repro.torchvision_import import import_torchvision
+
+MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)  # those that such scripts share
+WORKERS = 2
+
+
+class PilImages(data.Dataset[tuple[Tensor, int]]):
+    """A split as torchvision's CIFAR10 gives it: PIL images, transformed one by one."""
+
+    def __init__(self, split: Split, augmented: bool) -> None:
+        transforms = import_torchvision().transforms
+        augmentation = [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip()] if augmented else []
+        self.images, self.labels = split.images, split.labels
+        self.transform = transforms.Compose([*augmentation, transforms.ToTensor(), transforms.Normalize(MEAN, STD)])
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return self.transform(Image.fromarray(self.images[index])), int(self.labels[index])
+
+
+class Baseline:
+    """The same net as ours from the same weights, with the spec's batch size, rate, momentum and weight decay."""
+
+    def __init__(self, experiment: Experiment, split: Split, device: torch.device) -> None:
+        training = experiment.training
+        self.device = device
+        self.net = build_net(experiment).to(device).train()
+        self.criterion = nn.CrossEntropyLoss()
+        self.optimizer = torch.optim.SGD(
+            self.net.parameters(),
+            lr=training.learning_rate,
+            momentum=training.momentum,
+            weight_decay=training.weight_decay,
+        )
+        self.loader = data.DataLoader(
+            PilImages(split, experiment.data.augmentation == "crop_flip"),
+            training.batch_size,
+            shuffle=True,
+            num_workers=WORKERS,
+            pin_memory=device.type == "cuda",
+            drop_last=True,  # so that each step has the same work
+        )
+        self.loss = self.accuracy = 0.0  # of the last step
+
+    @contextmanager
+    def turn(self) -> Iterator[Step]:
+        """The training step, while its worker processes live: they are not to load while others are timed.
+
+        cuDNN is used as such scripts use it: free to choose its algorithms by trial, and to round to TF32.
+        """
+        with (
+            closing(self._batches()) as batches,
+            torch.backends.cudnn.flags(enabled=True, benchmark=True, deterministic=False, allow_tf32=True),
+        ):
+            yield lambda: self._step(*next(batches))
+
+    def _batches(self) -> Generator[Any, None, None]:
+        """Epoch after epoch; once closed, nothing holds the loader's iterator, which stops its workers."""
+        while True:
+            yield from self.loader
+
+    def _step(self, inputs: Tensor, targets: Tensor) -> None:
+        inputs, targets = inputs.to(self.device), targets.to(self.device)
+        self.optimizer.zero_grad()
+        outputs = self.net(inputs)
+        loss = self.criterion(outputs, targets)
+        loss.backward()
+        self.optimizer.step()
+        self.loss = loss.item()
+        self.accuracy = outputs.argmax(dim=1).eq(targets).sum().item() / len(targets)

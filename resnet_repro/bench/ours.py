@@ -1,0 +1,82 @@
+"""Our own training step, as `train` takes it, and what a step spends on anything else."""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from resnet_repro.bench.specs import random_images
+from resnet_repro.record import RunFolder
+from resnet_repro.runner import build_trainer
+from resnet_repro.spec import Experiment
+from resnet_repro.training.engine import Outcome
+from resnet_repro.training.loop import Trainer
+
+ENDLESS = 1_000_000  # steps: neither the end nor an evaluation comes in between
+
+
+def bench_trainer(experiment: Experiment, device: torch.device) -> Trainer:
+    """The run of an experiment on random images, without an end, an evaluation or a row."""
+    cadence = {"steps": ENDLESS, "evaluate_every": ENDLESS, "record_every": ENDLESS}
+    endless = experiment.model_copy(update={"training": experiment.training.model_copy(update=cadence)})
+    return build_trainer(endless, random_images(experiment.data), device)
+
+
+def training_step(trainer: Trainer) -> Callable[[], Outcome]:
+    """One call is one step: draw, load, augment, forward, backward, update."""
+    numbers = count()
+
+    def step() -> Outcome:
+        number = next(numbers)
+        trainer.before_step(number)
+        return trainer.train_step(trainer.batches.draw(number), trainer.schedule.learning_rate)
+
+    return step
+
+
+def outside_share(trainer: Trainer, experiment: Experiment, steps: int) -> float | None:
+    """The share of a run's time, evaluations aside, that is not forward, backward or update; None on a GPU.
+
+    `steps` steps of the real loop, the last of which records a row on disk; a row's cost is spread over the steps
+    from one to the next. A GPU works on while the host goes on, so there the two cannot be told apart.
+    """
+    if trainer.engine.device.type != "cpu":
+        return None
+    trainer.record_every = trainer.step + 1 + steps
+    with tempfile.TemporaryDirectory() as folder:
+        outside, inside = _timed_run(trainer, RunFolder(Path(folder), experiment), steps)
+    each = statistics.mean(outside[:-1])
+    row = max(outside[-1] - each, 0.0)
+    each += row / experiment.steps_of(experiment.training.record_every)
+    return each / (each + statistics.mean(inside))
+
+
+def _timed_run(trainer: Trainer, folder: RunFolder, steps: int) -> tuple[list[float], list[float]]:
+    """Seconds that each step spent outside the engine and inside it, after a first step that is not counted."""
+    engine, inside, outside = trainer.engine, [0.0], [0.0]
+    train_step = engine.train_step
+
+    def timed(images: Tensor, labels: Tensor, learning_rate: float | Tensor) -> Outcome:
+        began = time.perf_counter()
+        outcome = train_step(images, labels, learning_rate)
+        inside.append(time.perf_counter() - began)
+        return outcome
+
+    folder.begin({}, 0)
+    run = trainer.run()
+    next(run)
+    engine.train_step = timed  # type: ignore[method-assign]
+    try:
+        for _ in range(steps):
+            began = time.perf_counter()
+            if row := next(run, None):
+                folder.append(row)
+            outside.append(time.perf_counter() - began - inside[-1])
+    finally:
+        del engine.train_step  # the method is there again
+    return outside[1:], inside[1:]

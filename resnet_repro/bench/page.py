@@ -1,0 +1,129 @@
+"""Measurements as tables, and the folder and page that keep those of several machines."""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from resnet_repro.errors import RunError
+from resnet_repro.files import explained, write_text
+from resnet_repro.tables import Rows, markdown_table
+
+PAGE, BEGIN, END = "README.md", "<!-- table -->", "<!-- /table -->"
+Measurements = Sequence[dict[str, Any]]
+
+
+class Table(NamedTuple):
+    title: str
+    columns: list[str]
+    rows: Rows
+
+
+def _number(key: str, digits: int = 0) -> Callable[[dict[str, Any]], str]:
+    return lambda row: "–" if row[key] is None else f"{row[key]:,.{digits}f}"
+
+
+def _percent(key: str) -> Callable[[dict[str, Any]], str]:
+    return lambda row: "–" if row[key] is None else f"{100 * row[key]:.1f}"
+
+
+def _ratio(row: dict[str, Any]) -> str:
+    return "–" if row["ratio"] is None else f"{row['ratio']:.2f} ({row['ratio_min']:.2f}–{row['ratio_max']:.2f})"
+
+
+SPEED_COLUMNS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "spec": lambda row: row["spec"],
+    "batch": _number("batch_size"),
+    "computed in": lambda row: f"{row['precision']}, {row['engine']}",
+    "rounds × steps": lambda row: f"{row['rounds']} × {row['steps_per_round']}",
+    "ms a step": _number("step_ms", 2),
+    "images/s": _number("images_per_second"),
+    "script, images/s": _number("baseline_images_per_second"),
+    "ratio (min–max)": _ratio,
+    "limit %": _percent("limit_share"),
+    "peak %": _percent("peak_share"),
+    "bandwidth %": _percent("bytes_share"),
+    "outside %": _percent("outside_share"),
+    "evaluation %": _percent("evaluation_share"),
+}
+MEANINGS = """\
+script: the same net trained as most public scripts do it; ratio: our images/s over its, by round
+limit: what the convolutions take, each alone at its best, in % of our step; peak: if all ran at the best rate of any
+bandwidth: what moving each layer's values once takes; outside: spent on other than forward, backward and update
+evaluation: one evaluation, in % of the training from one to the next"""
+
+SCALING_COLUMNS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "what grows": lambda row: row["curve"],
+    "value": lambda row: str(row["value"]),
+    "ms a step": _number("step_ms", 2),
+    "images/s": _number("images_per_second"),
+    "against the first": _number("relative_speed", 2),
+}
+
+
+def table_of(measurements: Measurements) -> Table:
+    """Of `measure` or of `measure_scaling`. Raises KeyError if they are of neither."""
+    first = measurements[0]
+    columns = SCALING_COLUMNS if "curve" in first else SPEED_COLUMNS
+    if first["environment"]["device"] == "cpu":
+        columns = {name: cell for name, cell in columns.items() if name != "bandwidth %"}
+    rows = [[cell(row) for cell in columns.values()] for row in measurements]
+    return Table(_title(first), list(columns), rows)
+
+
+def _title(first: dict[str, Any]) -> str:
+    environment, git = first["environment"], first["environment"]["git"]
+    parts = [first["device"], f"torch {environment['versions']['torch']}", environment["data"]["name"]]
+    if environment["device"] != "cpu":  # whose name says it
+        parts.insert(1, f"{environment['threads']} CPU threads")
+    if "curve" in first:
+        parts.append(environment["precision"])
+    if git:
+        parts.append(f"commit {git['commit'][:7]}{', changed' * git['dirty']}")
+    return " · ".join(parts)
+
+
+def make_folder(folder: Path) -> None:
+    """Before minutes are spent on what goes into it. Raises RunError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"--output {folder}: cannot be made a folder: {error.strerror}") from None
+
+
+def save(measurements: Measurements, folder: Path) -> Path:
+    """Keep them under the name of the machine, in place of earlier ones. Raises RunError."""
+    name = re.sub(r"[^a-z0-9]+", "-", measurements[0]["device"].lower()).strip("-")
+    path = folder / f"{name}{'-scaling' * ('curve' in measurements[0])}.json"
+    write_text(path, json.dumps(measurements, indent=2) + "\n")
+    return path
+
+
+def tables(folder: Path) -> str:
+    """The tables of all measurements that a folder keeps, as Markdown; nothing if there are none. Raises RunError."""
+    texts = []
+    for path in sorted(folder.glob("*.json")):
+        with explained(path):
+            text = path.read_text(encoding="utf-8")
+        try:
+            table = table_of(json.loads(text))
+        except (ValueError, LookupError, TypeError):
+            raise RunError(f"{path}: holds no measurements of 'resnet-repro bench'; restore or delete it") from None
+        texts.append(f"{table.title}\n\n{markdown_table(table.columns, table.rows)}\n")
+    return "\n".join(texts)
+
+
+def renew_page(folder: Path) -> Path | None:
+    """Put the tables of a folder into its page, between the marks; None if it has no page. Raises RunError."""
+    page = folder / PAGE
+    if not page.exists():
+        return None
+    with explained(page):
+        text = page.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise RunError(f"{page}: has no {BEGIN} with {END} after it, between which the tables go")
+    write_text(page, f"{before}{BEGIN}\n{tables(folder)}{END}{after}")
+    return page

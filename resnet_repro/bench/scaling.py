@@ -1,0 +1,77 @@
+"""How the cost of training grows with the depth and width of the net, the batch, and the runs beside each other."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from resnet_repro.bench.ours import bench_trainer, training_step
+from resnet_repro.bench.parallel import images_per_second, parallel_runs
+from resnet_repro.bench.rounds import always, interleaved, synchronizer
+from resnet_repro.bench.specs import RANDOM_IMAGES, residual_net
+from resnet_repro.environment import describe_environment
+from resnet_repro.spec import Experiment
+from resnet_repro.spec_file import overridden
+from resnet_repro.training.device import device_name, resolve_precision
+
+ROUNDS = 3
+CURVES = {
+    "model.depth": (20, 32, 44, 56, 110),
+    "model.width": (16, 32, 64),
+    "training.batch_size": (32, 64, 128, 256, 512),
+}
+PARALLEL = "runs side by side"
+
+
+def measure_scaling(
+    device: torch.device,
+    seconds: float,
+    overrides: Iterable[str] = (),
+    curves: Mapping[str, Sequence[int]] = CURVES,
+    runs: Sequence[int] | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> list[dict[str, Any]]:
+    """A row for each point of each curve, about `seconds` a curve. All start from ResNet-20 of batches of 128.
+
+    `curves` has the values by field, `runs` the numbers of runs side by side; None is up to what the device suits.
+    """
+    base = overridden(residual_net(20), overrides)
+    settings = [f"{field}={value}" for field, values in curves.items() for value in values]
+    planned = {setting: overridden(base, [setting]) for setting in settings}  # a mistake shows before time is spent
+    points: list[dict[str, Any]] = []
+    for field, values in curves.items():
+        say(f"{field}: {', '.join(map(str, values))}")
+        nets = {value: planned[f"{field}={value}"] for value in values}
+        points += _curve(field, _step_seconds(nets, device, seconds), nets)
+    runs = parallel_runs(device) if runs is None else runs
+    speeds = {}
+    for number in runs:
+        say(f"{PARALLEL}: {number}")
+        speeds[number] = images_per_second(base, device, number, seconds / len(runs))
+    points += _points(PARALLEL, speeds)
+    precision = resolve_precision(base.training.precision, device)
+    environment = describe_environment(device, precision, "", {"name": RANDOM_IMAGES, "exact": False, "digest": ""})
+    return [{"device": device_name(device), **point, "environment": environment} for point in points]
+
+
+def _curve(field: str, step_seconds: Mapping[int, float], nets: Mapping[int, Experiment]) -> list[dict[str, Any]]:
+    speeds = {value: nets[value].training.batch_size / seconds for value, seconds in step_seconds.items()}
+    milliseconds = [1000 * seconds for seconds in step_seconds.values()]
+    return [{**point, "step_ms": step_ms} for point, step_ms in zip(_points(field, speeds), milliseconds, strict=True)]
+
+
+def _points(curve: str, speeds: Mapping[int, float]) -> list[dict[str, Any]]:
+    """A row for each value; `relative_speed` is against the first one."""
+    first = next(iter(speeds.values()), 1.0)
+    return [
+        {"curve": curve, "value": value, "images_per_second": speed, "step_ms": None, "relative_speed": speed / first}
+        for value, speed in speeds.items()
+    ]
+
+
+def _step_seconds(nets: Mapping[int, Experiment], device: torch.device, seconds: float) -> dict[int, float]:
+    """Median seconds of a step of each net; all take turns."""
+    turn = seconds / (ROUNDS + 1) / len(nets)
+    contenders = {value: always(training_step(bench_trainer(net, device)), turn) for value, net in nets.items()}
+    timings = interleaved(contenders, ROUNDS, synchronizer(device))
+    return {value: timing.median for value, timing in timings.items()}
