@@ -27,6 +27,7 @@ figures: setup ## draw the committed results anew (RESULTS=results for every run
 
 bench: setup ## measure the speed of training on this machine into results/bench, on a quiet machine
 	$(RUN) bench --output results/bench
+	$(RUN) bench --scaling --output results/bench
 
 setup: $(VENV)/.installed ## make .venv and install the project into it
 

@@ -43,7 +43,7 @@ class Outcome(NamedTuple):
     err: str
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")  # before what a module's tests share
 def _one_thread() -> None:
     torch.set_num_threads(1)
 

@@ -124,7 +124,7 @@ def test_cost_is_measured_along_each_curve_and_side_by_side() -> None:
 def test_runs_side_by_side_go_up_to_the_cores_or_to_eight_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     assert parallel_runs(torch.device("cuda")) == [1, 2, 4, 8]
     assert parallel_runs(CPU)[-1] == usable_cores() >= 1
-    monkeypatch.setattr("resnet_repro.bench.parallel.cores", lambda: 6)
+    monkeypatch.setattr("resnet_repro.bench.parallel.usable_cores", lambda: 6)
     assert parallel_runs(CPU) == [1, 2, 4, 6]
 
 
