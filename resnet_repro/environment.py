@@ -33,7 +33,10 @@ def describe_environment(device: torch.device, precision: str, engine: str, data
 
 
 def git_state(package: Path) -> dict[str, Any] | None:
-    """The commit this package was run from, and whether tracked files differed; None outside its repository."""
+    """The commit this package was run from, and whether tracked files differed, results apart.
+
+    None outside its repository.
+    """
 
     def git(*arguments: str) -> str:
         call = ["git", "-C", str(package), *arguments]
@@ -42,6 +45,9 @@ def git_state(package: Path) -> dict[str, Any] | None:
     try:
         if Path(git("rev-parse", "--show-toplevel")) != package.parent.resolve():
             return None  # installed into an environment that happens to lie inside some other repository
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "-uno"))}
+        return {
+            "commit": git("rev-parse", "HEAD"),
+            "dirty": bool(git("status", "--porcelain", "-uno", "--", ":/", ":/!results")),
+        }
     except (OSError, subprocess.SubprocessError):
         return None

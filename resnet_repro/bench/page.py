@@ -59,6 +59,7 @@ SCALING_COLUMNS: dict[str, Callable[[dict[str, Any]], str]] = {
     "ms a step": _number("step_ms", 2),
     "images/s": _number("images_per_second"),
     "against the first": _number("relative_speed", 2),
+    "memory GB": lambda row: "–" if row["memory_bytes"] is None else f"{row['memory_bytes'] / 1e9:.2f}",
 }
 
 

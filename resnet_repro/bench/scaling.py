@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from resnet_repro.bench.memory import peak_memory_bytes
 from resnet_repro.bench.ours import bench_trainer, training_step
 from resnet_repro.bench.parallel import images_per_second, parallel_runs
 from resnet_repro.bench.rounds import always, interleaved, synchronizer
@@ -21,6 +22,8 @@ CURVES = {
     "training.batch_size": (32, 64, 128, 256, 512),
 }
 PARALLEL = "runs side by side"
+RECOMPUTE = "training.recompute"
+DEEP = ["data.dataset=synthetic", "data.train_images=1000", "data.test_images=1000", "training.batch_size=16"]
 
 
 def measure_scaling(
@@ -29,11 +32,13 @@ def measure_scaling(
     overrides: Iterable[str] = (),
     curves: Mapping[str, Sequence[int]] = CURVES,
     runs: Sequence[int] | None = None,
+    deepest: Experiment | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> list[dict[str, Any]]:
-    """A row for each point of each curve, about `seconds` a curve. All start from ResNet-20 of batches of 128.
+    """A row for each point of each curve, about `seconds` a curve. All but one start from ResNet-20, batches of 128.
 
     `curves` has the values by field, `runs` the numbers of runs side by side; None is up to what the device suits.
+    What recomputed activations save and cost is measured on `deepest`, ResNet-1202 if not given, in batches of 16.
     """
     base = overridden(residual_net(20), overrides)
     settings = [f"{field}={value}" for field, values in curves.items() for value in values]
@@ -51,6 +56,8 @@ def measure_scaling(
     points += _points(PARALLEL, speeds)
     precision = resolve_precision(base.training.precision, device)
     environment = describe_environment(device, precision, "", {"name": RANDOM_IMAGES, "exact": False, "digest": ""})
+    say(f"{RECOMPUTE}: false, true")
+    points += _recomputing(deepest or residual_net(1202), device, seconds)
     return [{"device": device_name(device), **point, "environment": environment} for point in points]
 
 
@@ -60,11 +67,27 @@ def _curve(field: str, step_seconds: Mapping[int, float], nets: Mapping[int, Exp
     return [{**point, "step_ms": step_ms} for point, step_ms in zip(_points(field, speeds), milliseconds, strict=True)]
 
 
+def _recomputing(net: Experiment, device: torch.device, seconds: float) -> list[dict[str, Any]]:
+    """Time and memory of a net that keeps its activations, and of one that does not."""
+    nets = {value: overridden(net, [*DEEP, f"{RECOMPUTE}={str(bool(value)).lower()}"]) for value in (0, 1)}
+    label = f"{RECOMPUTE} of {net.name}, batches of 16"
+    points = _curve(label, _step_seconds(nets, device, seconds), nets)
+    memory = [peak_memory_bytes(experiment, device) for experiment in nets.values()]
+    return [{**point, "memory_bytes": size} for point, size in zip(points, memory, strict=True)]
+
+
 def _points(curve: str, speeds: Mapping[int, float]) -> list[dict[str, Any]]:
     """A row for each value; `relative_speed` is against the first one."""
     first = next(iter(speeds.values()), 1.0)
     return [
-        {"curve": curve, "value": value, "images_per_second": speed, "step_ms": None, "relative_speed": speed / first}
+        {
+            "curve": curve,
+            "value": value,
+            "images_per_second": speed,
+            "step_ms": None,
+            "relative_speed": speed / first,
+            "memory_bytes": None,
+        }
         for value, speed in speeds.items()
     ]
 

@@ -31,7 +31,7 @@ ROW: dict[str, Any] = {
     "environment": ENVIRONMENT,
 }  # fmt: skip
 POINT = {"curve": "model.depth", "value": 20, "device": ROW["device"], "images_per_second": 1280.0, "step_ms": 100.0,
-         "relative_speed": 1.0, "environment": ENVIRONMENT}  # fmt: skip
+         "relative_speed": 1.0, "memory_bytes": None, "environment": ENVIRONMENT}  # fmt: skip
 
 
 def test_the_numbers_are_shown_kept_and_put_on_the_page(cli: Cli, tiny: Path, tmp_path: Path) -> None:
@@ -91,9 +91,9 @@ def test_tables_of_several_machines_stand_below_each_other(tmp_path: Path) -> No
         save(measurements, tmp_path)
     assert tables(tmp_path) == (
         "CPU (AMD EPYC, 2 threads) · torch 2.13.0 · random images, not CIFAR-10 · bf16 · commit 0123456, changed\n\n"
-        "| what grows | value | ms a step | images/s | against the first |\n"
-        "| --- | --- | --- | --- | --- |\n"
-        "| model.depth | 20 | 100.00 | 1,280 | 1.00 |\n\n"
+        "| what grows | value | ms a step | images/s | against the first | memory GB |\n"
+        "| --- | --- | --- | --- | --- | --- |\n"
+        "| model.depth | 20 | 100.00 | 1,280 | 1.00 | – |\n\n"
         "CPU (AMD EPYC, 2 threads) · torch 2.13.0 · random images, not CIFAR-10 · commit 0123456, changed\n\n"
         "| spec | batch | computed in | rounds × steps | ms a step | images/s | script, images/s | ratio (min–max) "
         "| limit % | peak % | outside % | evaluation % |\n"

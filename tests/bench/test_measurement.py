@@ -107,7 +107,14 @@ def test_the_share_outside_is_of_the_real_loop_with_a_row() -> None:
 def test_cost_is_measured_along_each_curve_and_side_by_side() -> None:
     said: list[str] = []
     curves = {"model.depth": (8, 14), "training.batch_size": (4, 8)}
-    points = measure_scaling(CPU, 0.2, SMALL, curves, runs=(2,), say=said.append)
+    deep = EXPERIMENT.model_copy(update={"name": "deep", "model": ModelSpec(depth=98, width=16)})
+    points = measure_scaling(CPU, 0.2, SMALL, curves, runs=(2,), deepest=deep, say=said.append)
+    kept, recomputed = points[-2:]
+    assert [point["curve"] for point in points[-2:]] == ["training.recompute of deep, batches of 16"] * 2
+    assert [point["value"] for point in points[-2:]] == [0, 1]
+    assert kept["memory_bytes"] > recomputed["memory_bytes"] + 16 * 3e6  # 96 layers of 16 to 64 maps, in bf16 at least
+    points = points[:-2]
+    assert {point["memory_bytes"] for point in points} == {None}
     assert [(point["curve"], point["value"]) for point in points] == [
         ("model.depth", 8), ("model.depth", 14), ("training.batch_size", 4), ("training.batch_size", 8),
         ("runs side by side", 2),
@@ -118,7 +125,7 @@ def test_cost_is_measured_along_each_curve_and_side_by_side() -> None:
         assert point["images_per_second"] == pytest.approx(1000 * batch / point["step_ms"])
     assert all(point["images_per_second"] > 0 for point in points)
     assert points[-1]["step_ms"] is None
-    assert len(said) == 3
+    assert len(said) == 4
 
 
 def test_runs_side_by_side_go_up_to_the_cores_or_to_eight_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
