@@ -90,16 +90,16 @@ def test_tables_of_several_machines_stand_below_each_other(tmp_path: Path) -> No
     for measurements in ([ROW], [gpu], [POINT]):
         save(measurements, tmp_path)
     assert tables(tmp_path) == (
-        "CPU (AMD EPYC, 2 threads) · torch 2.13.0 · random images, not CIFAR-10 · bf16 · commit 0123456, changed\n\n"
-        "| what grows | value | ms a step | images/s | against the first | memory GB |\n"
-        "| --- | --- | --- | --- | --- | --- |\n"
-        "| model.depth | 20 | 100.00 | 1,280 | 1.00 | – |\n\n"
         "CPU (AMD EPYC, 2 threads) · torch 2.13.0 · random images, not CIFAR-10 · commit 0123456, changed\n\n"
         "| spec | batch | computed in | rounds × steps | ms a step | images/s | script, images/s | ratio (min–max) "
         "| limit % | peak % | outside % | evaluation % |\n"
         f"|{' --- |' * 12}\n"
         "| resnet20 | 128 | bf16, eager | 5 × 7 | 100.00 | 1,280 | 640 | 2.00 (1.90–2.10) "
         "| 50.0 | 25.0 | 2.1 | 12.5 |\n\n"
+        "CPU (AMD EPYC, 2 threads) · torch 2.13.0 · random images, not CIFAR-10 · bf16 · commit 0123456, changed\n\n"
+        "| what grows | value | ms a step | images/s | against the first | memory GB |\n"
+        "| --- | --- | --- | --- | --- | --- |\n"
+        "| model.depth | 20 | 100.00 | 1,280 | 1.00 | – |\n\n"
         "NVIDIA H100 · 2 CPU threads · torch 2.13.0 · random images, not CIFAR-10\n\n"
         "| spec | batch | computed in | rounds × steps | ms a step | images/s | script, images/s | ratio (min–max) "
         "| limit % | peak % | bandwidth % | outside % | evaluation % |\n"
