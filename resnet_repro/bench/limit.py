@@ -8,6 +8,7 @@ import torch
 
 from resnet_repro.bench.layer_shapes import LayerShape
 from resnet_repro.bench.rounds import Contender, Timing, always
+from resnet_repro.training.capture import WARMUP_STEPS, CudaGraph
 
 FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
 GRAPH_REPEATS = 20  # passes in one CUDA graph: launching each by itself would take longer than the pass
@@ -91,16 +92,10 @@ class _Graph:
     """A CUDA graph that holds a pass `GRAPH_REPEATS` times, and the pass, on whose memory it works."""
 
     def __init__(self, run: Callable[[], object], device: torch.device) -> None:
-        self.run, self.graph = run, torch.cuda.CUDAGraph()
-        main, side = torch.cuda.current_stream(device), torch.cuda.Stream(device)
-        side.wait_stream(main)
-        with torch.cuda.device(device), torch.cuda.stream(side):
-            for _ in range(3):  # cuDNN chooses its algorithms
-                run()
-        main.wait_stream(side)
-        with torch.cuda.device(device), torch.cuda.graph(self.graph):
-            for _ in range(GRAPH_REPEATS):
-                run()
+        self.run, self.graph = run, CudaGraph(device)
+        for _ in range(WARMUP_STEPS):
+            self.graph.warm_up(run)
+        self.graph.capture(lambda: [run() for _ in range(GRAPH_REPEATS)])
 
     def __call__(self) -> None:
         self.graph.replay()

@@ -3,7 +3,7 @@
 import copy
 import logging
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,14 +15,15 @@ WARMUP_STEPS = 3  # before the capture: cuDNN chooses its algorithms, lazy memor
 # From what was drawn for a mini-batch, (B, 4), and the learning rate.
 StepFunction = Callable[[Tensor, float | Tensor], Outcome]
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
 class Graph(Protocol):
     """What can record the operations of a step, and run them again on the same memory."""
 
-    def warm_up(self, step: Callable[[], Outcome]) -> None: ...
-    def capture(self, step: Callable[[], Outcome]) -> Outcome: ...
+    def warm_up(self, step: Callable[[], object]) -> None: ...
+    def capture(self, step: Callable[[], T]) -> T: ...
     def replay(self) -> None: ...
 
 
@@ -33,7 +34,7 @@ class CudaGraph:
         self.device = device
         self.graph = torch.cuda.CUDAGraph()
 
-    def warm_up(self, step: Callable[[], Outcome]) -> None:
+    def warm_up(self, step: Callable[[], object]) -> None:
         """Run the step on a stream of its own, so that the capture does not meet work of another."""
         main, side = torch.cuda.current_stream(self.device), torch.cuda.Stream(self.device)
         side.wait_stream(main)
@@ -41,7 +42,7 @@ class CudaGraph:
             step()
         main.wait_stream(side)
 
-    def capture(self, step: Callable[[], Outcome]) -> Outcome:
+    def capture(self, step: Callable[[], T]) -> T:
         with torch.cuda.device(self.device), torch.cuda.graph(self.graph):
             return step()
 

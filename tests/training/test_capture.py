@@ -4,7 +4,7 @@ import copy
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import torch
@@ -19,6 +19,7 @@ from resnet_repro.training.capture import GRAPHS, CapturedStep, CudaGraph, captu
 from resnet_repro.training.engine import Outcome
 from resnet_repro.training.loop import Trainer
 
+T = TypeVar("T")
 HOST_READS = {"_local_scalar_dense", "nonzero", "is_nonzero", "equal", "unique_dim", "masked_select"}
 
 
@@ -45,10 +46,10 @@ class RecordedGraph:
     def __init__(self) -> None:
         self.recorder = _Recorder()
 
-    def warm_up(self, step: Callable[[], Outcome]) -> None:
+    def warm_up(self, step: Callable[[], object]) -> None:
         step()
 
-    def capture(self, step: Callable[[], Outcome]) -> Outcome:
+    def capture(self, step: Callable[[], T]) -> T:
         with self.recorder:
             return step()
 
