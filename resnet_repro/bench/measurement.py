@@ -33,10 +33,11 @@ def measure(
     seconds: float,
     rounds: int = ROUNDS,
     with_baseline: bool = True,
+    compiled: bool = False,
     say: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Speeds and shares as plain numbers; shares are fractions, and None where they do not apply."""
-    trainer = bench_trainer(experiment, device)
+    trainer = bench_trainer(experiment, device, compiled)
     contenders = _contenders(experiment, trainer, seconds / (rounds + 1), with_baseline)
     timings = interleaved(
         contenders,

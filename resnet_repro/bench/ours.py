@@ -20,11 +20,11 @@ from resnet_repro.training.loop import Trainer
 ENDLESS = 1_000_000  # steps: neither the end nor an evaluation comes in between
 
 
-def bench_trainer(experiment: Experiment, device: torch.device) -> Trainer:
+def bench_trainer(experiment: Experiment, device: torch.device, compiled: bool = False) -> Trainer:
     """The run of an experiment on random images, without an end, an evaluation or a row."""
     cadence = {"steps": ENDLESS, "evaluate_every": ENDLESS, "record_every": ENDLESS}
     endless = experiment.model_copy(update={"training": experiment.training.model_copy(update=cadence)})
-    return build_trainer(endless, random_images(experiment.data), device)
+    return build_trainer(endless, random_images(experiment.data), device, compiled)
 
 
 def training_step(trainer: Trainer) -> Callable[[], Outcome]:

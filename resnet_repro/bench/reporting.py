@@ -21,12 +21,17 @@ def show_speed(
     device: str,
     seconds: float,
     with_baseline: bool,
+    compiled: bool,
     output: Path | None,
     as_json: bool,
 ) -> None:
     """Each net beside a usual script and the machine's limit."""
     on = _ready(device, output)
-    _show([measure(e, on, seconds, with_baseline=with_baseline, say=_say) for e in experiments], output, as_json)
+    _show(
+        [measure(e, on, seconds, with_baseline=with_baseline, compiled=compiled, say=_say) for e in experiments],
+        output,
+        as_json,
+    )
     if not as_json:
         print(MEANINGS)
 

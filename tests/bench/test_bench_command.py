@@ -143,6 +143,7 @@ def test_a_damaged_measurement_is_named(tmp_path: Path, text: str) -> None:
         (("--page", "unmarked"), 1, "README.md: has no <!-- table -->"),
         (("tiny.yaml", "--scaling"), 2, "take no specs"),
         (("tiny.yaml", "--page", "empty"), 2, "take no specs"),
+        (("--compile", "--scaling"), 2, "no --compile"),
         (("--seconds", "0"), 2, "0.001"),
     ],
 )

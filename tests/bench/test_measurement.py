@@ -95,6 +95,10 @@ def test_our_step_is_that_of_training() -> None:
     assert all(torch.equal(value, theirs[name]) for name, value in here.engine.net.state_dict().items())
 
 
+def test_compiled_units_can_be_measured_and_are_named() -> None:
+    assert bench_trainer(EXPERIMENT, CPU, compiled=True).engine.name == "eager, compiled units"
+
+
 def test_the_share_outside_is_of_the_real_loop_with_a_row() -> None:
     trainer = bench_trainer(EXPERIMENT, CPU)
     share = outside_share(trainer, EXPERIMENT, steps=6)

@@ -1,0 +1,54 @@
+"""The command line: each command parses, calls, prints. Results go to stdout, progress and notices to stderr."""
+
+import logging
+import sys
+from collections.abc import Callable
+
+import typer
+
+from resnet_repro.cli.data import check, fetch
+from resnet_repro.cli.options import notice
+from resnet_repro.cli.reading import describe, list_runs, plot, table
+from resnet_repro.cli.running import bench, demo, train
+from resnet_repro.errors import ReproError
+
+app = typer.Typer(
+    help="Reproduce plain-versus-residual learning on CIFAR-10: train the nets, plot the curves.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+data_app = typer.Typer(help="Get CIFAR-10, or check what is there.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "train": train,
+    "plot": plot,
+    "table": table,
+    "list": list_runs,
+    "describe": describe,
+    "bench": bench,
+    "demo": demo,
+}
+for name, command in COMMANDS.items():
+    app.command(name)(command)
+for name, command in {"fetch": fetch, "check": check}.items():
+    data_app.command(name)(command)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line on stderr and exit code 1."""
+    logging.getLogger("resnet_repro").handlers = [_NoticeHandler()]
+    try:
+        app()
+    except ReproError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+class _NoticeHandler(logging.Handler):
+    """Shows what the package has to say, such as what was chosen instead of what was asked for."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        notice(record.getMessage())

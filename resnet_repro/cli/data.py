@@ -1,0 +1,33 @@
+"""Commands about CIFAR-10: `data fetch` and `data check`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from resnet_repro.cli.options import DataDir, notice
+
+
+def fetch(
+    data_dir: DataDir = Path("data"),
+    url: Annotated[str | None, typer.Option(help="Another address of cifar-10-python.tar.gz.")] = None,
+) -> None:
+    """Download CIFAR-10 (170 MB), unless it is there already."""
+    from resnet_repro.data.cifar10 import fetch_cifar10, find_cifar10, load_cifar10
+
+    folder = find_cifar10(data_dir)
+    if folder:
+        load_cifar10(data_dir)  # raises if it is damaged
+        notice(f"{folder} is there already, whole; nothing to download")
+    else:
+        folder = fetch_cifar10(data_dir, url)
+    print(folder)
+
+
+def check(data_dir: DataDir = Path("data")) -> None:
+    """Say what is there, how many images of each class, and whether it is the true CIFAR-10."""
+    from resnet_repro.data.cifar10 import CLASSES, find_cifar10, load_cifar10
+    from resnet_repro.reporting import print_data
+
+    dataset = load_cifar10(data_dir)
+    print_data(dataset, str(find_cifar10(data_dir)), CLASSES)

@@ -1,0 +1,86 @@
+"""Commands that read: results, and specs."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from resnet_repro.cli.options import Device, Json, Override, Results, notice
+
+
+def plot(
+    results: Results,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="The folder for the figures; RESULTS/figures if not given.")
+    ] = None,
+) -> None:
+    """Draw the figures of a results folder, as PNG and SVG."""
+    from resnet_repro.analysis import load_runs
+    from resnet_repro.figures import save_figures
+    from resnet_repro.record import FIGURES
+
+    for path in save_figures(load_runs(results, notice), output or results / FIGURES):
+        print(path)
+
+
+def table(
+    results: Results,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Markdown on stdout.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Final errors of the nets in a results folder, the degradation, and its fix."""
+    from resnet_repro.analysis import comparable_groups, load_runs
+    from resnet_repro.reporting import group_json, print_group
+
+    groups = comparable_groups(load_runs(results, notice))
+    if as_json:
+        print(json.dumps([group_json(group) for group in groups], indent=2))
+        return
+    for group in groups:
+        print_group(group, markdown)
+
+
+def list_runs(results: Results, as_json: Json = False) -> None:
+    """The runs in a results folder."""
+    from resnet_repro.analysis import load_runs
+    from resnet_repro.reporting import print_runs, run_json
+
+    runs = load_runs(results, notice)
+    if as_json:
+        print(json.dumps([run_json(run) for run in runs], indent=2))
+    else:
+        print_runs(runs)
+
+
+def describe(
+    specs: Annotated[list[Path] | None, typer.Argument(metavar="[SPEC]...", help="Spec files.")] = None,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="What differs between two specs, and between their nets.")
+    ] = False,
+    compare: Annotated[
+        str | None, typer.Option(metavar="NETS", help="Set beside torchvision's nets: vgg19,resnet34,googlenet.")
+    ] = None,
+    timed: Annotated[bool, typer.Option("--time", help="With --compare: time a forward pass of each.")] = False,
+    device: Device = "auto",
+    override: Override = None,
+    as_json: Json = False,
+) -> None:
+    """Show a net layer by layer: operation, output, parameters, multiply-adds, receptive field."""
+    if not specs and not compare:
+        raise typer.BadParameter("name a spec, or nets of torchvision with --compare")
+    if diff and (compare or len(specs or ()) != 2):
+        raise typer.BadParameter("--diff takes two specs, and no --compare")
+    if timed and not compare:
+        raise typer.BadParameter("--time goes with --compare")
+    from resnet_repro.spec_file import load_spec
+
+    experiments = [load_spec(spec, override or ()) for spec in specs or ()]
+    from resnet_repro import describing
+
+    if diff:
+        describing.show_difference(experiments[0], experiments[1], as_json)
+    elif compare:
+        describing.show_comparison(experiments, compare.split(","), device if timed else None, as_json)
+    else:
+        describing.show_nets(experiments, as_json)

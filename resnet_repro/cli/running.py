@@ -1,0 +1,118 @@
+"""Commands that train: `train`, `demo`, and `bench`, which measures how fast."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from resnet_repro.cli.options import Compiled, DataDir, Device, Json, Override, ResultsOption, Specs, notice, parsed
+from resnet_repro.cli.reading import plot, table
+
+
+def train(
+    specs: Specs,
+    seed: Annotated[int | None, typer.Option(help="The seed of the run.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Several seeds, a run for each: 0-4, or 0,2,5.")] = None,
+    device: Device = "auto",
+    jobs: Annotated[
+        str, typer.Option(metavar="N|auto", help="Runs side by side on each device; auto: as many as suit the machine.")
+    ] = "1",
+    results: ResultsOption = Path("results"),
+    data_dir: DataDir = Path("data"),
+    override: Override = None,
+    compiled: Compiled = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Discard what there is of these runs first.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, and how long it may take.")] = False,
+) -> None:
+    """Train the nets that specs describe. A finished run is skipped, an interrupted one goes on."""
+    from resnet_repro.suite import load_suite, parse_jobs
+
+    side_by_side = parsed(parse_jobs, jobs)
+    experiments = load_suite(specs, override or (), _seeds(seed, seeds))
+    from resnet_repro.launch import command
+
+    request = command.Request(results, data_dir, device, side_by_side, restart, compiled)
+    tasks = command.find_tasks(experiments, request)
+    if dry_run:
+        command.show_plan(tasks, request)
+    elif code := command.train(tasks, request, notice):
+        raise typer.Exit(code)
+
+
+def demo(
+    specs: Annotated[Path, typer.Argument(metavar="SPECS", help="The folder of quick specs.")] = Path(
+        "experiments/quick"
+    ),
+    device: Device = "auto",
+    results: ResultsOption = Path("results/demo"),
+    data_dir: DataDir = Path("data"),
+) -> None:
+    """Degradation and its fix in a few minutes: data, the quick specs, the figures, and a small table.
+
+    Trains on CIFAR-10 if it is there or can be downloaded, else on the synthetic stand-in.
+    """
+    from resnet_repro.data.cifar10 import fetch_cifar10, find_cifar10
+    from resnet_repro.errors import DataError
+
+    dataset = "cifar10"
+    if folder := find_cifar10(data_dir):
+        notice(f"trains on CIFAR-10 in {folder}")
+    else:
+        try:
+            notice(f"there is no CIFAR-10 in {data_dir}; downloading it")
+            fetch_cifar10(data_dir)
+        except DataError as error:
+            notice(str(error))
+            notice("trains on the synthetic stand-in instead; its numbers are not CIFAR-10's")
+            dataset = "synthetic"
+    results = results / dataset
+    override = [f"data.dataset={dataset}"]
+    train([specs], device=device, results=results, data_dir=data_dir, override=override)
+    plot(results)
+    table(results)
+
+
+def bench(
+    specs: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[SPEC]...", help="Spec files, or folders of them; ResNet-20, -56 and -110 if none."),
+    ] = None,
+    scaling: Annotated[
+        bool, typer.Option("--scaling", help="How cost grows with depth, width, batch, and runs side by side.")
+    ] = False,
+    baseline: Annotated[bool, typer.Option(help="Measure a usual training script as well.")] = True,
+    compiled: Compiled = False,
+    seconds: Annotated[float, typer.Option(min=0.001, help="About how long a spec, or a curve, may take.")] = 30.0,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="A folder to keep the numbers in, as JSON named after the machine.")
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option("--page", help="Measure nothing; renew the tables in the README.md of this folder.")
+    ] = None,
+    device: Device = "auto",
+    override: Override = None,
+    as_json: Json = False,
+) -> None:
+    """Measure the speed of training, on random images: beside a usual script, and beside the machine's limit."""
+    if (specs or compiled) and (scaling or page):
+        raise typer.BadParameter("--scaling and --page take no specs, and no --compile")
+    from resnet_repro.bench import default_experiments, reporting
+    from resnet_repro.suite import load_suite
+
+    if page:
+        reporting.show_page(page)
+    elif scaling:
+        reporting.show_scaling(override or (), device, seconds, output, as_json)
+    else:
+        experiments = load_suite(specs, override or (), None) if specs else default_experiments(override or ())
+        reporting.show_speed(experiments, device, seconds, baseline, compiled, output, as_json)
+
+
+def _seeds(seed: int | None, seeds: str | None) -> list[int] | None:
+    """--seed and --seeds as one list; None leaves each spec its own seed."""
+    from resnet_repro.suite import parse_seeds
+
+    if seed is not None and seeds is not None:
+        raise typer.BadParameter("give --seed or --seeds, not both")
+    text = seeds if seed is None else str(seed)
+    return None if text is None else parsed(parse_seeds, text)
