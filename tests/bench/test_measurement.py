@@ -95,6 +95,7 @@ def test_our_step_is_that_of_training() -> None:
     assert all(torch.equal(value, theirs[name]) for name, value in here.engine.net.state_dict().items())
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script_method:DeprecationWarning")  # of torch.compile's own making
 def test_compiled_units_can_be_measured_and_are_named() -> None:
     assert bench_trainer(EXPERIMENT, CPU, compiled=True).engine.name == "eager, compiled units"
 
