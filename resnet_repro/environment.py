@@ -23,6 +23,7 @@ def describe_environment(device: torch.device, precision: str, engine: str, data
         "threads": torch.get_num_threads(),
         "precision": precision,
         "engine": engine,
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
         "data": data,
         "git": git_state(Path(__file__).parent),
         "python": platform.python_version(),

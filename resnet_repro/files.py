@@ -4,7 +4,7 @@ import json
 import math
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,15 +12,36 @@ from resnet_repro.errors import ReproError, RunError
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write in place of `path`: written beside it, flushed, and renamed once it is complete."""
+def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
+    """A file to write in place of `path`: written beside it, flushed, and renamed once it is complete.
+
+    What was there before is kept at `keep`, if that is given. A failure leaves both as they were.
+    """
     beside = path.with_name(f"{path.name}.tmp")
     with explained(path):
-        with beside.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with beside.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+            raise
+        if keep and path.exists():
+            path.replace(keep)
         beside.replace(path)
+        _flush_folder(path.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Have the new names in a folder survive a loss of power, where the system can be asked to."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def write_text(path: Path, text: str) -> None:

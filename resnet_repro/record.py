@@ -3,29 +3,33 @@
 Every file is written beside its place, flushed and renamed, so what is there is always whole.
 """
 
+import logging
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, astuple, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from filelock import FileLock, Timeout
-
 from resnet_repro.csv_rows import read_rows, write_rows
 from resnet_repro.errors import RunError
 from resnet_repro.files import explained, read_json, to_json, write_text
+from resnet_repro.lease import Lease
 from resnet_repro.metrics import ProbeRow, Row
+from resnet_repro.provenance import changes
 from resnet_repro.spec import Experiment
 from resnet_repro.spec_file import differences, dump_spec, load_spec
 
 SPEC, ENVIRONMENT, SUMMARY = "spec.yaml", "environment.json", "summary.json"
 METRICS, PROBES = "metrics.csv", "probes.csv"
-CHECKPOINT, WEIGHTS, LOCK = "checkpoint.pt", "weights.safetensors", "run.lock"
+CHECKPOINT, PREVIOUS_CHECKPOINT, WEIGHTS = "checkpoint.pt", "checkpoint-previous.pt", "weights.safetensors"
+HOLDER = "holder.lock"
 LOG = "train.log"
 FIGURES = "figures"
 Status = Literal["finished", "diverged", "interrupted"]
 State = Literal["new", "unfinished", "finished", "diverged"]
+
+log = logging.getLogger(__name__)
 
 
 class RunFolder:
@@ -34,12 +38,18 @@ class RunFolder:
     def __init__(self, results: Path, experiment: Experiment) -> None:
         self.path = results / experiment.label
         self.experiment = experiment
+        self.environment: dict[str, Any] = {}
         self.rows: list[Row] = []
         self.probe_rows: list[ProbeRow] = []
+        self._lease: Lease | None = None
 
     @property
     def checkpoint(self) -> Path:
         return self.path / CHECKPOINT
+
+    @property
+    def previous_checkpoint(self) -> Path:
+        return self.path / PREVIOUS_CHECKPOINT
 
     @property
     def weights(self) -> Path:
@@ -65,36 +75,57 @@ class RunFolder:
         return "unfinished"
 
     def steps_done(self) -> int:
-        """Iterations that training would go on from, told without opening the checkpoint."""
-        if not self.checkpoint.exists():
-            return 0
-        run = read_run(self.path)
-        return int(run.summary.get("steps", run.final.step if run.final else 0))
+        """Iterations that training would go on from, as far as that can be told without opening a checkpoint."""
+        if self.checkpoint.exists() or self.previous_checkpoint.exists():
+            with suppress(RunError):  # of damaged text, which a checkpoint restores
+                run = read_run(self.path)
+                return int(run.summary.get("steps", run.final.step if run.final else 0))
+        return 0
 
-    def begin(self, environment: dict[str, Any], steps_done: int) -> None:
-        """Begin, or go on from a checkpoint after `steps_done` iterations: what was recorded later goes."""
-        self.rows = [row for row in read_rows(self.path / METRICS, Row) if row.step <= steps_done]
-        self.probe_rows = [row for row in read_rows(self.path / PROBES, ProbeRow) if row.step <= steps_done]
-        earlier = read_json(self.path / ENVIRONMENT) if steps_done or self.checkpoint.exists() else None
-        if earlier:
-            resumed = earlier.pop("resumed", [])
-            changed = {key: value for key, value in environment.items() if earlier.get(key) != value}
-            environment = {**earlier, "resumed": [*resumed, changed]}
+    def begin(self, environment: dict[str, Any], recorded: dict[str, Any] | None = None) -> None:
+        """Begin anew, or go on from what was `recorded` by a checkpoint: the text files are written as they were then.
+
+        An environment that differs from that of the beginning in what may change numbers is said.
+        """
+        self.environment = environment
+        if recorded:
+            self.environment = resumed(recorded["environment"], environment)
+            self.rows = [Row(*values) for values in recorded["metrics"]]
+            self.probe_rows = [ProbeRow(*values) for values in recorded["probes"]]
+            if changed := changes(recorded["environment"], environment):
+                log.warning(
+                    "%s: goes on in another environment than it began in (%s), so its last digits may differ from "
+                    "those of an uninterrupted run; environment.json says so",
+                    self.experiment.label,
+                    "; ".join(changed),
+                )
+        elif (self.path / METRICS).exists():
+            log.warning("%s: there is no checkpoint yet; starts from its beginning", self.experiment.label)
         with explained(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             (self.path / SUMMARY).unlink(missing_ok=True)
         write_text(self.path / SPEC, dump_spec(self.experiment))
-        write_text(self.path / ENVIRONMENT, to_json(environment))
+        write_text(self.path / ENVIRONMENT, to_json(self.environment))
         write_rows(self.path / METRICS, Row, self.rows)
         if self.experiment.probes.measure:
             write_rows(self.path / PROBES, ProbeRow, self.probe_rows)
 
+    def recorded(self) -> dict[str, Any]:
+        """All that `begin` needs to go on from here, as plain values."""
+        return {
+            "environment": self.environment,
+            "metrics": [astuple(row) for row in self.rows],
+            "probes": [astuple(row) for row in self.probe_rows],
+        }
+
     def append(self, row: Row) -> None:
+        self.check_held()
         self.rows.append(row)
         write_rows(self.path / METRICS, Row, self.rows)
 
     def append_probes(self, rows: Iterable[ProbeRow]) -> None:
         """Values are kept to six digits, which is more than they mean and half the size."""
+        self.check_held()
         self.probe_rows += (replace(row, value=float(f"{row.value:.6g}")) for row in rows)
         write_rows(self.path / PROBES, ProbeRow, self.probe_rows)
 
@@ -121,24 +152,34 @@ class RunFolder:
     def discard(self) -> None:
         """Delete the files of the run, and nothing else that may lie in its folder."""
         with explained(self.path):
-            for name in (SUMMARY, CHECKPOINT, WEIGHTS, METRICS, PROBES, LOG, ENVIRONMENT, SPEC):
+            for name in (
+                SUMMARY, CHECKPOINT, PREVIOUS_CHECKPOINT, WEIGHTS, METRICS, PROBES, LOG, ENVIRONMENT, SPEC,
+            ):  # fmt: skip
                 (self.path / name).unlink(missing_ok=True)
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep other processes off this run. The system releases the lock if this process dies."""
+        """Keep other processes off this run. Raises RunError, naming the one that trains it."""
         with explained(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / LOCK)
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                raise RunError(f"{self.path}: another process is training this run; wait for it or stop it") from None
+            self._lease = Lease(self.path / HOLDER)
         try:
             yield
         finally:
-            lock.release()
-            (self.path / LOCK).unlink(missing_ok=True)
+            self._lease.release()
+            self._lease = None
+
+    def check_held(self) -> None:
+        """Before anything is written. Raises RunError if another process has taken this one for dead."""
+        if self._lease:
+            self._lease.check()
+
+
+def resumed(earlier: dict[str, Any], environment: dict[str, Any]) -> dict[str, Any]:
+    """The environment that a run began in, and under "resumed" what differed each time it went on."""
+    began = {key: value for key, value in earlier.items() if key != "resumed"}
+    differing = {key: value for key, value in environment.items() if began.get(key) != value}
+    return {**began, "resumed": [*earlier.get("resumed", []), differing]}
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from resnet_repro.randomness import Stream, generator, seeds
 from resnet_repro.record import RunFolder, Status
 from resnet_repro.spec import DataSpec, Experiment
 from resnet_repro.training.capture import GRAPHS, captured
-from resnet_repro.training.checkpoint import load_checkpoint, save_checkpoint
+from resnet_repro.training.checkpoint import Checkpoints
 from resnet_repro.training.device import resolve_precision
 from resnet_repro.training.engine import Engine, Outcome
 from resnet_repro.training.loop import Trainer
@@ -34,7 +34,7 @@ from resnet_repro.training.schedule import Schedule
 
 log = logging.getLogger(__name__)
 
-CHECKPOINT_SECONDS = 60.0  # how much work a killed run may lose
+CHECKPOINT_SECONDS = 60.0  # how much work a killed run may lose, unless a session says otherwise
 
 
 class Watcher:
@@ -58,6 +58,7 @@ class Session:
     data_dir: Path
     device: torch.device
     compiled: bool = False  # torch.compile works on the units of the nets
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
     _loaded: tuple[DataSpec, Dataset] | None = None
 
     def dataset(self, data: DataSpec) -> Dataset:
@@ -75,7 +76,7 @@ def build_net(experiment: Experiment) -> Network:
 
 
 def train_run(experiment: Experiment, session: Session, watcher: Watcher, restart: bool = False) -> Status:
-    """Train one run to its end, or go on with it, and record it. SIGINT and SIGTERM stop it between two steps.
+    """Train one run to its end, or go on with it, and record it. A signal stops it between two steps.
 
     `restart` discards what there is of the run, once everything else is known to be in order.
     """
@@ -88,11 +89,13 @@ def train_run(experiment: Experiment, session: Session, watcher: Watcher, restar
         instruments = build_instruments(experiment, dataset, trainer.engine) if experiment.probes.measure else None
         if restart:
             folder.discard()
-        folder.state()
-        if folder.checkpoint.exists():
-            load_checkpoint(folder.checkpoint, trainer, origin)
+        if (state := folder.state()) in ("finished", "diverged"):
+            log.warning("%s: has %s meanwhile, in another process", experiment.label, state)
+            return state
+        checkpoints = Checkpoints(folder.checkpoint, folder.previous_checkpoint)
+        recorded = checkpoints.load(trainer, origin) if checkpoints.exist else None
         engine = trainer.engine
-        folder.begin(describe_environment(session.device, engine.precision, engine.name, data), trainer.step)
+        folder.begin(describe_environment(session.device, engine.precision, engine.name, data), recorded)
         with watcher.watching(experiment, trainer):
             saved = trainer.elapsed_seconds
             for row in trainer.run():
@@ -104,10 +107,11 @@ def train_run(experiment: Experiment, session: Session, watcher: Watcher, restar
                 watcher.stepped(trainer)
                 if stopped():
                     break
-                if trainer.elapsed_seconds - saved > CHECKPOINT_SECONDS:
-                    save_checkpoint(folder.checkpoint, trainer, origin)
+                if trainer.elapsed_seconds - saved > session.checkpoint_seconds:
+                    folder.check_held()
+                    checkpoints.save(trainer, origin, folder.recorded())
                     saved = trainer.elapsed_seconds
-        status = _close(folder, trainer, origin)
+        status = _close(folder, trainer, checkpoints, origin)
         watcher.ended(status, trainer)
     return status
 
@@ -196,9 +200,16 @@ def schedule(experiment: Experiment) -> Schedule:
     )
 
 
+def signals_that_stop() -> list[signal.Signals]:
+    """Ctrl-C, a scheduler's wish, and a terminal that closes, unless nohup has that ignored."""
+    hangup = getattr(signal, "SIGHUP", None)  # which Windows lacks
+    hung_up = [hangup] if hangup and signal.getsignal(hangup) != signal.SIG_IGN else []
+    return [signal.SIGINT, signal.SIGTERM, *hung_up]
+
+
 @contextmanager
 def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Turn SIGINT or SIGTERM into a flag that is read between two steps; a later second one acts at once.
+    """Turn what should stop a run into a flag that is read between two steps; a later second one acts at once.
 
     Within a second it counts as the same wish: what starts this program may pass on a Ctrl-C that it also got itself.
     """
@@ -210,7 +221,7 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         received.append(now)
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, note) for number in signals_that_stop()}
     try:
         yield lambda: bool(received)
     finally:
@@ -218,19 +229,20 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def _close(folder: RunFolder, trainer: Trainer, origin: dict[str, Any]) -> Status:
+def _close(folder: RunFolder, trainer: Trainer, checkpoints: Checkpoints, origin: dict[str, Any]) -> Status:
     """Keep what the run came to: weights at its end, a checkpoint where it stopped, and the summary, last of all."""
+    folder.check_held()
     net = trainer.engine.net
     status: Status = "diverged" if trainer.diverged_at else "finished" if trainer.finished else "interrupted"
     if status == "diverged":
         folder.forget_probes_after(trainer.step)
     if status == "interrupted":
-        save_checkpoint(folder.checkpoint, trainer, origin)
+        checkpoints.save(trainer, origin, folder.recorded())
     if status == "finished":
         with replacing(folder.weights) as file:
             file.write(save({name: tensor.contiguous() for name, tensor in net.state_dict().items()}))
     parameters = sum(parameter.numel() for parameter in net.parameters())
     folder.close(status, trainer.diverged_at or trainer.step, parameters, origin["data"], trainer.elapsed_seconds)
     if status != "interrupted":
-        folder.checkpoint.unlink(missing_ok=True)
+        checkpoints.delete()
     return status

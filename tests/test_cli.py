@@ -78,7 +78,7 @@ def test_a_spec_that_contradicts_its_run_folder_is_refused_and_nothing_is_lost(
 def test_a_checkpoint_of_another_spec_or_a_damaged_one_is_refused(cli: Cli, tiny: Path, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "r", load_spec(tiny))
     folder.path.mkdir(parents=True)
-    folder.begin({}, 0)
+    folder.begin({})
     folder.checkpoint.write_bytes(b"PK not a checkpoint")
     refused = cli("train", tiny, "--results", tmp_path / "r")
     assert refused.code == 1

@@ -1,6 +1,8 @@
 """The run folder: whole files, refused mixtures, damage named."""
 
 import json
+import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -27,7 +29,7 @@ def row(step: int) -> Row:
 def folder(tmp_path: Path) -> RunFolder:
     folder = RunFolder(tmp_path, EXPERIMENT)
     with folder.held():
-        folder.begin({"device": "cpu"}, steps_done=0)
+        folder.begin({"device": "cpu"})
         folder.append(row(1))
         folder.append(row(2))
     return folder
@@ -42,7 +44,7 @@ def probed(tmp_path: Path) -> RunFolder:
     """A run whose probes have measured at steps 1 and 2."""
     folder = RunFolder(tmp_path / "probed", PROBED)
     with folder.held():
-        folder.begin({"device": "cpu"}, steps_done=0)
+        folder.begin({"device": "cpu"})
         folder.append(row(1))
         folder.append_probes([probe_row(1), probe_row(1, -1.5)])
         folder.append_probes(iter([probe_row(2)]))
@@ -84,7 +86,7 @@ def test_a_run_without_probes_has_no_file_of_them(folder: RunFolder) -> None:
 
 def test_a_run_whose_probes_have_found_nothing_yet_has_the_columns_alone(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path, PROBED)
-    folder.begin({}, steps_done=0)
+    folder.begin({})
     assert (folder.path / "probes.csv").read_text() == f"{PROBE_COLUMNS}\n"
     assert read_run(folder.path).probes == ()
 
@@ -99,28 +101,41 @@ def test_states_follow_the_run(tmp_path: Path, folder: RunFolder) -> None:
     assert folder.state(restart=True) == "new"
 
 
-def test_going_on_keeps_the_rows_that_the_checkpoint_has_seen(tmp_path: Path, folder: RunFolder) -> None:
-    again = RunFolder(tmp_path, EXPERIMENT)
-    again.begin({"device": "cuda"}, steps_done=1)
-    assert again.rows == [row(1)]
-    run = read_run(again.path)
-    assert run.rows == (row(1),)
-    assert run.environment == {"device": "cpu", "resumed": [{"device": "cuda"}]}
-
-
-def test_going_on_keeps_what_probes_found_up_to_the_checkpoint(tmp_path: Path, probed: RunFolder) -> None:
+def test_going_on_restores_what_the_checkpoint_has_seen(tmp_path: Path, probed: RunFolder) -> None:
+    recorded = probed.recorded()
+    probed.append(row(3))
+    probed.append_probes([probe_row(3)])
     again = RunFolder(tmp_path / "probed", PROBED)
-    again.begin({"device": "cpu"}, steps_done=1)
-    assert read_run(again.path).probes == (probe_row(1), probe_row(1, -1.5))
+    again.begin({"device": "cuda"}, recorded)
+    run = read_run(again.path)
+    assert (run.rows, run.probes) == ((row(1),), (probe_row(1), probe_row(1, -1.5), probe_row(2)))
+    assert run.environment == {"device": "cpu", "resumed": [{"device": "cuda"}]}
     again.append_probes([probe_row(2, 0.5)])
-    assert read_run(again.path).probes == (probe_row(1), probe_row(1, -1.5), probe_row(2, 0.5))
+    assert read_run(again.path).probes[-1] == probe_row(2, 0.5)
 
 
-def test_going_on_from_the_last_measurement_leaves_its_file_as_it_is(tmp_path: Path, probed: RunFolder) -> None:
+def test_going_on_leaves_files_that_are_as_the_checkpoint_says(tmp_path: Path, probed: RunFolder) -> None:
     probed.append_probes(probe_row(3, value) for value in (1 / 3, 1e-7 / 3, 1e17 / 3, 100.0, -0.0))
-    before = (probed.path / "probes.csv").read_bytes()
-    RunFolder(tmp_path / "probed", PROBED).begin({"device": "cpu"}, steps_done=3)
-    assert (probed.path / "probes.csv").read_bytes() == before
+    before = [(probed.path / name).read_bytes() for name in ("metrics.csv", "probes.csv")]
+    RunFolder(tmp_path / "probed", PROBED).begin({"device": "cpu"}, probed.recorded())
+    assert [(probed.path / name).read_bytes() for name in ("metrics.csv", "probes.csv")] == before
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"step,epo", b"\xff\xfe", b"{"])
+@pytest.mark.parametrize("name", ["metrics.csv", "probes.csv", "environment.json", "summary.json"])
+def test_going_on_restores_damaged_text(tmp_path: Path, probed: RunFolder, name: str, damage: bytes | None) -> None:
+    whole = (probed.path / name).read_bytes() if name != "summary.json" else None
+    recorded = probed.recorded()
+    if damage is None:
+        (probed.path / name).unlink(missing_ok=True)
+    else:
+        (probed.path / name).write_bytes(damage)
+    RunFolder(tmp_path / "probed", PROBED).begin({"device": "cpu"}, recorded)
+    if whole is None:
+        assert not (probed.path / name).exists()
+    elif name != "environment.json":
+        assert (probed.path / name).read_bytes() == whole
+    assert read_run(probed.path).environment == {"device": "cpu", "resumed": [{}]}
 
 
 def test_what_was_measured_after_a_divergence_is_forgotten(folder: RunFolder, probed: RunFolder) -> None:
@@ -141,10 +156,12 @@ def test_a_run_of_another_spec_is_refused(tmp_path: Path, folder: RunFolder) -> 
 
 def test_a_run_that_is_held_is_refused(tmp_path: Path, folder: RunFolder) -> None:
     again = RunFolder(tmp_path, EXPERIMENT)
-    with folder.held(), pytest.raises(RunError, match="another process is training this run"), again.held():
+    with folder.held(), pytest.raises(RunError) as refused, again.held():
         pass
+    assert f"process {os.getpid()} on {socket.gethostname()} is training this run" in str(refused.value)
     with again.held():
-        assert (again.path / "run.lock").exists()
+        assert (again.path / "holder.lock").exists()
+    assert not (again.path / "holder.lock").exists()
 
 
 def test_discarding_leaves_strangers_files(probed: RunFolder) -> None:
@@ -196,11 +213,10 @@ def test_damage_is_named(folder: RunFolder, name: str, content: str | bytes, fra
 )
 def test_damage_to_what_probes_found_is_named(probed: RunFolder, content: str | bytes, fragment: str) -> None:
     (probed.path / "probes.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
-    for read in (lambda: read_run(probed.path).probes, lambda: probed.begin({}, steps_done=2)):
-        with pytest.raises(RunError) as refused:
-            read()
-        assert str(refused.value).startswith(f"{probed.path / fragment}")
-        assert "\n" not in str(refused.value)
+    with pytest.raises(RunError) as refused:
+        read_run(probed.path).probes  # noqa: B018  (read when first wanted)
+    assert str(refused.value).startswith(f"{probed.path / fragment}")
+    assert "\n" not in str(refused.value)
 
 
 def test_a_results_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -33,8 +33,8 @@ class Stopper(Watcher):
             signal.raise_signal(signal.SIGINT)  # as some launchers pass it on
 
 
-def session(results: Path) -> Session:
-    return Session(results, Path("data"), torch.device("cpu"))
+def session(results: Path, checkpoint_seconds: float = 60.0) -> Session:
+    return Session(results, Path("data"), torch.device("cpu"), checkpoint_seconds=checkpoint_seconds)
 
 
 def result(folder: Path) -> tuple[list[tuple[object, ...]], dict[str, torch.Tensor]]:
@@ -114,17 +114,16 @@ def test_an_interrupted_run_does_not_go_on_with_other_data(
     assert read_run(tmp_path / "tiny/seed-0") == before
 
 
-def test_a_killed_run_goes_on_from_its_checkpoint(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_run_goes_on_from_its_checkpoint(tiny: Path, tmp_path: Path) -> None:
     class Death(Watcher):
         def stepped(self, trainer: Trainer) -> None:
             if trainer.step == 11:
                 raise MemoryError("as if killed")
 
-    monkeypatch.setattr("resnet_repro.runner.CHECKPOINT_SECONDS", 0.0)
     experiment = load_spec(tiny)
     assert train_run(experiment, session(tmp_path / "whole"), Watcher()) == "finished"
     with pytest.raises(MemoryError):
-        train_run(experiment, session(tmp_path / "parts"), Death())
+        train_run(experiment, session(tmp_path / "parts", checkpoint_seconds=0.0), Death())
     folder = tmp_path / "parts/tiny/seed-0"
     assert read_run(folder).status == "unfinished"
     assert train_run(experiment, session(tmp_path / "parts"), Watcher()) == "finished"

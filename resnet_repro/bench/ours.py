@@ -67,7 +67,7 @@ def _timed_run(trainer: Trainer, folder: RunFolder, steps: int) -> tuple[list[fl
         inside.append(time.perf_counter() - began)
         return outcome
 
-    folder.begin({}, 0)
+    folder.begin({})
     run = trainer.run()
     next(run)
     engine.train_step = timed  # type: ignore[method-assign]

@@ -21,6 +21,12 @@ def train(
     data_dir: DataDir = Path("data"),
     override: Override = None,
     compiled: Compiled = False,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="Equal seeds give equal bits on a GPU too; slower there.")
+    ] = False,
+    checkpoint_seconds: Annotated[
+        float, typer.Option(min=0.0, help="How often to save what a killed run would lose.")
+    ] = 60.0,
     restart: Annotated[bool, typer.Option("--restart", help="Discard what there is of these runs first.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, and how long it may take.")] = False,
 ) -> None:
@@ -30,8 +36,9 @@ def train(
     side_by_side = parsed(parse_jobs, jobs)
     experiments = load_suite(specs, override or (), _seeds(seed, seeds))
     from resnet_repro.launch import command
+    from resnet_repro.launch.request import Request
 
-    request = command.Request(results, data_dir, device, side_by_side, restart, compiled)
+    request = Request(results, data_dir, device, side_by_side, restart, compiled, deterministic, checkpoint_seconds)
     tasks = command.find_tasks(experiments, request)
     if dry_run:
         command.show_plan(tasks, request)

@@ -3,13 +3,13 @@
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
+from resnet_repro.errors import RunError, SpecError
 from resnet_repro.launch.board import new_board
 from resnet_repro.launch.mps import multi_process_service
 from resnet_repro.launch.plan import print_plan
 from resnet_repro.launch.queue import Queue
+from resnet_repro.launch.request import Request
 from resnet_repro.launch.slots import (
     Slot,
     available_memory,
@@ -21,28 +21,11 @@ from resnet_repro.launch.tasks import Task, describe_nets, longest_first
 from resnet_repro.launch.tracking import Tracked
 from resnet_repro.launch.worker import Assignment
 from resnet_repro.progress import new_watcher
-from resnet_repro.record import RunFolder
-from resnet_repro.runner import Session, train_run
+from resnet_repro.runner import train_run
 from resnet_repro.spec import Experiment
-from resnet_repro.suite import Jobs
 from resnet_repro.training.device import resolve_device, usable_cores
 
 Notice = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a `train` command asks, but for the runs."""
-
-    results: Path
-    data_dir: Path
-    device: str
-    jobs: Jobs
-    restart: bool
-    compiled: bool = False  # torch.compile works on the units of the nets
-
-    def folder(self, experiment: Experiment) -> RunFolder:
-        return RunFolder(self.results, experiment)
 
 
 def find_tasks(experiments: Iterable[Experiment], request: Request) -> list[Task]:
@@ -75,12 +58,19 @@ def train(tasks: Sequence[Task], request: Request, notice: Notice) -> int:
 
 def _one_by_one(ahead: Sequence[Task], request: Request) -> int:
     """In this process."""
-    session = Session(request.results, request.data_dir, resolve_device(request.device), request.compiled)
+    session = request.session()
     watcher = new_watcher()
+    failed = False
     for task in ahead:
-        if train_run(task.experiment, session, watcher, request.restart) == "interrupted":
+        try:
+            status = train_run(task.experiment, session, watcher, request.restart)
+        except (RunError, SpecError) as error:  # the others may yet succeed
+            print(f"error: {error}", file=sys.stderr)
+            failed = True
+            continue
+        if status == "interrupted":
             return 130
-    return 0
+    return 1 if failed else 0
 
 
 def _side_by_side(tasks: Sequence[Task], ahead: Sequence[Task], request: Request, notice: Notice) -> int:
@@ -93,9 +83,7 @@ def _side_by_side(tasks: Sequence[Task], ahead: Sequence[Task], request: Request
     skipped = [Tracked(task, request.folder(task.experiment).log, "skipped") for task in tasks if task.is_ended]
 
     def assign(run: Tracked, slot: Slot) -> Assignment:
-        return Assignment(
-            run.task.experiment, slot, request.results, request.data_dir, request.restart, request.compiled
-        )
+        return Assignment(run.task.experiment, slot, request)
 
     with multi_process_service(_shared_gpu(slots), notice) as variables:
         Queue(runs, slots, assign, variables, new_board([*skipped, *runs])).work_off()
@@ -124,7 +112,7 @@ def _slots(ahead: Sequence[Task], request: Request) -> list[Slot]:
 
 def _check_data(ahead: Sequence[Task], request: Request, slot: Slot) -> None:
     """Raise DataError here and once, instead of in the process of every run."""
-    session = Session(request.results, request.data_dir, resolve_device(slot.device))
+    session = request.session(slot.device)
     for data in dict.fromkeys(task.experiment.data for task in ahead):
         session.dataset(data)
 

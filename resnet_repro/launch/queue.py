@@ -14,9 +14,9 @@ from typing import NamedTuple
 from resnet_repro.launch.board import Board
 from resnet_repro.launch.slots import Slot
 from resnet_repro.launch.tracking import Tracked
-from resnet_repro.launch.worker import STOP_SIGNALS, Assignment, work
+from resnet_repro.launch.worker import Assignment, work
 from resnet_repro.progress import REFRESH_SECONDS
-from resnet_repro.runner import stop_signals
+from resnet_repro.runner import signals_that_stop, stop_signals
 
 
 class Child(NamedTuple):
@@ -130,7 +130,7 @@ def _birth(variables: Mapping[str, str]) -> Iterator[None]:
     """What a new process takes over from this one: variables, and stop signals that wait until it can obey."""
     resource_tracker.ensure_running()  # starts with the first process otherwise, and would unblock the signals
     before = {name: os.environ.get(name) for name in variables}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signals_that_stop())
     os.environ.update(variables)
     try:
         yield

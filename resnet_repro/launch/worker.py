@@ -9,22 +9,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 import torch
 
 from resnet_repro.errors import ReproError
+from resnet_repro.launch.request import Request
 from resnet_repro.launch.run_log import RunLog
 from resnet_repro.launch.slots import Slot
 from resnet_repro.launch.tracking import Ended, Event, Failed, Line
 from resnet_repro.metrics import Row
 from resnet_repro.progress import LineWatcher, Sampler
-from resnet_repro.record import RunFolder
-from resnet_repro.runner import Session, train_run
+from resnet_repro.runner import signals_that_stop, train_run
 from resnet_repro.spec import Experiment
 from resnet_repro.training.loop import Trainer
-
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -33,30 +30,27 @@ class Assignment:
 
     experiment: Experiment
     slot: Slot
-    results: Path
-    data_dir: Path
-    restart: bool
-    compiled: bool = False
+    request: Request
 
 
 def work(assignment: Assignment, events: Connection) -> None:
     """Train one run. However that ends short of a kill, the queue is told.
 
-    The process begins with `STOP_SIGNALS` blocked: one that comes while torch and the data are loaded waits until
+    The process begins with `signals_that_stop` blocked: one that comes while torch and the data are loaded waits until
     training can be stopped with a checkpoint. One that comes when the run is written down has come too late.
     """
-    for number in STOP_SIGNALS:
+    for number in signals_that_stop():
         signal.signal(number, lambda *_: None)
     tell = Teller(events)
+    request = assignment.request
     try:
-        log = RunLog(RunFolder(assignment.results, assignment.experiment).log)
+        log = RunLog(request.folder(assignment.experiment).log)
         _log_notices()
         torch.set_num_threads(assignment.slot.threads)
-        device = torch.device(assignment.slot.device)
-        if device.type == "cuda":
-            torch.cuda.set_device(device)
-        session = Session(assignment.results, assignment.data_dir, device, assignment.compiled)
-        tell(Ended(train_run(assignment.experiment, session, TellingWatcher(tell, log), assignment.restart)))
+        session = request.session(assignment.slot.device)
+        if session.device.type == "cuda":
+            torch.cuda.set_device(session.device)
+        tell(Ended(train_run(assignment.experiment, session, TellingWatcher(tell, log), request.restart)))
     except ReproError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         tell(Failed(str(error)))
@@ -93,7 +87,7 @@ class TellingWatcher(LineWatcher):
     def watching(self, experiment: Experiment, trainer: Trainer) -> Iterator[None]:
         self.log.survive_restart()
         self.sampler = Sampler(trainer)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals_that_stop())
         with super().watching(experiment, trainer):
             yield
 

@@ -2,8 +2,10 @@
 
 import hashlib
 import io
+import logging
+import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -11,37 +13,95 @@ from resnet_repro.errors import RunError
 from resnet_repro.files import explained, replacing
 from resnet_repro.training.loop import Trainer
 
-MAGIC = b"resnet-repro checkpoint 2\n"  # then the SHA-256 of the rest, then what torch.save wrote
+MAGIC = b"resnet-repro checkpoint "
+FORMAT = MAGIC + b"3\n"  # then the SHA-256 of the rest, then what torch.save wrote
 DIGEST = hashlib.sha256().digest_size
+REMEDY = "delete it to start this run from its beginning, or use --restart"
+
+log = logging.getLogger(__name__)
 
 
-def save_checkpoint(path: Path, trainer: Trainer, origin: dict[str, Any]) -> None:
-    """Write the checkpoint beside `path` and rename it: whatever happens meanwhile, the one at `path` is whole.
-
-    `origin` is what the run must still have in common when it goes on: its spec and its data, as plain values.
-    """
-    content = {
-        "origin": origin,
-        "engine": trainer.engine.state(),
-        "trainer": trainer.state(),
-    }
-    saved = io.BytesIO()
-    torch.save(content, saved)
-    with replacing(path) as file:
-        file.write(MAGIC + hashlib.sha256(saved.getbuffer()).digest())
-        file.write(saved.getbuffer())
+class DamagedError(RunError):
+    """A checkpoint that is not as it was written."""
 
 
-def load_checkpoint(path: Path, trainer: Trainer, origin: dict[str, Any]) -> None:
-    """Put `trainer` where it was. Raises RunError if the file is damaged or has another origin."""
-    remedy = "delete it to start this run from its beginning, or use --restart"
+class Checkpoints(NamedTuple):
+    """The last two of a run: the newest, and the one before it, should the newest be damaged."""
+
+    newest: Path
+    previous: Path
+
+    @property
+    def exist(self) -> bool:
+        return self.newest.exists() or self.previous.exists()
+
+    def save(self, trainer: Trainer, origin: dict[str, Any], recorded: dict[str, Any]) -> None:
+        """Write the newest; whatever happens meanwhile, one that is whole remains.
+
+        `origin` is what the run must still have in common when it goes on: its spec and its data. `recorded` is what
+        stands in its text files by now. Both are plain values.
+        """
+        content = {
+            "origin": origin,
+            "engine": trainer.engine.state(),
+            "trainer": trainer.state(),
+            "recorded": recorded,
+        }
+        saved = io.BytesIO()
+        torch.save(content, saved)
+        with replacing(self.newest, keep=self.previous) as file:
+            file.write(FORMAT + hashlib.sha256(saved.getbuffer()).digest())
+            file.write(saved.getbuffer())
+
+    def load(self, trainer: Trainer, origin: dict[str, Any]) -> dict[str, Any]:
+        """Put `trainer` where it was and return what was recorded by then.
+
+        Raises RunError if no checkpoint is whole, or if it has another origin.
+        """
+        path, content = self._read_the_newest_whole()
+        if differing := [key for key in origin if content["origin"].get(key) != origin[key]]:
+            raise RunError(f"{path}: the checkpoint is of another {' and '.join(differing)}; {REMEDY}")
+        try:
+            trainer.engine.restore(content["engine"])
+            trainer.restore(content["trainer"])
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError):
+            raise RunError(f"{path}: the checkpoint does not fit this net; {REMEDY}") from None
+        if path != self.newest:
+            with explained(path):
+                path.replace(self.newest)
+        return dict(content["recorded"])
+
+    def delete(self) -> None:
+        for path in self:
+            with explained(path):
+                path.unlink(missing_ok=True)
+
+    def _read_the_newest_whole(self) -> tuple[Path, dict[str, Any]]:
+        if not self.newest.exists():  # a kill came between two renames
+            return self.previous, _read(self.previous)
+        try:
+            return self.newest, _read(self.newest)
+        except DamagedError as damage:
+            if not self.previous.exists():
+                raise
+            content = _read(self.previous)
+            log.warning("%s; goes on from the one before it", str(damage).removesuffix(f"; {REMEDY}"))
+            return self.previous, content
+
+
+def _read(path: Path) -> dict[str, Any]:
     with explained(path):
-        content = path.read_bytes()
-    digest, saved = content[len(MAGIC) : len(MAGIC) + DIGEST], content[len(MAGIC) + DIGEST :]
-    if not content.startswith(MAGIC) or hashlib.sha256(saved).digest() != digest:
-        raise RunError(f"{path}: the checkpoint is damaged; {remedy}")
-    state = torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)
-    if differing := [key for key in origin if state["origin"].get(key) != origin[key]]:
-        raise RunError(f"{path}: the checkpoint is of another {' and '.join(differing)}; {remedy}")
-    trainer.engine.restore(state["engine"])
-    trainer.restore(state["trainer"])
+        written = path.read_bytes()
+    if written.startswith(MAGIC) and not written.startswith(FORMAT) and len(written) > len(FORMAT):
+        raise RunError(f"{path}: the checkpoint is of another version of this program; {REMEDY}")
+    digest, saved = written[len(FORMAT) : len(FORMAT) + DIGEST], written[len(FORMAT) + DIGEST :]
+    if not written.startswith(FORMAT) or hashlib.sha256(saved).digest() != digest:
+        raise DamagedError(f"{path}: the checkpoint is damaged; {REMEDY}")
+    try:
+        content = torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, AttributeError, KeyError):
+        content = None
+    parts = {"origin", "engine", "trainer", "recorded"}
+    if not isinstance(content, dict) or {name for name, part in content.items() if isinstance(part, dict)} != parts:
+        raise RunError(f"{path}: the checkpoint is none of this program's; {REMEDY}")
+    return content

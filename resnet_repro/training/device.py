@@ -43,6 +43,12 @@ def resolve_precision(requested: str, device: torch.device) -> str:
     return requested
 
 
+def make_deterministic() -> None:
+    """From here on, have torch use algorithms alone that give the same bits each time: on a CPU, it does so anyway."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs for it, read when CUDA starts
+    torch.use_deterministic_algorithms(True)
+
+
 def device_name(device: torch.device) -> str:
     """What the hardware calls itself, e.g. "NVIDIA H100 80GB HBM3" or "CPU (AMD EPYC, 2 threads)"."""
     if device.type == "cuda":

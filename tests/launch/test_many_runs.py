@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from safetensors.torch import load_file
 
 from resnet_repro.launch.board import Board
 from resnet_repro.launch.queue import Queue
+from resnet_repro.launch.request import Request
 from resnet_repro.launch.slots import Slot
 from resnet_repro.launch.tasks import Task
 from resnet_repro.launch.tracking import Event, Line, Tracked
@@ -46,7 +48,7 @@ def make_queue(board: Board, results: Path, *specs: Path, overrides: tuple[str, 
     runs = [Tracked(Task(e, "new"), RunFolder(results, e).log) for e in experiments]
 
     def assign(run: Tracked, slot: Slot) -> Assignment:
-        return Assignment(run.task.experiment, slot, results, Path("data"), restart=False)
+        return Assignment(run.task.experiment, slot, Request(results, Path("data"), "cpu"))
 
     return Queue(runs, [Slot("cpu", 1)] * len(specs), assign, {}, board)
 
@@ -68,9 +70,8 @@ def test_a_suite_gives_the_same_bits_as_one_by_one_and_only_what_is_in_trouble_f
     assert outcome.code == 1
     assert "note: 3 runs, 2 side by side (2 on cpu), 1 CPU thread each" in outcome.err
     assert "3 runs: 1 finished, 1 diverged, 1 failed" in outcome.err
-    named = (
-        f"error: held/seed-0: {results / 'held/seed-0'}: another process is training this run; wait for it or stop it"
-    )
+    holder = f"process {os.getpid()} on {socket.gethostname()}"
+    named = f"error: held/seed-0: {results / 'held/seed-0'}: {holder} is training this run; wait for it or stop it"
     assert outcome.err.splitlines()[-1] == f"{named} ({results / 'held/seed-0/train.log'})"
     assert "Traceback" not in outcome.err
     assert read_run(results / "diverging/seed-0").status == "diverged"

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from resnet_repro.launch.command import Request, find_tasks
+from resnet_repro.launch.command import find_tasks
 from resnet_repro.launch.estimate import side_by_side_seconds
+from resnet_repro.launch.request import Request
 from resnet_repro.launch.tasks import Task, describe_nets, longest_first
 from resnet_repro.spec import Experiment
 from resnet_repro.spec_file import load_spec
@@ -65,7 +66,7 @@ def test_a_restart_has_everything_left(experiment: Experiment, tmp_path: Path) -
     request = Request(tmp_path, tmp_path, "cpu", 1, restart=False)
     folder = request.folder(experiment)
     folder.path.mkdir(parents=True)
-    folder.begin({}, 0)
+    folder.begin({})
     assert find_tasks([experiment], request) == [Task(experiment, "unfinished", 0)]  # no checkpoint to go on from
     folder.checkpoint.touch()
     folder.close("interrupted", 7, 1, {}, 1.0)

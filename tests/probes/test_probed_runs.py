@@ -27,8 +27,11 @@ SHORT = ["training.steps=12", "model.shortcut=identity", "training.evaluate_ever
 PROBED = [*SHORT, MEASURE, "probes.every=5", "probes.images=20"]
 
 
-def trained(experiment: Experiment, results: Path, watcher: Watcher | None = None) -> Run:
-    train_run(experiment, Session(results, Path("data"), CPU), watcher or Watcher())
+def trained(
+    experiment: Experiment, results: Path, watcher: Watcher | None = None, checkpoint_seconds: float = 1000.0
+) -> Run:
+    session = Session(results, Path("data"), CPU, checkpoint_seconds=checkpoint_seconds)
+    train_run(experiment, session, watcher or Watcher())
     return read_run(results / experiment.label)
 
 
@@ -123,15 +126,11 @@ def test_an_interrupted_run_finds_what_an_uninterrupted_one_finds(tiny: Path, tm
 
 
 @pytest.mark.parametrize("step", [5, 6, 10])
-def test_a_killed_run_measures_again_what_its_checkpoint_has_not_seen(
-    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
-) -> None:
+def test_a_killed_run_measures_again_what_its_checkpoint_has_not_seen(tiny: Path, tmp_path: Path, step: int) -> None:
     experiment = load_spec(tiny, PROBED)
     whole = trained(experiment, tmp_path / "whole")
-    monkeypatch.setattr("resnet_repro.runner.CHECKPOINT_SECONDS", 0.0)
     with pytest.raises(MemoryError):
-        trained(experiment, tmp_path / "parts", Death(step))
-    monkeypatch.setattr("resnet_repro.runner.CHECKPOINT_SECONDS", 1000.0)
+        trained(experiment, tmp_path / "parts", Death(step), checkpoint_seconds=0.0)
     with pytest.raises(MemoryError):
         trained(experiment, tmp_path / "parts", Death(11))  # beyond the checkpoint
     assert 10 in {row.step for row in read_run(tmp_path / "parts/tiny/seed-0").probes}

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import os
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from resnet_repro.data.dataset import Split
 from resnet_repro.errors import RunError
 from resnet_repro.runner import build_trainer
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec
-from resnet_repro.training.checkpoint import MAGIC, load_checkpoint, save_checkpoint
+from resnet_repro.training.checkpoint import FORMAT, Checkpoints
 from resnet_repro.training.loop import Trainer
 
 EXPERIMENT = Experiment(
@@ -25,7 +24,12 @@ EXPERIMENT = Experiment(
     data=DataSpec(dataset="synthetic", train_images=40, test_images=10),
     training=TrainingSpec(steps=12, batch_size=8, record_every=4, evaluate_every=12, precision="fp32"),
 )
+RECORDED = {"environment": {"device": "cpu"}, "metrics": [(4, 0.1, None)], "probes": []}
 ORIGIN = {"spec": EXPERIMENT.model_dump(mode="json"), "data": {"name": "random", "digest": "0"}}
+
+
+def checkpoints(newest: Path) -> Checkpoints:
+    return Checkpoints(newest, newest.with_name("previous.pt"))
 
 
 def trainer_of(experiment: Experiment = EXPERIMENT, steps: int = 0) -> Trainer:
@@ -54,15 +58,15 @@ def held(trainer: Trainer) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("saved") / "checkpoint.pt"
-    save_checkpoint(path, trainer_of(steps=5), ORIGIN)
+    checkpoints(path).save(trainer_of(steps=5), ORIGIN, RECORDED)
     return path.read_bytes()
 
 
 @pytest.mark.parametrize("steps", [0, 5, 12])
 def test_what_was_saved_is_loaded_bit_for_bit(tmp_path: Path, steps: int) -> None:
     trainer, loaded = trainer_of(steps=steps), trainer_of()
-    save_checkpoint(tmp_path / "checkpoint.pt", trainer, ORIGIN)
-    load_checkpoint(tmp_path / "checkpoint.pt", loaded, ORIGIN)
+    checkpoints(tmp_path / "checkpoint.pt").save(trainer, ORIGIN, RECORDED)
+    checkpoints(tmp_path / "checkpoint.pt").load(loaded, ORIGIN)
     expected, found = held(trainer), held(loaded)
     assert expected.keys() == found.keys()
     assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
@@ -71,9 +75,9 @@ def test_what_was_saved_is_loaded_bit_for_bit(tmp_path: Path, steps: int) -> Non
 
 @pytest.mark.parametrize("stop", [1, 4, 11])
 def test_training_goes_on_from_a_checkpoint_bit_for_bit(tmp_path: Path, stop: int) -> None:
-    save_checkpoint(tmp_path / "checkpoint.pt", trainer_of(steps=stop), ORIGIN)
+    checkpoints(tmp_path / "checkpoint.pt").save(trainer_of(steps=stop), ORIGIN, RECORDED)
     resumed = trainer_of()
-    load_checkpoint(tmp_path / "checkpoint.pt", resumed, ORIGIN)
+    checkpoints(tmp_path / "checkpoint.pt").load(resumed, ORIGIN)
     list(resumed.run())
     expected, found = held(trainer_of(steps=12)), held(resumed)
     assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
@@ -83,10 +87,12 @@ def test_saving_leaves_nothing_beside_and_replaces_what_was_there(tmp_path: Path
     path = tmp_path / "checkpoint.pt"
     path.write_bytes(b"old")
     (tmp_path / "checkpoint.pt.tmp").write_bytes(b"of a run that was killed while it saved")
-    save_checkpoint(path, trainer_of(steps=3), ORIGIN)
-    assert list(tmp_path.iterdir()) == [path]
+    checkpoints(path).save(trainer_of(steps=3), ORIGIN, RECORDED)
+    assert {file.name: file.read_bytes() == b"old" for file in tmp_path.iterdir()} == {
+        "checkpoint.pt": False, "previous.pt": True,
+    }  # fmt: skip
     loaded = trainer_of()
-    load_checkpoint(path, loaded, ORIGIN)
+    checkpoints(path).load(loaded, ORIGIN)
     assert loaded.step == 3
 
 
@@ -94,7 +100,7 @@ def test_a_checkpoint_that_could_not_be_written_leaves_the_one_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "checkpoint.pt"
-    save_checkpoint(path, trainer_of(steps=3), ORIGIN)
+    checkpoints(path).save(trainer_of(steps=3), ORIGIN, RECORDED)
 
     def full(descriptor: int) -> None:
         raise OSError("no space left on device")
@@ -102,9 +108,9 @@ def test_a_checkpoint_that_could_not_be_written_leaves_the_one_before(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         with pytest.raises(RunError, match="no space left"):
-            save_checkpoint(path, trainer_of(steps=5), ORIGIN)
+            checkpoints(path).save(trainer_of(steps=5), ORIGIN, RECORDED)
     loaded = trainer_of()
-    load_checkpoint(path, loaded, ORIGIN)
+    checkpoints(path).load(loaded, ORIGIN)
     assert loaded.step == 3
 
 
@@ -112,7 +118,7 @@ def assert_refused(path: Path, reason: str, origin: dict[str, Any] = ORIGIN) -> 
     trainer = trainer_of()
     before = {name: tensor.clone() for name, tensor in held(trainer).items()}
     with pytest.raises(RunError) as failure:
-        load_checkpoint(path, trainer, origin)
+        checkpoints(path).load(trainer, origin)
     text = str(failure.value)
     assert text.startswith(f"{path}: the checkpoint is {reason}")
     assert "--restart" in text
@@ -150,7 +156,7 @@ def test_lost_bytes_are_noticed_or_harmless(tmp_path: Path, saved: bytes) -> Non
         path.write_bytes(saved[:start] + bytes(255 - byte for byte in lost) + saved[start + len(lost) :])
         trainer = trainer_of()
         try:
-            load_checkpoint(path, trainer, ORIGIN)
+            checkpoints(path).load(trainer, ORIGIN)
         except RunError:
             continue
         found = held(trainer)
@@ -167,9 +173,9 @@ def test_code_in_a_checkpoint_is_not_run_even_behind_a_right_checksum(tmp_path: 
     buffer = io.BytesIO()
     torch.save({"origin": Payload()}, buffer)
     path = tmp_path / "checkpoint.pt"
-    path.write_bytes(MAGIC + hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())
-    with pytest.raises(pickle.UnpicklingError):
-        load_checkpoint(path, trainer_of(), ORIGIN)
+    path.write_bytes(FORMAT + hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())
+    with pytest.raises(RunError, match="is none of this program's"):
+        checkpoints(path).load(trainer_of(), ORIGIN)
     assert not (tmp_path / "sprung").exists()
 
 
@@ -183,5 +189,5 @@ def test_code_in_a_checkpoint_is_not_run_even_behind_a_right_checksum(tmp_path: 
 )
 def test_a_checkpoint_of_another_origin_is_refused(tmp_path: Path, changes: dict[str, Any], differing: str) -> None:
     path = tmp_path / "checkpoint.pt"
-    save_checkpoint(path, trainer_of(steps=2), ORIGIN)
+    checkpoints(path).save(trainer_of(steps=2), ORIGIN, RECORDED)
     assert_refused(path, f"of another {differing};", {**ORIGIN, **changes})

@@ -1,0 +1,34 @@
+"""What a `train` command asks, but for the runs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from resnet_repro.record import RunFolder
+from resnet_repro.runner import CHECKPOINT_SECONDS, Session
+from resnet_repro.spec import Experiment
+from resnet_repro.suite import Jobs
+from resnet_repro.training.device import make_deterministic, resolve_device
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of `train`."""
+
+    results: Path
+    data_dir: Path
+    device: str
+    jobs: Jobs = 1
+    restart: bool = False
+    compiled: bool = False  # torch.compile works on the units of the nets
+    deterministic: bool = False
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
+
+    def folder(self, experiment: Experiment) -> RunFolder:
+        return RunFolder(self.results, experiment)
+
+    def session(self, device: str | None = None) -> Session:
+        """For this process, on the device asked for or on another."""
+        if self.deterministic:
+            make_deterministic()
+        resolved = resolve_device(device or self.device)
+        return Session(self.results, self.data_dir, resolved, self.compiled, self.checkpoint_seconds)

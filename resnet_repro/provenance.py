@@ -1,0 +1,38 @@
+"""What in a run's recorded environment may change its numbers, and where runs differ in it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+
+def decisive(environment: dict[str, Any]) -> dict[str, str]:
+    """By name, what equal seeds need in common for equal bits. The device's name counts the threads of a CPU."""
+    versions, git = environment.get("versions") or {}, environment.get("git") or {}
+    return {
+        "device": str(environment.get("device_name", "")),
+        "ranks": str(environment.get("ranks", 1)),
+        "precision": str(environment.get("precision", "")),
+        "engine": str(environment.get("engine", "")),
+        "deterministic": "yes" if environment.get("deterministic") else "no",
+        "torch": str(versions.get("torch", "")),
+        "numpy": str(versions.get("numpy", "")),
+        "commit": str(git.get("commit") or "unknown")[:10] + (" with changes" if git.get("dirty") else ""),
+    }
+
+
+def segments(environment: dict[str, Any]) -> list[dict[str, str]]:
+    """What was decisive from the beginning, and each time that the run went on."""
+    went_on = environment.get("resumed", [])
+    return [decisive(environment), *(decisive({**environment, **changed}) for changed in went_on)]
+
+
+def changes(earlier: dict[str, Any], later: dict[str, Any]) -> list[str]:
+    """How `later` differs from `earlier`, as `torch: 2.13.0 for 2.12.1`."""
+    before, now = decisive(earlier), decisive(later)
+    return [f"{name}: {now[name]} for {before[name]}" for name in before if now[name] != before[name]]
+
+
+def differing(environments: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    """The names in which runs differ, within themselves or from one another, and the values that each takes."""
+    found = [segment for environment in environments for segment in segments(environment)]
+    values = {name: sorted({segment[name] for segment in found}) for name in found[0]} if found else {}
+    return {name: several for name, several in values.items() if len(several) > 1}

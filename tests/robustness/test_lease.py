@@ -1,0 +1,109 @@
+"""One process at a time writes into a run folder, and a dead one's claim does not outlive it for long."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from resnet_repro import lease
+from resnet_repro.errors import RunError
+from resnet_repro.lease import Lease
+
+HOLDING = "import sys, time; from pathlib import Path; from resnet_repro.lease import Lease; "
+HOLDING += "held = Lease(Path(sys.argv[1])); print('held', flush=True); time.sleep(600)"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "holder.lock"
+
+
+@pytest.fixture
+def stranger(file: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the folder."""
+    process = subprocess.Popen([sys.executable, "-c", HOLDING, file], stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def elsewhere(file: Path) -> None:
+    """As if the holder were on another host."""
+    file.write_text(file.read_text().replace(f"host={socket.gethostname()}", "host=node7"))
+
+
+def test_the_second_is_told_which_process_on_which_host_holds_the_run(file: Path, stranger: subprocess.Popen) -> None:
+    with pytest.raises(RunError) as refused:
+        Lease(file)
+    holder = f"process {stranger.pid} on {socket.gethostname()}"
+    assert str(refused.value) == f"{file.parent}: {holder} is training this run; wait for it or stop it"
+
+
+def test_a_released_run_is_free(file: Path) -> None:
+    Lease(file).release()
+    assert not file.exists()
+    Lease(file).release()
+
+
+def test_the_claim_of_a_killed_process_is_taken_over_at_once(file: Path, stranger: subprocess.Popen) -> None:
+    stranger.kill()
+    stranger.wait()
+    assert file.exists()
+    began = time.monotonic()
+    Lease(file).release()
+    assert time.monotonic() - began < 5
+
+
+def test_a_process_on_another_host_is_refused_once_it_shows_that_it_lives(
+    file: Path, stranger: subprocess.Popen, caplog: pytest.LogCaptureFixture
+) -> None:
+    elsewhere(file)
+    touching = threading.Timer(1.5, lambda: os.utime(file))
+    touching.start()
+    began = time.monotonic()
+    with pytest.raises(RunError, match=f"process {stranger.pid} on node7 is training this run"):
+        Lease(file)
+    assert time.monotonic() - began < 60
+    assert f"process {stranger.pid} on node7 holds this run; waits up to 120 seconds" in caplog.text
+
+
+def test_the_claim_of_a_silent_process_on_another_host_is_taken_over_by_age(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "LEASE_SECONDS", 3.0)
+    first = Lease(file)
+    first._lease._stop_heartbeat()  # its host has lost power
+    elsewhere(file)
+    began = time.monotonic()
+    second = Lease(file)
+    assert time.monotonic() - began >= 3.0
+    second.check()
+    with pytest.raises(RunError, match=f"process {os.getpid()} on .* has taken this run over, as this process gave no"):
+        first.check()  # it was only asleep, and must not write
+    first.release()
+    second.check()
+    second.release()
+    assert not file.exists()
+
+
+def test_a_file_that_names_nobody_says_how_to_go_on(file: Path) -> None:
+    file.touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lease, "LEASE_SECONDS", 0.5)
+        patch.setattr(lease, "SETTLING_SECONDS", 0.5)
+        with pytest.raises(RunError, match=r"another process is training this run; if there is none, delete holder"):
+            Lease(file)
+
+
+def test_a_torn_file_is_taken_over(file: Path) -> None:
+    file.write_text("filelock/2\npid=12")
+    Lease(file).release()
+    assert not file.exists()
