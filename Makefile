@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/resnet-repro
 RESULTS ?= results/quick
 
-.PHONY: demo test lint setup figures bench clean help
+.PHONY: demo test lint setup figures bench stress clean help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ figures: setup ## draw the committed results anew (RESULTS=results for every run
 bench: setup ## measure the speed of training on this machine into results/bench, on a quiet machine
 	$(RUN) bench --output results/bench
 	$(RUN) bench --scaling --output results/bench
+
+stress: setup ## kill trainings at random moments, resume them, compare the bits: about 20 minutes on two CPU cores
+	$(BIN)/python tests/stress/stress.py
+	$(BIN)/python tests/stress/stress.py --ranks 2
 
 setup: $(VENV)/.installed ## make .venv and install the project into it
 

@@ -5,10 +5,11 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from resnet_repro.errors import RunError
 from resnet_repro.naming import is_papers_net, net_name
+from resnet_repro.provenance import differing
 from resnet_repro.record import Run, find_runs, read_run
 from resnet_repro.spec import PAPER_STEPS, Experiment, ModelSpec, TrainingSpec, default_milestones
 
@@ -53,6 +54,26 @@ def data_name(run: Run) -> str:
     """What the run was trained on, as recorded; anything but the true CIFAR-10 says so itself."""
     data = run.environment.get("data") or run.summary.get("data") or {}
     return str(data.get("name", "unknown data"))
+
+
+class Unlike(NamedTuple):
+    """An experiment whose runs were not made alike, so that their numbers differ by more than their seeds."""
+
+    experiment: str
+    fields: dict[str, list[str]]  # by name, the values found
+
+    def __str__(self) -> str:
+        found = "; ".join(f"{name}: {' or '.join(values)}" for name, values in self.fields.items())
+        return f"{self.experiment}: its runs, or parts of them, were made in different environments ({found})"
+
+
+def made_unlike(runs: Sequence[Run]) -> list[Unlike]:
+    """The experiments among `runs` whose environments differ, between seeds or after an interruption."""
+    experiments: dict[str, list[dict[str, Any]]] = {}
+    for run in runs:
+        experiments.setdefault(run.path.parent.as_posix(), []).append(run.environment)
+    found = (Unlike(name, differing(environments)) for name, environments in experiments.items())
+    return [unlike for unlike in found if unlike.fields]
 
 
 @dataclass(frozen=True, eq=False)  # each is itself, and may be a key

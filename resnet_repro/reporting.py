@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from resnet_repro.analysis import Entry, Estimate, Group, data_name, effects
+from resnet_repro.analysis import Entry, Estimate, Group, data_name, effects, made_unlike
 from resnet_repro.record import Run
 from resnet_repro.tables import markdown_table, print_table
 
@@ -54,6 +54,8 @@ def group_json(group: Group) -> dict[str, Any]:
 
 
 def print_runs(runs: Sequence[Run]) -> None:
+    """A line for each; ≠ marks those of an experiment whose runs were made in different environments."""
+    unlike = {found.experiment: found for found in made_unlike(runs)}
     columns = ["run", "seed", "status", "steps", "training error %", "test error %", "data", "device", "minutes"]
     rows = [
         [
@@ -64,15 +66,22 @@ def print_runs(runs: Sequence[Run]) -> None:
             _number(run.final.train_error_pct if run.final else None),
             _number(run.final.test_error_pct if run.final else None),
             data_name(run),
-            str(run.environment.get("device_name", "")),
+            str(run.environment.get("device_name", "")) + " ≠" * (run.path.parent.as_posix() in unlike),
             _number(run.final.elapsed_seconds / 60 if run.final else None, 1),
         ]
         for run in runs
     ]
     print_table(f"{len(runs)} runs", columns, rows)
+    for found in unlike.values():
+        print(f"≠ {found}")
 
 
-def run_json(run: Run) -> dict[str, Any]:
+def runs_json(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    unlike = {found.experiment: list(found.fields) for found in made_unlike(runs)}
+    return [{**_run_json(run), "environments_differ_in": unlike.get(run.path.parent.as_posix(), [])} for run in runs]
+
+
+def _run_json(run: Run) -> dict[str, Any]:
     return {
         "path": run.path.as_posix(),
         "name": run.experiment.name,

@@ -44,11 +44,11 @@ def table(
 def list_runs(results: Results, as_json: Json = False) -> None:
     """The runs in a results folder."""
     from resnet_repro.analysis import load_runs
-    from resnet_repro.reporting import print_runs, run_json
+    from resnet_repro.reporting import print_runs, runs_json
 
     runs = load_runs(results, notice)
     if as_json:
-        print(json.dumps([run_json(run) for run in runs], indent=2))
+        print(json.dumps(runs_json(runs), indent=2))
     else:
         print_runs(runs)
 
