@@ -1,5 +1,6 @@
 """Runs become groups that may be compared, and groups become tables. Reads run folders; never imports torch."""
 
+import math
 import statistics
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -201,7 +202,13 @@ class Effect(NamedTuple):
     column: str  # of metrics.csv
     worse: str  # the net expected to have the higher error
     better: str
-    points: float  # its error minus the other's, in percentage points
+    points: float  # its error minus the other's, in percentage points, mean over the seeds of each
+    std: float | None  # standard deviation of the difference between single runs; None with one run of either
+    n: tuple[int, int]  # runs of each
+
+    def __str__(self) -> str:
+        spread = "" if self.std is None else f" ± {self.std:.1f}"
+        return f"{self.points:+.1f}{spread} points (n={self.n[0]}, {self.n[1]})"
 
 
 def effects(group: Group) -> list[Effect]:
@@ -216,5 +223,7 @@ def effects(group: Group) -> list[Effect]:
         for column in ("train_error_pct", "test_error_pct"):
             left, right = deep and deep.final(column), other and other.final(column)
             if deep and other and other is not deep and left and right:
-                found.append(Effect(name, column, deep.name, other.name, left.mean - right.mean))
+                spread = None if left.std is None or right.std is None else math.hypot(left.std, right.std)
+                points = left.mean - right.mean
+                found.append(Effect(name, column, deep.name, other.name, points, spread, (left.n, right.n)))
     return found

@@ -26,7 +26,7 @@ def print_group(group: Group, markdown: bool) -> None:
     rows = [[entry.name, *_finals(entry)] for entry in group.entries]
     lines = [
         f"{effect.name}: {effect.worse} against {effect.better}, "
-        f"{FINAL_COLUMNS[effect.column].removesuffix(' %')}: {effect.points:+.1f} points"
+        f"{FINAL_COLUMNS[effect.column].removesuffix(' %')}: {effect}"
         for effect in effects(group)
     ]
     if markdown:

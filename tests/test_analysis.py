@@ -82,6 +82,16 @@ def test_the_degradation_and_the_fix_are_differences_in_points() -> None:
     assert (found["fix"].worse, found["fix"].better) == ("plain-56", "ResNet-56")
 
 
+def test_a_difference_is_told_with_its_noise_over_seeds_and_their_number() -> None:
+    shallow = [make_run(20, seed=seed, train_error=error) for seed, error in enumerate((49.0, 50.0, 51.0))]
+    deep = [make_run(56, seed=seed, train_error=error) for seed, error in enumerate((78.0, 82.0))]
+    [found] = [e for e in effects(comparable_groups([*shallow, *deep])[0]) if e.column == "train_error_pct"]
+    assert found.std == pytest.approx((1.0**2 + 8.0) ** 0.5)
+    assert str(found) == "+30.0 ± 3.0 points (n=2, 3)"
+    single = effects(comparable_groups([*shallow, deep[0]])[0])[0]
+    assert (single.std, str(single)) == (None, "+28.0 points (n=1, 3)")
+
+
 def test_a_contradiction_shows_as_a_negative_difference() -> None:
     runs = [make_run(20, "none", train_error=50.0), make_run(56, "none", train_error=40.0)]
     assert effects(comparable_groups(runs)[0])[0].points == pytest.approx(-10.0)
