@@ -3,28 +3,30 @@
 Every file is written beside its place, flushed and renamed, so what is there is always whole.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
 from resnet_repro.csv_rows import read_rows, write_rows
 from resnet_repro.errors import RunError
-from resnet_repro.files import explained, read_json, to_json, write_text
+from resnet_repro.files import explained, to_json, write_text
 from resnet_repro.metrics import ProbeRow, Row
 from resnet_repro.spec import Experiment
 from resnet_repro.spec_file import differences, dump_spec, load_spec
+from resnet_repro.stored_json import Status as Status
+from resnet_repro.stored_json import read_environment, read_summary
 
 SPEC, ENVIRONMENT, SUMMARY = "spec.yaml", "environment.json", "summary.json"
 METRICS, PROBES = "metrics.csv", "probes.csv"
 CHECKPOINT, WEIGHTS, LOCK = "checkpoint.pt", "weights.safetensors", "run.lock"
 LOG = "train.log"
 FIGURES = "figures"
-Status = Literal["finished", "diverged", "interrupted"]
 State = Literal["new", "unfinished", "finished", "diverged"]
 
 
@@ -33,6 +35,8 @@ class RunFolder:
 
     def __init__(self, results: Path, experiment: Experiment) -> None:
         self.path = results / experiment.label
+        if not Path(os.path.realpath(self.path)).is_relative_to(os.path.realpath(results)):
+            raise RunError(f"{self.path}: a link leads out of {results}; give the run another name, or remove the link")
         self.experiment = experiment
         self.rows: list[Row] = []
         self.probe_rows: list[ProbeRow] = []
@@ -75,7 +79,7 @@ class RunFolder:
         """Begin, or go on from a checkpoint after `steps_done` iterations: what was recorded later goes."""
         self.rows = [row for row in read_rows(self.path / METRICS, Row) if row.step <= steps_done]
         self.probe_rows = [row for row in read_rows(self.path / PROBES, ProbeRow) if row.step <= steps_done]
-        earlier = read_json(self.path / ENVIRONMENT) if steps_done or self.checkpoint.exists() else None
+        earlier = read_environment(self.path / ENVIRONMENT) if steps_done or self.checkpoint.exists() else None
         if earlier:
             resumed = earlier.pop("resumed", [])
             changed = {key: value for key, value in environment.items() if earlier.get(key) != value}
@@ -163,17 +167,20 @@ class Run:
     @cached_property
     def probes(self) -> tuple[ProbeRow, ...]:
         """What the probes found; empty if none was asked for. Read when first wanted, as it may be large."""
-        return tuple(read_rows(self.path / PROBES, ProbeRow))
+        return tuple(read_rows(self.path / PROBES, ProbeRow, self.experiment.training.steps))
 
 
 def read_run(folder: Path) -> Run:
     """The run in `folder`. Raises RunError or SpecError, naming the file, if a file is damaged."""
     experiment = load_spec(folder / SPEC)
-    environment = read_json(folder / ENVIRONMENT) or {}
-    summary = read_json(folder / SUMMARY) or {}
-    if summary and summary.get("status") not in get_args(Status):
-        raise RunError(f"{folder / SUMMARY}: status: should be one of {', '.join(get_args(Status))}")
-    return Run(folder, experiment, environment, tuple(read_rows(folder / METRICS, Row)), summary)
+    environment, summary = read_environment(folder / ENVIRONMENT), read_summary(folder / SUMMARY)
+    rows = tuple(read_rows(folder / METRICS, Row, experiment.training.steps))
+    if summary.get("status") == "finished" and not (rows and rows[-1].is_result_of(summary["steps"])):
+        raise RunError(
+            f"{folder / METRICS}: should end with the errors after step {summary['steps']}, as summary.json says that "
+            "the run has finished; restore it, or train again with --restart"
+        )
+    return Run(folder, experiment, environment, rows, summary)
 
 
 def find_runs(results: Path) -> list[Path]:

@@ -144,7 +144,7 @@ MISTAKES = {
     "name": ("name: ../../etc\nmodel: {depth: 20}\n", [":1: name: '../../etc' should be"]),
     "a section that is a list": ("model: [1]\n", [":1: model: should be a section"]),
     "twice": ("model:\n  depth: 20\n  depth: 56\n", [":3: model.depth: is written twice"]),
-    "an alias": ("model: &m {depth: 20}\ndata: *m\n", ["line 2", "aliases"]),
+    "an alias": ("model: &m {depth: 20}\ndata: *m\n", [":2: is not YAML: aliases"]),
     "not YAML": ("model: {depth: 20\ntraining: [\n", ["is not YAML"]),
     "a Python object": ("model: !!python/object/apply:os.system ['true']\n", [":1: is not YAML"]),
     "a list": ("- model\n", ["is not a spec"]),

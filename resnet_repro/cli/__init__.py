@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 import typer
 
@@ -10,7 +11,7 @@ from resnet_repro.cli.data import check, fetch
 from resnet_repro.cli.options import notice
 from resnet_repro.cli.reading import describe, list_runs, plot, table
 from resnet_repro.cli.running import bench, demo, train
-from resnet_repro.errors import ReproError
+from resnet_repro.errors import ReproError, printable
 
 app = typer.Typer(
     help="Reproduce plain-versus-residual learning on CIFAR-10: train the nets, plot the curves.",
@@ -43,8 +44,14 @@ def main() -> None:
     try:
         app()
     except ReproError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        _fail(str(error))
+    except OSError as error:  # a path that is too long, a folder that may not be read
+        _fail(f"{error.filename}: {error.strerror or error}")
+
+
+def _fail(text: str) -> NoReturn:
+    print(f"error: {printable(text)}", file=sys.stderr)
+    sys.exit(1)
 
 
 class _NoticeHandler(logging.Handler):

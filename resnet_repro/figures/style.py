@@ -59,7 +59,12 @@ def new_figure(width: float, height: float) -> Figure:
 
 def add_title(figure: Figure, title: str, conditions: str) -> None:
     """What is shown, and under it, smaller, from which data, schedule, device and seeds."""
-    figure.suptitle(f"$\\bf{{{title.replace(' ', '~')}}}$\n{conditions}", fontsize=9, x=0.01, ha="left")
+    figure.suptitle(f"$\\bf{{{title.replace(' ', '~')}}}$\n{verbatim(conditions)}", fontsize=9, x=0.01, ha="left")
+
+
+def verbatim(text: str) -> str:
+    """Text from a file for a figure, where a dollar sign would begin a formula."""
+    return text.replace("$", r"\$")
 
 
 def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]], gap: float = 0.052) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from resnet_repro.errors import printable
 from resnet_repro.launch.board import new_board
 from resnet_repro.launch.mps import multi_process_service
 from resnet_repro.launch.plan import print_plan
@@ -107,7 +108,7 @@ def _conclude(runs: Sequence[Tracked]) -> int:
     states = {run.state for run in runs}
     for run in runs:
         if run.state == "failed":
-            print(f"error: {run.label}: {run.error} ({run.log})", file=sys.stderr)
+            print(f"error: {printable(f'{run.label}: {run.error} ({run.log})')}", file=sys.stderr)
     if states & {"interrupted", "waiting"}:
         print("note: the same command goes on from there", file=sys.stderr)
         return 130

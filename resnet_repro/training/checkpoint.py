@@ -40,8 +40,15 @@ def load_checkpoint(path: Path, trainer: Trainer, origin: dict[str, Any]) -> Non
     digest, saved = content[len(MAGIC) : len(MAGIC) + DIGEST], content[len(MAGIC) + DIGEST :]
     if not content.startswith(MAGIC) or hashlib.sha256(saved).digest() != digest:
         raise RunError(f"{path}: the checkpoint is damaged; {remedy}")
-    state = torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)
-    if differing := [key for key in origin if state["origin"].get(key) != origin[key]]:
-        raise RunError(f"{path}: the checkpoint is of another {' and '.join(differing)}; {remedy}")
-    trainer.engine.restore(state["engine"])
-    trainer.restore(state["trainer"])
+    try:
+        state = torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)
+        if differing := [key for key in origin if state["origin"].get(key) != origin[key]]:
+            raise RunError(f"{path}: the checkpoint is of another {' and '.join(differing)}; {remedy}")
+        if not 0 <= state["trainer"]["row_step"] <= state["trainer"]["step"] <= trainer.steps:
+            raise ValueError("steps")
+        trainer.engine.restore(state["engine"])
+        trainer.restore(state["trainer"])
+    except RunError:
+        raise
+    except Exception:  # behind a right checksum whatever a stranger packed, which torch unpacks without running it
+        raise RunError(f"{path}: the checkpoint is damaged; {remedy}") from None
