@@ -17,7 +17,6 @@ from resnet_repro.spec_yaml import Source, parse, read_source
 DEEPEST_EXTENDS = 16
 RELATIVE_SPEC = re.compile(r"[^/\x00-\x1f][^\x00-\x1f]{0,200}\.ya?ml")
 DEEPEST_FIELD = 8
-LONGEST_SHOWN = 200  # characters of an override
 
 
 def load_spec(path: str | Path, overrides: Iterable[str] = ()) -> Experiment:
@@ -87,7 +86,7 @@ def _real(path: Path) -> Path:
 def _override(text: str) -> Source:
     name, equals, value_text = text.partition("=")
     key = tuple(name.strip().split("."))
-    place = f"--set {text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + '...'}"
+    place = f"--set {text}"
     if not equals or not all(key) or len(key) > DEEPEST_FIELD:
         raise SpecError(f"{place}: should be section.field=value, for example training.steps=400")
     try:

@@ -22,9 +22,7 @@ ROWS = st.builds(
     Row, STEPS, FINITE, FINITE, LOSSES, ERRORS, st.none() | ERRORS, st.none() | LOSSES, st.none() | ERRORS,
     FINITE, FINITE,
 )  # fmt: skip
-PROBE_ROWS = st.builds(
-    ProbeRow, st.integers(1), TEXTS, TEXTS, TEXTS, st.floats(width=32, allow_nan=False, allow_infinity=False)
-)
+PROBE_ROWS = st.builds(ProbeRow, STEPS, TEXTS, TEXTS, TEXTS, st.floats(width=32, allow_nan=False, allow_infinity=False))
 
 
 @pytest.fixture(scope="module")

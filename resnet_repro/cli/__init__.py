@@ -38,6 +38,9 @@ for name, command in {"fetch": fetch, "check": check}.items():
     data_app.command(name)(command)
 
 
+LONGEST_MESSAGE = 1000  # characters; a name in it may come from a stranger
+
+
 def main() -> None:
     """Run the command line; a user's mistake is one line on stderr and exit code 1."""
     logging.getLogger("resnet_repro").handlers = [_NoticeHandler()]
@@ -50,7 +53,8 @@ def main() -> None:
 
 
 def _fail(text: str) -> NoReturn:
-    print(f"error: {printable(text)}", file=sys.stderr)
+    short = text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}..."
+    print(f"error: {printable(short)}", file=sys.stderr)
     sys.exit(1)
 
 
