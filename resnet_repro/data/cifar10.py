@@ -25,6 +25,7 @@ RECORD = 1 + 3 * 32 * 32  # bytes: the label, then the red, green and blue plane
 # What makes it the true CIFAR-10: `content_digest` of each split.
 TRAIN_DIGEST = "72083841cd0fa633f09b24c0833cf6d6a1809caff400317117334e0aa6b0ed46"
 TEST_DIGEST = "f1bbb931260cda782c84c1948c82d910e2c193cb1d56756293f445027090946b"
+LARGEST_ARCHIVE = 1_000_000_000  # bytes; the official one has 170 million
 SILENCE = 20.0  # seconds without a byte, after which a download is given up
 
 
@@ -110,6 +111,8 @@ def fetch_cifar10(data_dir: Path, url: str | None = None) -> Path:
     cifar10 = import_torchvision().datasets.CIFAR10
     url = url or cifar10.url
     try:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError("it does not begin with http:// or https://")
         data_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".fetch-", dir=data_dir) as temporary:
             _download(cifar10, url, Path(temporary))
@@ -118,7 +121,7 @@ def fetch_cifar10(data_dir: Path, url: str | None = None) -> Path:
             if goal.exists():
                 shutil.rmtree(goal)
             (Path(temporary) / PYTHON_FOLDER).rename(goal)
-    except (OSError, HTTPException, RuntimeError, EOFError, ValueError, tarfile.TarError) as error:
+    except (OSError, HTTPException, RuntimeError, EOFError, ValueError, AttributeError, tarfile.TarError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
             f"CIFAR-10 could not be downloaded from {url}: {reason}. Three ways on: "
@@ -159,6 +162,8 @@ def _download(cifar10: Any, url: str, folder: Path) -> None:
         grown = archive.stat().st_size if archive.is_file() else -1
         if grown != size:
             size, since = grown, time.monotonic()
+        if grown > LARGEST_ARCHIVE:
+            raise OSError(f"it is larger than {LARGEST_ARCHIVE} bytes, so another file")
         if time.monotonic() - since > SILENCE:
             raise OSError(f"no answer for {SILENCE:.0f} seconds")
     if failures:

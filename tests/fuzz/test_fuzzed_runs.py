@@ -1,4 +1,4 @@
-"""500 damaged run folders, 320 damaged CSV files, and 30 whole ones with absurd numbers."""
+"""500 damaged run folders, 320 damaged CSV files, and 10 whole ones with absurd numbers."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import TINY
+from conftest import TINY, Outcome
 from hostile import WHOLE_FILES, as_json, as_yaml, damaged, fuzzed, with_a_wrong_value
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,13 +55,14 @@ def copied(run: Path) -> Iterator[Path]:
         yield Path(shutil.copytree(run, Path(results) / "tiny/seed-0"))
 
 
-def assert_read_or_refused(cli: Cli, folder: Path, command: str) -> None:
+def assert_read_or_refused(cli: Cli, folder: Path, command: str) -> Outcome:
     results = folder.parent.parent
     before = contents(results)
     outcome = tidy(cli, *command.split(), results)
     assert contents(results) == before
     if command.endswith("--json") and outcome.code == 0:
         json.loads(outcome.out, parse_constant=pytest.fail)
+    return outcome
 
 
 @st.composite
@@ -125,7 +126,7 @@ def broken_rows(draw: st.DrawFn, content: bytes) -> bytes:
     return b"".join(lines)
 
 
-@given(data=st.data(), name=st.sampled_from(["metrics.csv", "metrics.csv", "probes.csv"]), command=COMMANDS)
+@given(data=st.data(), name=st.sampled_from(["metrics.csv"] * 4 + ["probes.csv"]), command=COMMANDS)
 @fuzzed(320)
 def test_damaged_rows_are_read_or_refused_in_one_line(
     cli: Cli, run: Path, data: st.DataObject, name: str, command: str, monkeypatch: pytest.MonkeyPatch
@@ -135,9 +136,8 @@ def test_damaged_rows_are_read_or_refused_in_one_line(
     with copied(run) as folder, monkeypatch.context() as patch:
         (folder / name).write_bytes(content)
         patch.setattr(Figure, "savefig", lambda *arguments, **options: None)
-        assert_read_or_refused(cli, folder, command if name == "metrics.csv" else "plot")
-        if not content.endswith(b"\n"):
-            assert cli("plot", folder.parent.parent).code == 1
+        outcome = assert_read_or_refused(cli, folder, command if name == "metrics.csv" else "plot")
+        assert outcome.code == 1 or content.endswith(b"\n")
 
 
 def rows_of_any_size() -> st.SearchStrategy[list[Row]]:
@@ -151,7 +151,7 @@ def rows_of_any_size() -> st.SearchStrategy[list[Row]]:
     values=st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=9, max_size=9),
     name=st.sampled_from(["\x1b[31mred", "$\\frac{$", "名前", "\u202egnp", "[bold]", "x" * 200, "_^{", "$"]),
 )
-@fuzzed(30)
+@fuzzed(10)
 def test_absurd_but_possible_numbers_and_names_are_drawn(
     cli: Cli, run: Path, rows: list[Row], values: list[float], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""700 specs and 250 overrides, from nearly right to absurd, by the commands that read them."""
+"""720 specs and 250 overrides, from nearly right to absurd, by the commands that read them."""
 
 import tempfile
 from pathlib import Path
@@ -71,7 +71,7 @@ def read_by(command: str, cli: Cli, spec: bytes, *overrides: str) -> None:
 
 @example(command="train", spec=as_yaml(VALID))
 @given(command=COMMANDS, spec=SPECS)
-@fuzzed(700)
+@fuzzed(720)
 def test_a_spec_is_read_or_refused_in_one_line(cli: Cli, command: str, spec: bytes) -> None:
     read_by(command, cli, spec)
 
