@@ -43,7 +43,9 @@ class ModelSpec(Section):
     )  # h where the shape changes: A subsample and pad, B project; B is the default of bottlenecks, as in [I]
     shortcut_scale: float | None = None  # of h, [I] eq. 4
     branch_scale: float | None = None  # of F
-    gate_bias: float | None = None  # b_g that the gate starts from, [I] section 3.1
+    gate_bias: Annotated[float, Field(ge=-1000, le=1000)] | None = (
+        None  # b_g that the gate starts from, [I] section 3.1
+    )
     shortcut_dropout: Probability | None = None
     normalization: Literal["batch", "none"] = "batch"
     batch_norm_momentum: Annotated[float, Field(gt=0, le=1)] = 0.1  # the newest batch's weight in the statistics
