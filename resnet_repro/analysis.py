@@ -122,7 +122,9 @@ class Condition(NamedTuple):
     @property
     def slug(self) -> str:
         """A file name: "cifar-10-400x64"."""
-        data = "".join(letter if letter.isalnum() else "-" for letter in self.data.lower()).strip("-")
+        data = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in self.data.lower()).strip(
+            "-"
+        )
         plain = "" if self.augmentation == "crop_flip" else "-unaugmented"
         drops = "" if self.milestones == default_milestones(self.steps) else f"-{'-'.join(map(str, self.milestones))}"
         return f"{data}{plain}-{self.steps}x{self.batch_size}{drops}"

@@ -1,6 +1,11 @@
 """What a user did or met, as opposed to a bug: one clear line, exit code 1, no traceback."""
 
 
+def printable(text: str) -> str:
+    """Text from anyone's files as one line for a terminal: whatever could steer it is written as its escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class ReproError(Exception):
     """Base of every failure that is not a bug. Its text names the file, the field and the fix."""
 

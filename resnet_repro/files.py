@@ -10,6 +10,8 @@ from typing import Any, BinaryIO
 
 from resnet_repro.errors import ReproError, RunError
 
+LARGEST_JSON = 1_000_000  # bytes; ours have some thousand
+
 
 @contextmanager
 def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
@@ -49,12 +51,25 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
+def read_text(path: Path, largest: int) -> str:
+    """The text of a regular file of at most `largest` bytes. Raises RunError."""
+    with explained(path):
+        if not path.is_file():
+            raise RunError(f"{path}: is not a file")
+        if path.stat().st_size > largest:
+            raise RunError(f"{path}: is too large ({path.stat().st_size} bytes, {largest} at the most)")
+        return path.read_bytes().decode()
+
+
 def read_json(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     with explained(path):
         try:
-            value = json.loads(path.read_text(encoding="utf-8"))
+            value = json.loads(read_text(path, LARGEST_JSON))
+            to_json(value)  # what nests too deeply to be written again is damaged too
+        except UnicodeDecodeError:  # a ValueError, which `explained` has better words for
+            raise
         except (ValueError, RecursionError):
             value = None
     if not isinstance(value, dict):
@@ -62,7 +77,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
     return value
 
 
-def to_json(value: dict[str, Any]) -> str:
+def to_json(value: Any) -> str:
     """JSON for people: indented, and null for numbers that JSON has not (NaN, infinity)."""
 
     def finite(item: Any) -> Any:

@@ -1,6 +1,9 @@
 """One row of `metrics.csv`, and one of `probes.csv`: what is measured while a net trains."""
 
+import math
 from dataclasses import dataclass
+
+FLOAT32_END = 2.0**128  # the probes compute in it
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,21 @@ class Row:
     images_per_second: float
     elapsed_seconds: float
 
+    def fault(self, before: "Row | None") -> str | None:
+        """Why no run can have written this row after `before`. A loss alone may be infinite or no number."""
+        if self.step <= (before.step if before else 0):
+            return f"step {self.step} does not rise"
+        if not all(map(math.isfinite, (self.epoch, self.learning_rate, self.images_per_second, self.elapsed_seconds))):
+            return "a value is not finite"
+        errors = (self.train_error_pct, self.train_error_clean_pct, self.test_error_pct)
+        if not all(0 <= error <= 100 for error in errors if error is not None):
+            return "an error is not within 0 and 100 %"
+        return None
+
+    def is_result_of(self, steps: int) -> bool:
+        """Whether it holds the errors, all of them, at the end of that many steps."""
+        return self.step == steps and None not in (self.train_error_clean_pct, self.test_loss, self.test_error_pct)
+
 
 @dataclass(frozen=True)
 class ProbeRow:
@@ -38,3 +56,9 @@ class ProbeRow:
     layer: str
     name: str
     value: float
+
+    def fault(self, before: "ProbeRow | None") -> str | None:
+        """Why no run can have written this row after `before`."""
+        if self.step < (before.step if before else 1):
+            return f"step {self.step} falls"
+        return None if abs(self.value) < FLOAT32_END else f"{self.value:g} is no number that float32 holds"

@@ -4,21 +4,24 @@ Every file is written beside its place, flushed and renamed, so what is there is
 """
 
 import logging
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, astuple, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from resnet_repro.csv_rows import read_rows, write_rows
 from resnet_repro.errors import RunError
-from resnet_repro.files import explained, read_json, to_json, write_text
+from resnet_repro.files import explained, to_json, write_text
 from resnet_repro.lease import Lease
 from resnet_repro.metrics import ProbeRow, Row
 from resnet_repro.provenance import changes
 from resnet_repro.spec import Experiment
 from resnet_repro.spec_file import differences, dump_spec, load_spec
+from resnet_repro.stored_json import Status as Status
+from resnet_repro.stored_json import read_environment, read_summary
 
 SPEC, ENVIRONMENT, SUMMARY = "spec.yaml", "environment.json", "summary.json"
 METRICS, PROBES = "metrics.csv", "probes.csv"
@@ -26,7 +29,6 @@ CHECKPOINT, PREVIOUS_CHECKPOINT, WEIGHTS = "checkpoint.pt", "checkpoint-previous
 HOLDER = "holder.lock"
 LOG = "train.log"
 FIGURES = "figures"
-Status = Literal["finished", "diverged", "interrupted"]
 State = Literal["new", "unfinished", "finished", "diverged"]
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,8 @@ class RunFolder:
 
     def __init__(self, results: Path, experiment: Experiment) -> None:
         self.path = results / experiment.label
+        if not Path(os.path.realpath(self.path)).is_relative_to(os.path.realpath(results)):
+            raise RunError(f"{self.path}: a link leads out of {results}; give the run another name, or remove the link")
         self.experiment = experiment
         self.environment: dict[str, Any] = {}
         self.rows: list[Row] = []
@@ -88,17 +92,8 @@ class RunFolder:
         An environment that differs from that of the beginning in what may change numbers is said.
         """
         self.environment = environment
-        if recorded:
-            self.environment = resumed(recorded["environment"], environment)
-            self.rows = [Row(*values) for values in recorded["metrics"]]
-            self.probe_rows = [ProbeRow(*values) for values in recorded["probes"]]
-            if changed := changes(recorded["environment"], environment):
-                log.warning(
-                    "%s: goes on in another environment than it began in (%s), so its last digits may differ from "
-                    "those of an uninterrupted run; environment.json says so",
-                    self.experiment.label,
-                    "; ".join(changed),
-                )
+        if recorded is not None:
+            self._restore(recorded)
         elif (self.path / METRICS).exists():
             log.warning("%s: there is no checkpoint yet; starts from its beginning", self.experiment.label)
         with explained(self.path):
@@ -109,6 +104,23 @@ class RunFolder:
         write_rows(self.path / METRICS, Row, self.rows)
         if self.experiment.probes.measure:
             write_rows(self.path / PROBES, ProbeRow, self.probe_rows)
+
+    def _restore(self, recorded: dict[str, Any]) -> None:
+        try:
+            earlier = recorded["environment"]
+            changed = changes(earlier, self.environment)
+            self.environment = resumed(earlier, self.environment)
+            self.rows = [Row(*values) for values in recorded["metrics"]]
+            self.probe_rows = [ProbeRow(*values) for values in recorded["probes"]]
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise RunError(f"{self.checkpoint}: is none of this program's; delete it, or use --restart") from None
+        if changed:
+            log.warning(
+                "%s: goes on in another environment than it began in (%s), so its last digits may differ from those "
+                "of an uninterrupted run; environment.json says so",
+                self.experiment.label,
+                "; ".join(changed),
+            )
 
     def recorded(self) -> dict[str, Any]:
         """All that `begin` needs to go on from here, as plain values."""
@@ -204,17 +216,20 @@ class Run:
     @cached_property
     def probes(self) -> tuple[ProbeRow, ...]:
         """What the probes found; empty if none was asked for. Read when first wanted, as it may be large."""
-        return tuple(read_rows(self.path / PROBES, ProbeRow))
+        return tuple(read_rows(self.path / PROBES, ProbeRow, self.experiment.training.steps))
 
 
 def read_run(folder: Path) -> Run:
     """The run in `folder`. Raises RunError or SpecError, naming the file, if a file is damaged."""
     experiment = load_spec(folder / SPEC)
-    environment = read_json(folder / ENVIRONMENT) or {}
-    summary = read_json(folder / SUMMARY) or {}
-    if summary and summary.get("status") not in get_args(Status):
-        raise RunError(f"{folder / SUMMARY}: status: should be one of {', '.join(get_args(Status))}")
-    return Run(folder, experiment, environment, tuple(read_rows(folder / METRICS, Row)), summary)
+    environment, summary = read_environment(folder / ENVIRONMENT), read_summary(folder / SUMMARY)
+    rows = tuple(read_rows(folder / METRICS, Row, experiment.training.steps))
+    if summary.get("status") == "finished" and not (rows and rows[-1].is_result_of(summary["steps"])):
+        raise RunError(
+            f"{folder / METRICS}: should end with the errors after step {summary['steps']}, as summary.json says that "
+            "the run has finished; restore it, or train again with --restart"
+        )
+    return Run(folder, experiment, environment, rows, summary)
 
 
 def find_runs(results: Path) -> list[Path]:

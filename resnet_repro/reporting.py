@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from resnet_repro.analysis import Entry, Estimate, Group, data_name, effects, made_unlike
+from resnet_repro.errors import printable
 from resnet_repro.record import Run
 from resnet_repro.tables import markdown_table, print_table
 
@@ -73,7 +74,7 @@ def print_runs(runs: Sequence[Run]) -> None:
     ]
     print_table(f"{len(runs)} runs", columns, rows)
     for found in unlike.values():
-        print(f"≠ {found}")
+        print(f"≠ {printable(str(found))}")
 
 
 def runs_json(runs: Sequence[Run]) -> list[dict[str, Any]]:

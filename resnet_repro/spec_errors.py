@@ -29,7 +29,7 @@ def explain(error: ValidationError, place: Callable[[Key], str]) -> str:
         case "model_type":
             message = "should be a section of 'key: value' lines"
         case kind if kind != "value_error":
-            message = f"{_short(problem['input'])} {message.replace('Input should', 'should')}"
+            message = f"{short(problem['input'])} {message.replace('Input should', 'should')}"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{place(key)}: {'.'.join(key)}: {message}{more}"
 
@@ -53,6 +53,6 @@ def _sections() -> Iterator[tuple[str, Iterable[str]]]:
             yield name, info.annotation.model_fields
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

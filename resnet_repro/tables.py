@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from resnet_repro.errors import printable
 
 Rows = Sequence[Sequence[str]]
 PIPE_WIDTH = 200  # columns, where there is no terminal whose width would say
@@ -18,9 +21,9 @@ def print_table(title: str, columns: Sequence[str], rows: Rows) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
         numeric = all(row[index][:1] in "0123456789+-–" for row in rows)
-        table.add_column(column, justify="right" if numeric else "left")
+        table.add_column(Text(printable(column)), justify="right" if numeric else "left")
     for row in rows:
-        table.add_row(*(cell.replace("[", r"\[") for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     console.print(title, style="bold", markup=False, soft_wrap=True)
     console.print(table)
 
@@ -28,4 +31,4 @@ def print_table(title: str, columns: Sequence[str], rows: Rows) -> None:
 def markdown_table(columns: Sequence[str], rows: Rows) -> str:
     """The same for a README."""
     lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return "\n".join(f"| {' | '.join(printable(cell).replace('|', '/') for cell in line)} |" for line in lines)

@@ -14,10 +14,15 @@ from resnet_repro.metrics import ProbeRow, Row
 
 PROBE_HEADER = "step,probe,layer,name,value"
 INFINITE = float("inf")
-NUMBERS = st.floats(allow_nan=False)
+STEPS = st.integers(1, 10**9)
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+LOSSES, ERRORS = st.floats(allow_nan=False), st.floats(0, 100)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=8)
-ROWS = st.builds(Row, st.integers(), *[NUMBERS] * 4, *[st.none() | NUMBERS] * 3, *[NUMBERS] * 2)
-PROBE_ROWS = st.builds(ProbeRow, st.integers(), TEXTS, TEXTS, TEXTS, NUMBERS)
+ROWS = st.builds(
+    Row, STEPS, FINITE, FINITE, LOSSES, ERRORS, st.none() | ERRORS, st.none() | LOSSES, st.none() | ERRORS,
+    FINITE, FINITE,
+)  # fmt: skip
+PROBE_ROWS = st.builds(ProbeRow, STEPS, TEXTS, TEXTS, TEXTS, st.floats(width=32, allow_nan=False, allow_infinity=False))
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +33,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(rows=st.lists(ROWS, max_size=4))
 @settings(deadline=None, max_examples=40)
 def test_measurements_are_read_back_as_they_were_written(path: Path, rows: list[Row]) -> None:
+    rows = [replace(row, step=row.step + sum(other.step for other in rows[:place])) for place, row in enumerate(rows)]
     write_rows(path, Row, rows)
     assert read_rows(path, Row) == rows
 
@@ -35,12 +41,13 @@ def test_measurements_are_read_back_as_they_were_written(path: Path, rows: list[
 @given(rows=st.lists(PROBE_ROWS, max_size=4))
 @settings(deadline=None, max_examples=40)
 def test_what_probes_found_is_read_back_as_it_was_written(path: Path, rows: list[ProbeRow]) -> None:
+    rows.sort(key=lambda row: row.step)
     write_rows(path, ProbeRow, rows)
     assert read_rows(path, ProbeRow) == rows
 
 
 def test_numbers_that_are_none_or_not_finite_are_read_back(tmp_path: Path) -> None:
-    row = Row(3, 0.1, 1e-300, INFINITE, -INFINITE, None, float("nan"), None, 0.1 + 0.2, 5e-324)
+    row = Row(3, 0.1, 1e-300, INFINITE, 100.0, None, float("nan"), None, 0.1 + 0.2, 5e-324)
     write_rows(tmp_path / "rows.csv", Row, [row])
     (found,) = read_rows(tmp_path / "rows.csv", Row)
     assert found.test_loss is not None
@@ -79,6 +86,11 @@ def test_no_file_holds_no_rows(tmp_path: Path) -> None:
         (f"{PROBE_HEADER}\n1.0,a,b,c,0.5\n", 2, "is damaged"),
         (f'{PROBE_HEADER}\n1,a,"b\nc",d,0.5\n2,a,b,c,no\n', 4, "is damaged"),
         (f'{PROBE_HEADER}\n1,a,b,c,0.5\n2,a,"b,c,0.5\n', 3, "is damaged"),
+        (PROBE_HEADER, 1, "is damaged: the line is cut"),
+        (f"{PROBE_HEADER}\n1,a,b,c,0.5\n2,a,b,c,12", 3, "is damaged: the line is cut"),
+        (f"{PROBE_HEADER}\n2,a,b,c,0.5\n1,a,b,c,0.5\n", 3, "is damaged: step 1 falls"),
+        (f"{PROBE_HEADER}\n0,a,b,c,0.5\n", 2, "is damaged: step 0 falls"),
+        (f"{PROBE_HEADER}\n1,a,b,c,inf\n", 2, "is damaged: inf is no number that float32 holds"),
     ],
 )
 def test_damage_is_one_line_with_its_place(tmp_path: Path, content: str, line: int, reason: str) -> None:

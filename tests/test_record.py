@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,13 +58,15 @@ def test_the_columns_are_the_contract(folder: RunFolder, probed: RunFolder) -> N
 
 
 def test_what_is_written_is_read_back(folder: RunFolder) -> None:
-    folder.close("finished", 2, 269_722, {"name": "CIFAR-10"}, 0.2)
+    last = replace(row(3), train_error_clean_pct=1.0, test_loss=2.0, test_error_pct=3.0)
+    folder.append(last)
+    folder.close("finished", 3, 269_722, {"name": "CIFAR-10"}, 0.2)
     run = read_run(folder.path)
-    assert run.rows == (row(1), row(2))
+    assert run.rows == (row(1), row(2), last)
     assert run.experiment == EXPERIMENT
     assert run.environment == {"device": "cpu"}
-    assert (run.status, run.summary["steps"], run.summary["parameters"]) == ("finished", 2, 269_722)
-    assert run.summary["final"]["step"] == 2
+    assert (run.status, run.summary["steps"], run.summary["parameters"]) == ("finished", 3, 269_722)
+    assert run.summary["final"]["step"] == 3
     assert sorted(path.name for path in folder.path.iterdir()) == [
         "environment.json", "metrics.csv", "spec.yaml", "summary.json",
     ]  # fmt: skip

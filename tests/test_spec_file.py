@@ -144,7 +144,7 @@ MISTAKES = {
     "name": ("name: ../../etc\nmodel: {depth: 20}\n", [":1: name: '../../etc' should be"]),
     "a section that is a list": ("model: [1]\n", [":1: model: should be a section"]),
     "twice": ("model:\n  depth: 20\n  depth: 56\n", [":3: model.depth: is written twice"]),
-    "an alias": ("model: &m {depth: 20}\ndata: *m\n", ["line 2", "aliases"]),
+    "an alias": ("model: &m {depth: 20}\ndata: *m\n", [":2: is not YAML: aliases"]),
     "not YAML": ("model: {depth: 20\ntraining: [\n", ["is not YAML"]),
     "a Python object": ("model: !!python/object/apply:os.system ['true']\n", [":1: is not YAML"]),
     "a list": ("- model\n", ["is not a spec"]),
@@ -156,6 +156,35 @@ MISTAKES = {
     "extends nothing there": ("# x\nextends: no.yaml\n", [":2: extends: there is no file"]),
     "extends itself": ("extends: spec.yaml\n", [":1: extends: spec.yaml leads back"]),
     "extends something absolute": ("extends: /etc/x.yaml\n", [":1: extends:"]),
+    "steps without end": (
+        f"model: {{depth: 8}}\ntraining:\n  steps: {10**30}\n",
+        [":3: training.steps: 1000", "10000000"],
+    ),
+    "layers without end": ("model:\n  depth: 6000000002\n", [":2: model.depth: 6000000002 should be", "10000"]),
+    "filters without end": ("model: {depth: 8, width: 1000000000}\n", ["model.width: 1000000000"]),
+    "weights without end": (
+        "model:\n  depth: 1202\n  width: 1024\n",
+        [":3: model.width: 1024 at model.depth: 1202", "79 billion"],
+    ),
+    "images without end": (
+        f"model: {{depth: 8}}\ndata:\n  dataset: synthetic\n  train_images: {10**12}\n",
+        [":4: data.train_images: 1000000000000 should be less than or equal to 200000"],
+    ),
+    "a cadence without end": (
+        f"model: {{depth: 8}}\nprobes:\n  every: {10**12}\n",
+        [":3: probes.every: 1000000000000"],
+    ),
+    "a bias beyond float32": (
+        "model:\n  depth: 8\n  shortcut: exclusive_gate\n  gate_bias: 1e308\n",
+        [":4: model.gate_bias: 1e+308"],
+    ),
+    "a number of too many digits": (
+        "model:\n  depth: 0x" + "f" * 9000 + "\n",
+        [":2: is not YAML: a number of so many"],
+    ),
+    "a date": ("model:\n  depth: 2026-99-99\n", [":2: model.depth: '2026-99-99' should be a valid integer"]),
+    "a merge key": ("model:\n  <<: {depth: 8}\n", [":2: model.<<: unknown key"]),
+    "a tag that is harmless": ("model:\n  depth: !!int 8\n", [":2: is not YAML: aliases and tags are not used"]),
     "many problems": ("model:\n  depth: twenty\n  width: -1\n", [":2: model.depth", "(and 1 more)"]),
 }
 

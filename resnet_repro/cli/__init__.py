@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 import typer
 
@@ -10,7 +11,7 @@ from resnet_repro.cli.data import check, fetch
 from resnet_repro.cli.options import notice
 from resnet_repro.cli.reading import describe, list_runs, plot, table
 from resnet_repro.cli.running import bench, demo, train
-from resnet_repro.errors import ReproError
+from resnet_repro.errors import ReproError, printable
 
 app = typer.Typer(
     help="Reproduce plain-versus-residual learning on CIFAR-10: train the nets, plot the curves.",
@@ -37,14 +38,24 @@ for name, command in {"fetch": fetch, "check": check}.items():
     data_app.command(name)(command)
 
 
+LONGEST_MESSAGE = 1000  # characters; a name in it may come from a stranger
+
+
 def main() -> None:
     """Run the command line; a user's mistake is one line on stderr and exit code 1."""
     logging.getLogger("resnet_repro").handlers = [_NoticeHandler()]
     try:
         app()
     except ReproError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        _fail(str(error))
+    except OSError as error:  # a path that is too long, a folder that may not be read
+        _fail(f"{error.filename}: {error.strerror or error}")
+
+
+def _fail(text: str) -> NoReturn:
+    short = text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}..."
+    print(f"error: {printable(short)}", file=sys.stderr)
+    sys.exit(1)
 
 
 class _NoticeHandler(logging.Handler):

@@ -7,6 +7,8 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from resnet_repro.errors import printable
+
 T = TypeVar("T")
 
 Specs = Annotated[list[Path], typer.Argument(metavar="SPEC...", help="Spec files, or folders of them.")]
@@ -33,4 +35,4 @@ def parsed(parse: Callable[[str], T], text: str) -> T:
 
 
 def notice(text: str) -> None:
-    print(f"note: {text}", file=sys.stderr)
+    print(f"note: {printable(text)}", file=sys.stderr)

@@ -1,6 +1,5 @@
 """Commands that read: results, and specs."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -31,11 +30,12 @@ def table(
 ) -> None:
     """Final errors of the nets in a results folder, the degradation, and its fix."""
     from resnet_repro.analysis import comparable_groups, load_runs
+    from resnet_repro.files import to_json
     from resnet_repro.reporting import group_json, print_group
 
     groups = comparable_groups(load_runs(results, notice))
     if as_json:
-        print(json.dumps([group_json(group) for group in groups], indent=2))
+        print(to_json([group_json(group) for group in groups]), end="")
         return
     for group in groups:
         print_group(group, markdown)
@@ -44,11 +44,12 @@ def table(
 def list_runs(results: Results, as_json: Json = False) -> None:
     """The runs in a results folder."""
     from resnet_repro.analysis import load_runs
+    from resnet_repro.files import to_json
     from resnet_repro.reporting import print_runs, runs_json
 
     runs = load_runs(results, notice)
     if as_json:
-        print(json.dumps(runs_json(runs), indent=2))
+        print(to_json(runs_json(runs)), end="")
     else:
         print_runs(runs)
 

@@ -1,5 +1,6 @@
 """Figures are functions of runs. To add one: a file here with `draw_x(group) -> Figure | None`, and a line below."""
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -45,7 +46,8 @@ def save_figures(runs: Sequence[Run], folder: Path) -> Iterator[Path]:
             path = folder / f"{name}.{ending}"
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                with matplotlib.rc_context(STYLE):
+                with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+                    warnings.filterwarnings("ignore", "Glyph .* missing")  # in a name that a file brings
                     figure.savefig(path, dpi=200, metadata={"Date": None} if ending == "svg" else {"Software": None})
             except OSError as error:
                 raise RunError(f"{path}: {error.strerror or error}; choose another folder with --output") from None

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from resnet_repro.analysis import Group
 from resnet_repro.figures.probed import probed
-from resnet_repro.figures.style import STYLE, add_title, entry_styles, new_figure
+from resnet_repro.figures.style import STYLE, add_title, entry_styles, log_scale, new_figure
 
 
 def draw_branch_ratios(group: Group) -> Figure | None:
@@ -24,8 +24,8 @@ def draw_branch_ratios(group: Group) -> Figure | None:
                 places = [(number + 0.5) / len(values) for number in range(len(values))]
                 axes.plot(places, list(values.values()), line, color=colour, linewidth=width,
                           alpha=1 if label else 0.6, label=label)  # fmt: skip
+        log_scale(axes)
         axes.axhline(1, color="#999999", linewidth=0.8, linestyle=":")
-        axes.set_yscale("log")
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter("{x:g}")
         axes.set_xticks([1 / 6, 1 / 2, 5 / 6], ["stage 1", "stage 2", "stage 3"])

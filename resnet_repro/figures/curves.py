@@ -121,7 +121,7 @@ def _top(group: Group) -> float:
     finals = [run.final.train_error_pct for run in group.runs if run.final]
     finals += [run.final.test_error_pct for run in group.runs if run.final and run.final.test_error_pct is not None]
     top = math.ceil(ZOOM * max(finals, default=100) / 5) * 5
-    return min(top, 100.0)
+    return min(max(top, 5.0), 100.0)
 
 
 def _values(runs: Iterable[Run]) -> list[float]:

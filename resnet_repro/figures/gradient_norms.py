@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from resnet_repro.analysis import Group
 from resnet_repro.figures.probed import grid, moments, probed
-from resnet_repro.figures.style import MOMENT_COLOURS, STYLE
+from resnet_repro.figures.style import MOMENT_COLOURS, STYLE, log_scale
 
 
 def draw_gradient_norms(group: Group) -> Figure | None:
@@ -21,7 +21,7 @@ def draw_gradient_norms(group: Group) -> Figure | None:
                 if step in by_step:
                     norms = [norm for (layer, _), norm in by_step[step].items() if ".shortcut" not in layer]
                     axes.plot(range(1, len(norms) + 1), norms, color=colour, linewidth=1.2, label=f"step {step}")
-            axes.set_yscale("log")
+            log_scale(axes)
             axes.set_xlabel("layer, from the input")
             axes.tick_params(labelleft=True)
         panels[0].set_ylabel("‖gradient by the weights‖")

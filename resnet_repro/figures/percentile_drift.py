@@ -4,8 +4,9 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from resnet_repro.analysis import Group
+from resnet_repro.errors import printable
 from resnet_repro.figures.probed import Values, grid, probed
-from resnet_repro.figures.style import STYLE
+from resnet_repro.figures.style import STYLE, verbatim
 
 LINES = {"p85": ("#0072B2", "85 %"), "p50": ("#000000", "50 %"), "p15": ("#D55E00", "15 %")}
 
@@ -25,7 +26,7 @@ def draw_percentile_drift(group: Group) -> Figure | None:
                 axes.plot(list(whole), [values[layer, name] for values in whole.values()],
                           color=colour, linewidth=1.4, marker=".", label=label)  # fmt: skip
             unit = entry.runs[0].experiment.probes.unit
-            axes.set_ylabel(f"{layer}, map {unit}", fontsize=7)
+            axes.set_ylabel(verbatim(printable(f"{layer}, map {unit}")), fontsize=7)
             axes.set_xlabel(f"iterations (median moves {drift(layer, whole):.1f} spreads)", fontsize=8)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(

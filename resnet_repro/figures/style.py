@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -59,7 +60,18 @@ def new_figure(width: float, height: float) -> Figure:
 
 def add_title(figure: Figure, title: str, conditions: str) -> None:
     """What is shown, and under it, smaller, from which data, schedule, device and seeds."""
-    figure.suptitle(f"$\\bf{{{title.replace(' ', '~')}}}$\n{conditions}", fontsize=9, x=0.01, ha="left")
+    figure.suptitle(f"$\\bf{{{title.replace(' ', '~')}}}$\n{verbatim(conditions)}", fontsize=9, x=0.01, ha="left")
+
+
+def log_scale(axes: Axes) -> None:
+    """A logarithmic y axis, unless nothing on it is positive."""
+    if any(np.any(np.asarray(line.get_ydata()) > 0) for line in axes.lines):
+        axes.set_yscale("log")
+
+
+def verbatim(text: str) -> str:
+    """Text from a file for a figure, where a dollar sign would begin a formula."""
+    return text.replace("$", r"\$")
 
 
 def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]], gap: float = 0.052) -> None:

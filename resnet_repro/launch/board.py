@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from resnet_repro.errors import printable
 from resnet_repro.launch.tracking import Event, Line, Tracked, TrackedState
 from resnet_repro.progress import REFRESH_SECONDS
 
@@ -55,7 +56,7 @@ class LineBoard(Board):
 
     def ended(self, run: Tracked) -> None:
         if run.state == "failed":
-            print(f"{run.label}: failed: {run.error}", file=sys.stderr, flush=True)
+            print(f"{run.label}: failed: {printable(run.error)}", file=sys.stderr, flush=True)
 
 
 class LiveBoard(Board):

@@ -4,7 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from resnet_repro.errors import RunError, SpecError
+from resnet_repro.errors import RunError, SpecError, printable
 from resnet_repro.launch.board import new_board
 from resnet_repro.launch.mps import multi_process_service
 from resnet_repro.launch.plan import print_plan
@@ -65,7 +65,7 @@ def _one_by_one(ahead: Sequence[Task], request: Request) -> int:
         try:
             status = train_run(task.experiment, session, watcher, request.restart)
         except (RunError, SpecError) as error:  # the others may yet succeed
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {printable(str(error))}", file=sys.stderr)
             failed = True
             continue
         if status == "interrupted":
@@ -95,7 +95,7 @@ def _conclude(runs: Sequence[Tracked]) -> int:
     states = {run.state for run in runs}
     for run in runs:
         if run.state == "failed":
-            print(f"error: {run.label}: {run.error} ({run.log})", file=sys.stderr)
+            print(f"error: {printable(f'{run.label}: {run.error} ({run.log})')}", file=sys.stderr)
     if states & {"interrupted", "waiting"}:
         print("note: the same command goes on from there", file=sys.stderr)
         return 130

@@ -2,9 +2,9 @@
 
 from typing import Literal, Self
 
-from pydantic import NonNegativeInt, PositiveInt, model_validator
+from pydantic import NonNegativeInt, model_validator
 
-from resnet_repro.spec.section import Section
+from resnet_repro.spec.section import Images, Section
 
 CIFAR10_TRAIN_IMAGES, CIFAR10_TEST_IMAGES = 50_000, 10_000
 
@@ -12,8 +12,8 @@ CIFAR10_TRAIN_IMAGES, CIFAR10_TEST_IMAGES = 50_000, 10_000
 class DataSpec(Section):
     dataset: Literal["cifar10", "synthetic"] = "cifar10"
     augmentation: Literal["crop_flip", "none"] = "crop_flip"  # pad 4, crop 32x32, flip half of them
-    train_images: PositiveInt = CIFAR10_TRAIN_IMAGES
-    test_images: PositiveInt = CIFAR10_TEST_IMAGES
+    train_images: Images = CIFAR10_TRAIN_IMAGES
+    test_images: Images = CIFAR10_TEST_IMAGES
     validation_images: NonNegativeInt = 0  # the last of the training images, held out and used in place of the test set
 
     @model_validator(mode="after")

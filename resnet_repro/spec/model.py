@@ -6,12 +6,14 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 
-from resnet_repro.spec.section import Section
+from resnet_repro.spec.section import Images, Section
 
 LAYERS_OF_BLOCK = {"basic": 2, "bottleneck": 3, "single_layer": 1}  # depth is 3 stages of n such units, plus 2
 DEPTH_RULE = {"basic": "6n+2", "bottleneck": "9n+2", "single_layer": "3n+2"}
+MOST_LAYERS, MOST_FILTERS = 10_000, 1024
+MOST_WEIGHTS = 2_000_000_000
 
 # Fields that one value of another field asks for, and no other value has.
 COMES_WITH = {
@@ -28,7 +30,7 @@ Probability = Annotated[float, Field(ge=0, lt=1)]
 class ModelSpec(Section):
     """The defaults are the residual net of [R] section 4.2. The plain net is the one without h."""
 
-    depth: PositiveInt  # weighted layers on the longest path
+    depth: Annotated[int, Field(gt=0, le=MOST_LAYERS)]  # weighted layers on the longest path
     block: Literal["basic", "bottleneck", "single_layer"] = "basic"  # 3x3 3x3; 1x1 3x3 1x1; 3x3
     unit: Literal[
         "original", "bn_after_addition", "relu_before_addition", "relu_only_preactivation", "full_preactivation"
@@ -41,19 +43,23 @@ class ModelSpec(Section):
     )  # h where the shape changes: A subsample and pad, B project; B is the default of bottlenecks, as in [I]
     shortcut_scale: float | None = None  # of h, [I] eq. 4
     branch_scale: float | None = None  # of F
-    gate_bias: float | None = None  # b_g that the gate starts from, [I] section 3.1
+    gate_bias: Annotated[float, Field(ge=-1000, le=1000)] | None = (
+        None  # b_g that the gate starts from, [I] section 3.1
+    )
     shortcut_dropout: Probability | None = None
     normalization: Literal["batch", "none"] = "batch"
     batch_norm_momentum: Annotated[float, Field(gt=0, le=1)] = 0.1  # the newest batch's weight in the statistics
     batch_norm_epsilon: PositiveFloat = 1e-5
-    batch_norm_splits: PositiveInt = 1  # parts of a batch with statistics of their own; 2 is [R]'s two GPUs of 64
+    batch_norm_splits: Images = 1  # parts of a batch with statistics of their own; 2 is [R]'s two GPUs of 64
     activation: Literal["relu", "sigmoid", "tanh"] = "relu"
     initialization: Literal["he", "he_fan_in", "xavier", "gaussian", "fixup"] = (
         "he"  # he: by fan-out, as [R]'s later code
     )
     initialization_std: PositiveFloat | None = None
     dropout: Probability = 0.0  # before the last convolution of each branch; [R] has none
-    width: PositiveInt = 16  # filters of the first stage; the next two have twice and four times as many
+    width: Annotated[int, Field(gt=0, le=MOST_FILTERS)] = (
+        16  # filters of the first stage; the next two have twice and four times as many
+    )
 
     @model_validator(mode="after")
     def _depth(self) -> Self:
@@ -62,6 +68,17 @@ class ModelSpec(Section):
             below = max(step + 2, self.depth - (self.depth - 2) % step)
             nearest = f"the smallest is {below}" if self.depth < step + 2 else f"nearest are {below} and {below + step}"
             raise ValueError(f"depth: {self.depth} is not {DEPTH_RULE[self.block]}; {nearest}")
+        return self
+
+    @model_validator(mode="after")
+    def _weights(self) -> Self:
+        """Each within its limit, a deep and wide net would still take hundreds of gigabytes."""
+        about = 9 * self.width**2 * (1 + 4 + 16) * self.depth // 3  # 3x3 convolutions, a third of them in each stage
+        if about > MOST_WEIGHTS:
+            raise ValueError(
+                f"width: {self.width} at model.depth: {self.depth} makes about {about / 1e9:.0f} billion weights; "
+                "lower one of them"
+            )
         return self
 
     @model_validator(mode="after")

@@ -2,11 +2,13 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
-from resnet_repro.spec.section import AsTuple, Cadence, Section
+from resnet_repro.spec.section import AsTuple, Cadence, Images, Section
 
 Probe = Literal["layer_response", "gradient_norm", "input_percentiles", "dead_units", "branch_to_shortcut"]
+
+LayerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]{1,100}$")]
 
 
 class ProbesSpec(Section):
@@ -18,9 +20,11 @@ class ProbesSpec(Section):
 
     measure: Annotated[tuple[Probe, ...], AsTuple] = ()
     every: Cadence = "epoch"
-    images: PositiveInt = 256
-    layer: str | None = None  # whose input input_percentiles follows, e.g. stage3.8.branch.act1; the last in a branch
-    unit: NonNegativeInt = 0  # the map of it
+    images: Images = 256
+    layer: LayerName | None = (
+        None  # whose input input_percentiles follows, e.g. stage3.8.branch.act1; the last in a branch
+    )
+    unit: Annotated[int, Field(ge=0, le=16_384)] = 0  # the map of it
 
     @model_validator(mode="after")
     def _place(self) -> Self:

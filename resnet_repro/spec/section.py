@@ -2,7 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+# A spec from a stranger may waste time, but not all memory: no size is without an end.
+MOST_STEPS = 10_000_000  # 156 times the paper's
+MOST_IMAGES = 200_000  # at 3 kB each, several times over while they are drawn
 
 
 class Section(BaseModel):
@@ -10,8 +14,8 @@ class Section(BaseModel):
 
 
 def _cadence(value: object) -> object:
-    if value != "epoch" and (type(value) is not int or value < 1):
-        raise ValueError(f"{value!r} should be a number of steps, 1 or more, or 'epoch'")
+    if value != "epoch" and (type(value) is not int or not 1 <= value <= MOST_STEPS):
+        raise ValueError(f"{value!r} should be a number of steps, 1 or more, or 'epoch'; {MOST_STEPS} at the most")
     return value
 
 
@@ -21,5 +25,7 @@ def _as_tuple(value: object) -> object:
     return (value,) if isinstance(value, str | int) else value
 
 
+Steps = Annotated[int, Field(gt=0, le=MOST_STEPS)]
+Images = Annotated[int, Field(gt=0, le=MOST_IMAGES)]
 Cadence = Annotated[int | Literal["epoch"], BeforeValidator(_cadence)]
 AsTuple = BeforeValidator(_as_tuple)  # YAML's lists, and a lone value as a list of one

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 
-from resnet_repro.spec.section import AsTuple, Cadence, Section
+from resnet_repro.spec.section import AsTuple, Cadence, Images, Section, Steps
 
 PAPER_STEPS = 64_000
 
@@ -17,7 +17,7 @@ class Warmup(Section):
     """
 
     learning_rate: PositiveFloat = 0.01
-    steps: PositiveInt | None = None
+    steps: Steps | None = None
     until_train_error_pct: Annotated[float, Field(gt=0, lt=100)] | None = None
 
     @model_validator(mode="after")
@@ -35,11 +35,11 @@ def default_milestones(steps: int) -> tuple[int, ...]:
 class TrainingSpec(Section):
     """SGD with momentum and a learning rate that drops at milestones. Steps are iterations, never epochs."""
 
-    steps: PositiveInt = PAPER_STEPS
-    batch_size: PositiveInt = 128
+    steps: Steps = PAPER_STEPS
+    batch_size: Images = 128
     learning_rate: PositiveFloat = 0.1
-    milestones: Annotated[tuple[PositiveInt, ...], AsTuple] = Field(
-        default_factory=lambda values: default_milestones(values.get("steps", PAPER_STEPS))
+    milestones: Annotated[tuple[Steps, ...], AsTuple] = Field(
+        default_factory=lambda values: default_milestones(values.get("steps", PAPER_STEPS)), max_length=20
     )  # the learning rate is multiplied by gamma after this many steps
     gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
     warmup: Warmup | None = None
@@ -49,7 +49,7 @@ class TrainingSpec(Section):
     weight_decay_on: Literal["all", "weights"] = "all"  # weights: not BN, not biases; all: the authors' later code
     evaluate_every: Cadence = "epoch"  # test error and clean training error, in steps
     record_every: Cadence = "epoch"  # running training error, in steps: a row without an evaluation
-    clean_images: PositiveInt = 10_000  # training images that train_error_clean_pct is measured on
+    clean_images: Images = 10_000  # training images that train_error_clean_pct is measured on
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"  # auto: bf16 where native, else fp16 on CUDA, else fp32
     recompute: bool = False  # activations in the backward pass: the same numbers in less memory and more time
 

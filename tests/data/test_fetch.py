@@ -25,8 +25,6 @@ NAMES = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
 IMAGES_A_FILE = 20
 
 pytestmark = [
-    # From Python 3.12 on torchvision's way to unpack makes the tarfile module warn.
-    pytest.mark.filterwarnings("ignore:Python 3.14 will, by default, filter extracted tar:DeprecationWarning"),
     # A failed request is closed when its exception is forgotten, which Python finds late.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]

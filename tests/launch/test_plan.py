@@ -39,7 +39,7 @@ def test_the_plan_lists_the_longest_run_first_and_only_what_is_left(cli: Cli, ti
     train_run(load_spec(tiny), Session(results, Path("data"), torch.device("cpu")), Watcher())
     half = RunFolder(results, load_spec(tiny).model_copy(update={"seed": 1}))
     half.path.mkdir(parents=True)
-    half.begin({}, 0)
+    half.begin({})
     half.checkpoint.touch()
     half.close("interrupted", 12, 1, {}, 1.0)
 

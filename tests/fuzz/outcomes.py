@@ -1,0 +1,28 @@
+"""What every case must come to, whatever the input: success, one clear line, or a wrong usage explained."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from conftest import Outcome
+
+Cli = Callable[..., Outcome]
+STEERING = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]")  # terminals, but for ends of lines
+
+
+def tidy(cli: Cli, *arguments: object, also: int = 0) -> Outcome:
+    """Run the command line and hold what it said to the rules."""
+    outcome = cli(*arguments)
+    assert outcome.code in (0, 1, 2, also)
+    assert not STEERING.search(outcome.out + outcome.err)
+    assert "Traceback" not in outcome.err
+    if outcome.code == 1:
+        *notes, last = outcome.err.removesuffix("\n").split("\n")
+        assert last.startswith("error: ")
+        assert len(last) < 2000
+        assert all(line.startswith("note: ") for line in notes)
+    return outcome
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -1,0 +1,79 @@
+"""100 checkpoints, damaged, or packed by a stranger behind a right checksum, by a run that goes on from them."""
+
+import hashlib
+import io
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import TINY
+from hostile import VALUES, WHOLE_FILES, damaged, fuzzed
+from hypothesis import given
+from hypothesis import strategies as st
+from outcomes import Cli, contents, tidy
+
+from resnet_repro import runner
+from resnet_repro.data import DATASETS
+from resnet_repro.data.synthetic import load_synthetic
+from resnet_repro.training.checkpoint import DIGEST, FORMAT
+
+load_once = cache(load_synthetic)
+
+
+@contextmanager
+def after_one_step() -> Iterator[Callable[[], bool]]:
+    yield lambda: True
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(DATASETS, "synthetic", load_once)
+    monkeypatch.setattr(runner, "stop_signals", after_one_step)
+
+
+@pytest.fixture
+def interrupted(cli: Cli, tmp_path: Path) -> Path:
+    """A folder with a spec, and its run, which was stopped after one step."""
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    assert cli("train", tmp_path / "tiny.yaml", "--results", tmp_path / "results", "--device", "cpu").code == 130
+    return tmp_path
+
+
+@st.composite
+def packed(draw: st.DrawFn, whole: bytes) -> bytes:
+    """What a stranger may have put behind a right checksum: other bytes, or values of other types and shapes."""
+    saved = whole[len(FORMAT) + DIGEST :]
+    if draw(st.booleans()):
+        saved = draw(st.one_of(damaged(saved), WHOLE_FILES))
+    else:
+        content: Any = torch.load(io.BytesIO(saved), weights_only=True)
+        section = content[draw(st.sampled_from(["engine", "trainer", "trainer", "recorded"]))]
+        section = draw(st.sampled_from([content, section, section]))
+        key = draw(st.sampled_from(sorted(section)))
+        section[key] = draw(VALUES | st.sampled_from([torch.zeros(3), torch.zeros(2, 10**4), 10**9, -1, float("nan")]))
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
+        saved = buffer.getvalue()
+    return FORMAT + hashlib.sha256(saved).digest() + saved
+
+
+@given(data=st.data())
+@fuzzed(100)
+def test_a_run_goes_on_or_the_checkpoint_is_refused_in_one_line(
+    cli: Cli, interrupted: Path, data: st.DataObject
+) -> None:
+    whole = (interrupted / "results/tiny/seed-0/checkpoint.pt").read_bytes()
+    content = data.draw(st.one_of(WHOLE_FILES, damaged(whole), packed(whole), packed(whole)))
+    with tempfile.TemporaryDirectory() as name:
+        results = Path(shutil.copytree(interrupted / "results", Path(name) / "results"))
+        (results / "tiny/seed-0/checkpoint.pt").write_bytes(content)
+        before = contents(results)
+        outcome = tidy(cli, "train", interrupted / "tiny.yaml", "--results", results, "--device", "cpu", also=130)
+        if outcome.code == 1:
+            assert contents(results) == before
