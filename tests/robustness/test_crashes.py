@@ -276,16 +276,12 @@ def test_a_run_that_another_process_finished_meanwhile_is_left_alone(
 
 
 def test_going_on_in_another_environment_is_said_and_recorded(
-    experiment: Experiment, killed: Path, caplog: pytest.LogCaptureFixture
+    experiment: Experiment, killed: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorded = read_run(killed / LABEL).environment
-    threads = torch.get_num_threads()
-    torch.set_num_threads(threads + 1)
-    try:
-        train(experiment, killed)
-    finally:
-        torch.set_num_threads(threads)
+    monkeypatch.setattr("resnet_repro.environment.device_name", lambda device: "CPU of another kind")
+    train(experiment, killed)
     environment = read_run(killed / LABEL).environment
-    assert "goes on in another environment than it began in (device: CPU" in caplog.text
-    assert environment["resumed"][0]["threads"] == threads + 1
+    assert "goes on in another environment than it began in (device: CPU of another kind for CPU (" in caplog.text
+    assert environment["resumed"][0]["device_name"] == "CPU of another kind"
     assert {name: value for name, value in environment.items() if name != "resumed"} == recorded
