@@ -10,7 +10,7 @@ from resnet_repro.cli.data import check, fetch
 from resnet_repro.cli.options import notice
 from resnet_repro.cli.reading import describe, list_runs, plot, table
 from resnet_repro.cli.running import bench, demo, train
-from resnet_repro.errors import ReproError
+from resnet_repro.errors import DismissedError, ReproError
 
 app = typer.Typer(
     help="Reproduce plain-versus-residual learning on CIFAR-10: train the nets, plot the curves.",
@@ -42,6 +42,8 @@ def main() -> None:
     logging.getLogger("resnet_repro").handlers = [_NoticeHandler()]
     try:
         app()
+    except DismissedError:
+        sys.exit(1)
     except ReproError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

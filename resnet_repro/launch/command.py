@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from resnet_repro.errors import RunError
 from resnet_repro.launch.board import new_board
 from resnet_repro.launch.mps import multi_process_service
 from resnet_repro.launch.plan import print_plan
@@ -22,10 +23,11 @@ from resnet_repro.launch.tracking import Tracked
 from resnet_repro.launch.worker import Assignment
 from resnet_repro.progress import new_watcher
 from resnet_repro.record import RunFolder
-from resnet_repro.runner import Session, train_run
+from resnet_repro.runner import Session, Watcher, train_run
 from resnet_repro.spec import Experiment
 from resnet_repro.suite import Jobs
 from resnet_repro.training.device import resolve_device, usable_cores
+from resnet_repro.training.distributed import ALONE, Ranks
 
 Notice = Callable[[str], None]
 
@@ -40,6 +42,7 @@ class Request:
     jobs: Jobs
     restart: bool
     compiled: bool = False  # torch.compile works on the units of the nets
+    ranks: Ranks = ALONE
 
     def folder(self, experiment: Experiment) -> RunFolder:
         return RunFolder(self.results, experiment)
@@ -47,6 +50,10 @@ class Request:
 
 def find_tasks(experiments: Iterable[Experiment], request: Request) -> list[Task]:
     """How far each run has come. Raises RunError where the folder of one holds a run of another spec."""
+    if request.ranks.count > 1 and request.jobs != 1:
+        raise RunError(
+            f"--jobs {request.jobs}: torchrun has all of its ranks train one run after another; leave it out"
+        )
     tasks = []
     for experiment in experiments:
         folder = request.folder(experiment)
@@ -66,7 +73,7 @@ def show_plan(tasks: Sequence[Task], request: Request) -> None:
 def train(tasks: Sequence[Task], request: Request, notice: Notice) -> int:
     """Train what has not ended. Returns the exit code: 0, 1 if a run failed, 130 if one was interrupted."""
     for task in tasks:
-        if task.is_ended:
+        if task.is_ended and request.ranks.is_first:
             notice(f"{task.label}: has {task.state} already and is skipped; --restart would train it again")
     if not (ahead := [task for task in tasks if not task.is_ended]):
         return 0
@@ -74,9 +81,11 @@ def train(tasks: Sequence[Task], request: Request, notice: Notice) -> int:
 
 
 def _one_by_one(ahead: Sequence[Task], request: Request) -> int:
-    """In this process."""
-    session = Session(request.results, request.data_dir, resolve_device(request.device), request.compiled)
-    watcher = new_watcher()
+    """In this process, or in those of all ranks together."""
+    ranks = request.ranks
+    device = ranks.each(lambda: ranks.device(request.device))
+    session = Session(request.results, request.data_dir, device, request.compiled, ranks)
+    watcher = new_watcher() if ranks.is_first else Watcher()
     for task in ahead:
         if train_run(task.experiment, session, watcher, request.restart) == "interrupted":
             return 130

@@ -9,6 +9,7 @@ import torch
 
 from resnet_repro.errors import RunError
 from resnet_repro.files import explained, replacing
+from resnet_repro.training.distributed import ALONE, Ranks
 from resnet_repro.training.loop import Trainer
 
 MAGIC = b"resnet-repro checkpoint 2\n"  # then the SHA-256 of the rest, then what torch.save wrote
@@ -32,8 +33,15 @@ def save_checkpoint(path: Path, trainer: Trainer, origin: dict[str, Any]) -> Non
         file.write(saved.getbuffer())
 
 
-def load_checkpoint(path: Path, trainer: Trainer, origin: dict[str, Any]) -> None:
-    """Put `trainer` where it was. Raises RunError if the file is damaged or has another origin."""
+def load_checkpoint(path: Path, trainer: Trainer, origin: dict[str, Any], ranks: Ranks = ALONE) -> None:
+    """Put `trainer` where it was, on every rank, though only the first reads the file. Raises RunError as `_read`."""
+    state = ranks.first(lambda: _read(path, origin))
+    trainer.engine.restore(state["engine"])
+    trainer.restore(state["trainer"])
+
+
+def _read(path: Path, origin: dict[str, Any]) -> dict[str, Any]:
+    """What was saved. Raises RunError if the file is damaged or has another origin."""
     remedy = "delete it to start this run from its beginning, or use --restart"
     with explained(path):
         content = path.read_bytes()
@@ -43,5 +51,4 @@ def load_checkpoint(path: Path, trainer: Trainer, origin: dict[str, Any]) -> Non
     state = torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)
     if differing := [key for key in origin if state["origin"].get(key) != origin[key]]:
         raise RunError(f"{path}: the checkpoint is of another {' and '.join(differing)}; {remedy}")
-    trainer.engine.restore(state["engine"])
-    trainer.restore(state["trainer"])
+    return dict(state)

@@ -136,6 +136,7 @@ class Trainer:
         clean_error = test_loss = test_error = None
         evaluated = self.step == self.steps or self.step % self.evaluate_every == 0
         if evaluated and self.diverged_at is None:
+            self.engine.share_statistics()
             _, clean_error = evaluate(self.engine, self.clean)
             test_loss, test_error = evaluate(self.engine, self.test)
         batch_size = self.batches.batch_size
