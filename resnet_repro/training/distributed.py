@@ -1,8 +1,9 @@
 """One run over several processes, the ranks that torchrun starts: what each does, and how they stay of one mind."""
 
+import importlib
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -45,13 +46,13 @@ class Ranks:
             dist.all_reduce(values)
         return values
 
-    def average(self, tensors: Sequence[Tensor]) -> None:
-        """Replace float tensors by their means over the ranks."""
-        if self.count == 1 or not tensors:
+    def average(self, vectors: list[Tensor]) -> None:
+        """Replace float vectors by their means over the ranks, all in one message."""
+        if self.count == 1 or not vectors:
             return
-        means = self.sum(torch.cat([tensor.flatten() for tensor in tensors])) / self.count
-        for tensor, mean in zip(tensors, means.split([tensor.numel() for tensor in tensors]), strict=True):
-            tensor.copy_(mean.view_as(tensor))
+        means = self.sum(torch.cat(vectors)) / self.count
+        for vector, mean in zip(vectors, means.split([len(vector) for vector in vectors]), strict=True):
+            vector.copy_(mean)
 
     def any(self, *wishes: bool) -> list[bool]:
         """Which of the wishes some rank has. The messages stay on the host: no GPU is waited for."""
@@ -123,16 +124,21 @@ def joined_ranks(device: str) -> Iterator[Ranks]:
     if not ranks.is_first:
         logging.getLogger("resnet_repro").setLevel(logging.CRITICAL)
     on_gpus = device != "cpu" and torch.cuda.is_available() and dist.is_nccl_available()
+    lost = False
+    # Imported later, its default arguments would keep the group, whose threads then may crash the exit of the program.
+    importlib.import_module("torch.distributed.nn")
     try:
         dist.init_process_group("cpu:gloo,cuda:nccl" if on_gpus else "gloo")
         yield ranks
     except RuntimeError as error:
-        if not _is_lost_rank(error):
+        if not (lost := _is_lost_rank(error)):
             raise
         raise RunError(
             f"rank {ranks.rank}: another rank has stopped; the same command goes on from the last checkpoint"
         ) from None
-    dist.destroy_process_group()
+    finally:
+        if dist.is_initialized() and not (lost and on_gpus):  # NCCL might wait for the lost one
+            dist.destroy_process_group()
 
 
 def _is_lost_rank(error: RuntimeError) -> bool:
