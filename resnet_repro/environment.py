@@ -14,13 +14,16 @@ from resnet_repro.training.device import device_name
 PACKAGES = ("resnet-repro", "torch", "torchvision", "numpy")
 
 
-def describe_environment(device: torch.device, precision: str, engine: str, data: dict[str, Any]) -> dict[str, Any]:
-    """Versions, device, threads, precision in force, the commit of this code, the data, the command."""
+def describe_environment(
+    device: torch.device, precision: str, engine: str, data: dict[str, Any], ranks: int = 1
+) -> dict[str, Any]:
+    """Versions, device, threads, ranks, precision in force, the commit of this code, the data, the command."""
     return {
         "command": ["resnet-repro", *sys.argv[1:]],
         "device": device.type,
         "device_name": device_name(device),
         "threads": torch.get_num_threads(),
+        "ranks": ranks,
         "precision": precision,
         "engine": engine,
         "deterministic": torch.are_deterministic_algorithms_enabled(),

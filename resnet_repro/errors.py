@@ -20,3 +20,7 @@ class DataError(ReproError):
 
 class RunError(ReproError):
     """A run folder or device that cannot be used as asked."""
+
+
+class DismissedError(ReproError):
+    """Another rank met a failure and says why; this one leaves without a word."""

@@ -129,7 +129,8 @@ class LiveWatcher(Watcher):
 def _beginning(trainer: Trainer) -> str:
     at = f"resumes at step {trainer.step}" if trainer.step else "starts"
     engine = trainer.engine
-    return f"{at}: {trainer.steps} steps of {trainer.batches.batch_size} on {engine.device} in {engine.precision}"
+    where = f"{engine.ranks.count} ranks, each on {engine.device.type}," if engine.ranks.count > 1 else engine.device
+    return f"{at}: {trainer.steps} steps of {trainer.batches.batch_size} on {where} in {engine.precision}"
 
 
 def _ending(status: Status, trainer: Trainer) -> str:

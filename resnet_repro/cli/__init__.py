@@ -11,7 +11,7 @@ from resnet_repro.cli.data import check, fetch
 from resnet_repro.cli.options import notice
 from resnet_repro.cli.reading import describe, list_runs, plot, table
 from resnet_repro.cli.running import bench, demo, train
-from resnet_repro.errors import ReproError, printable
+from resnet_repro.errors import DismissedError, ReproError, printable
 
 app = typer.Typer(
     help="Reproduce plain-versus-residual learning on CIFAR-10: train the nets, plot the curves.",
@@ -46,6 +46,8 @@ def main() -> None:
     logging.getLogger("resnet_repro").handlers = [_NoticeHandler()]
     try:
         app()
+    except DismissedError:
+        sys.exit(1)
     except ReproError as error:
         _fail(str(error))
     except OSError as error:  # a path that is too long, a folder that may not be read

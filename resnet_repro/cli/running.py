@@ -34,15 +34,22 @@ def train(
     from resnet_repro.suite import load_suite, parse_jobs
 
     side_by_side = parsed(parse_jobs, jobs)
-    experiments = load_suite(specs, override or (), _seeds(seed, seeds))
+    seeds_wanted = _seeds(seed, seeds)
     from resnet_repro.launch import command
     from resnet_repro.launch.request import Request
+    from resnet_repro.training.distributed import joined_ranks
 
-    request = Request(results, data_dir, device, side_by_side, restart, compiled, deterministic, checkpoint_seconds)
-    tasks = command.find_tasks(experiments, request)
-    if dry_run:
-        command.show_plan(tasks, request)
-    elif code := command.train(tasks, request, notice):
+    with joined_ranks(device) as ranks:
+        request = Request(
+            results, data_dir, device, side_by_side, restart, compiled, deterministic, checkpoint_seconds, ranks
+        )
+        tasks = ranks.first(lambda: command.find_tasks(load_suite(specs, override or (), seeds_wanted), request))
+        code = 0
+        if not dry_run:
+            code = command.train(tasks, request, notice)
+        elif ranks.is_first:
+            command.show_plan(tasks, request)
+    if code:
         raise typer.Exit(code)
 
 

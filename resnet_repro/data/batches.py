@@ -131,16 +131,26 @@ class TrainingBatches:
 
 
 class EvaluationBatches:
-    """The first `limit` images of a split, each once, in order, as they are: the single original 32x32 view."""
+    """The first `limit` images of a split, each once, in order, as they are: the single original 32x32 view.
+
+    With `start` and `every`, which may leave nothing, only each so-manieth of them.
+    """
 
     def __init__(
-        self, split: Split, normalization: Normalization, device: torch.device, limit: int | None = None
+        self,
+        split: Split,
+        normalization: Normalization,
+        device: torch.device,
+        limit: int | None = None,
+        start: int = 0,
+        every: int = 1,
     ) -> None:
-        self.images = torch.from_numpy(split.images[:limit]).to(device)
-        self.labels = torch.from_numpy(split.labels[:limit]).to(device)
+        self.images = torch.from_numpy(split.images[start:limit:every]).to(device)
+        self.labels = torch.from_numpy(split.labels[start:limit:every]).to(device)
         self.normalization = normalization
 
     def __iter__(self) -> Iterator[Batch]:
         size = EVALUATION_BATCH[self.images.device.type]
-        for images, labels in zip(self.images.split(size), self.labels.split(size), strict=True):
-            yield Batch(_as_input(self.normalization(images)), labels)
+        for first in range(0, len(self.labels), size):
+            batch = slice(first, first + size)
+            yield Batch(_as_input(self.normalization(self.images[batch])), self.labels[batch])

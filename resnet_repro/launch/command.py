@@ -21,7 +21,7 @@ from resnet_repro.launch.tasks import Task, describe_nets, longest_first
 from resnet_repro.launch.tracking import Tracked
 from resnet_repro.launch.worker import Assignment
 from resnet_repro.progress import new_watcher
-from resnet_repro.runner import train_run
+from resnet_repro.runner import Watcher, train_run
 from resnet_repro.spec import Experiment
 from resnet_repro.training.device import resolve_device, usable_cores
 
@@ -30,6 +30,10 @@ Notice = Callable[[str], None]
 
 def find_tasks(experiments: Iterable[Experiment], request: Request) -> list[Task]:
     """How far each run has come. Raises RunError where the folder of one holds a run of another spec."""
+    if request.ranks.count > 1 and request.jobs != 1:
+        raise RunError(
+            f"--jobs {request.jobs}: torchrun has all of its ranks train one run after another; leave it out"
+        )
     tasks = []
     for experiment in experiments:
         folder = request.folder(experiment)
@@ -49,7 +53,7 @@ def show_plan(tasks: Sequence[Task], request: Request) -> None:
 def train(tasks: Sequence[Task], request: Request, notice: Notice) -> int:
     """Train what has not ended. Returns the exit code: 0, 1 if a run failed, 130 if one was interrupted."""
     for task in tasks:
-        if task.is_ended:
+        if task.is_ended and request.ranks.is_first:
             notice(f"{task.label}: has {task.state} already and is skipped; --restart would train it again")
     if not (ahead := [task for task in tasks if not task.is_ended]):
         return 0
@@ -57,14 +61,16 @@ def train(tasks: Sequence[Task], request: Request, notice: Notice) -> int:
 
 
 def _one_by_one(ahead: Sequence[Task], request: Request) -> int:
-    """In this process."""
-    session = request.session()
-    watcher = new_watcher()
+    """In this process, or in those of all ranks together."""
+    ranks, session = request.ranks, request.session()
+    watcher = new_watcher() if ranks.is_first else Watcher()
     failed = False
     for task in ahead:
         try:
             status = train_run(task.experiment, session, watcher, request.restart)
-        except (RunError, SpecError) as error:  # the others may yet succeed
+        except (RunError, SpecError) as error:
+            if ranks.count > 1:  # which may be of two minds now
+                raise
             print(f"error: {printable(str(error))}", file=sys.stderr)
             failed = True
             continue

@@ -7,7 +7,8 @@ from resnet_repro.record import RunFolder
 from resnet_repro.runner import CHECKPOINT_SECONDS, Session
 from resnet_repro.spec import Experiment
 from resnet_repro.suite import Jobs
-from resnet_repro.training.device import make_deterministic, resolve_device
+from resnet_repro.training.device import make_deterministic
+from resnet_repro.training.distributed import ALONE, Ranks
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Request:
     compiled: bool = False  # torch.compile works on the units of the nets
     deterministic: bool = False
     checkpoint_seconds: float = CHECKPOINT_SECONDS
+    ranks: Ranks = ALONE
 
     def folder(self, experiment: Experiment) -> RunFolder:
         return RunFolder(self.results, experiment)
@@ -30,5 +32,5 @@ class Request:
         """For this process, on the device asked for or on another."""
         if self.deterministic:
             make_deterministic()
-        resolved = resolve_device(device or self.device)
-        return Session(self.results, self.data_dir, resolved, self.compiled, self.checkpoint_seconds)
+        resolved = self.ranks.each(lambda: self.ranks.device(device or self.device))
+        return Session(self.results, self.data_dir, resolved, self.compiled, self.checkpoint_seconds, self.ranks)

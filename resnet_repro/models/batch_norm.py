@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -14,16 +16,20 @@ class BatchNorm2d(nn.BatchNorm2d):
     """BN whose statistics are those of each of `splits` equal, consecutive parts of the mini-batch.
 
     [R] section 4.2 trains 128 images on two GPUs, each with the statistics of its own 64. The population statistics
-    follow the mean over the parts. Mini-batches are not counted, as nn.BatchNorm2d does for another kind of average:
-    on a GPU that is one more kernel for each layer.
+    follow the mean over the parts. `synchronized` has the processes of a run share the statistics of all their images,
+    on CPUs as well, which nn.SyncBatchNorm does not. Mini-batches are not counted, as nn.BatchNorm2d does for another
+    kind of average: on a GPU that is one more kernel for each layer.
     """
 
-    def __init__(self, width: int, splits: int, eps: float, momentum: float) -> None:
+    def __init__(self, width: int, splits: int, eps: float, momentum: float, synchronized: bool = False) -> None:
         super().__init__(width, eps=eps, momentum=momentum)
         self.weight_of_newest = momentum
         self.splits = splits
+        self.synchronized = synchronized
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.training and self.synchronized and dist.is_available() and dist.is_initialized():
+            return self._normalized_over_ranks(x)
         mean, variance = self.running_mean, self.running_var
         if not self.training or self.splits == 1:
             return self._normalized(x, mean, variance, by_batch=self.training or mean is None)
@@ -40,10 +46,48 @@ class BatchNorm2d(nn.BatchNorm2d):
         """By the statistics of x, which the population statistics given then follow, or by those."""
         return F.batch_norm(x, mean, variance, self.weight, self.bias, by_batch, self.weight_of_newest, self.eps)
 
+    def _normalized_over_ranks(self, x: Tensor) -> Tensor:
+        """In the precision of the weights, as the kernels of F.batch_norm compute."""
+        values = x.to(self.weight.dtype)
+        mean, variance = _moments_over_ranks(values)
+        if self.running_mean is not None and self.running_var is not None:
+            count = dist.get_world_size() * x.numel() // x.shape[1]
+            self.running_mean.lerp_(mean.detach(), self.weight_of_newest)
+            self.running_var.lerp_(variance.detach() * (count / (count - 1)), self.weight_of_newest)
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        shift = self.bias - mean * scale
+        return (values * scale[:, None, None] + shift[:, None, None]).to(x.dtype)
+
+
+def _moments_over_ranks(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and biased variance of each map, (C,) and (C,), over the equal (N, C, H, W) of all ranks."""
+    variance, mean = torch.var_mean(x, dim=(0, 2, 3), correction=0)
+    rank, ranks = dist.get_rank(), dist.get_world_size()
+    own = torch.stack([mean, variance])  # (2, C)
+    means, variances = _SumOverRanks.apply(F.pad(own[None], (0, 0, 0, 0, rank, ranks - 1 - rank))).unbind(dim=1)
+    mean = means.mean(dim=0)
+    return mean, (variances + (means - mean).square()).mean(dim=0)
+
+
+class _SumOverRanks(torch.autograd.Function):
+    """Its gradient is summed as well, as the loss of every rank depends on what each puts in."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = x.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return _SumOverRanks.forward(ctx, *gradients)
+
 
 def batch_norm(width: int, model: ModelSpec) -> BatchNorm2d:
     """The BN layer of a spec for (N, width, H, W)."""
-    return BatchNorm2d(width, model.batch_norm_splits, model.batch_norm_epsilon, model.batch_norm_momentum)
+    return BatchNorm2d(
+        width, model.batch_norm_splits, model.batch_norm_epsilon, model.batch_norm_momentum, model.batch_norm_sync
+    )
 
 
 @contextmanager

@@ -51,6 +51,7 @@ class ModelSpec(Section):
     batch_norm_momentum: Annotated[float, Field(gt=0, le=1)] = 0.1  # the newest batch's weight in the statistics
     batch_norm_epsilon: PositiveFloat = 1e-5
     batch_norm_splits: Images = 1  # parts of a batch with statistics of their own; 2 is [R]'s two GPUs of 64
+    batch_norm_sync: bool = False  # over the ranks of torchrun; else each has statistics of its own
     activation: Literal["relu", "sigmoid", "tanh"] = "relu"
     initialization: Literal["he", "he_fan_in", "xavier", "gaussian", "fixup"] = (
         "he"  # he: by fan-out, as [R]'s later code
@@ -106,9 +107,11 @@ class ModelSpec(Section):
             if self.unit == "bn_after_addition":
                 raise ValueError("unit: bn_after_addition says where BN stands, and model.normalization is none")
             usual = type(self).model_fields
-            for field in ("batch_norm_momentum", "batch_norm_epsilon", "batch_norm_splits"):
+            for field in ("batch_norm_momentum", "batch_norm_epsilon", "batch_norm_splits", "batch_norm_sync"):
                 if getattr(self, field) != usual[field].default:
                     raise ValueError(f"{field}: there is no BN, as model.normalization is none; remove it")
+        if self.batch_norm_sync and self.batch_norm_splits > 1:
+            raise ValueError("batch_norm_sync: joins what batch_norm_splits would keep apart; remove one of them")
         if self.initialization == "fixup":
             self._check_fixup()
         return self

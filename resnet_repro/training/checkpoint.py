@@ -10,6 +10,7 @@ import torch
 
 from resnet_repro.errors import RunError
 from resnet_repro.files import explained, replacing
+from resnet_repro.training.distributed import ALONE, Ranks
 from resnet_repro.training.loop import Trainer
 
 MAGIC = b"resnet-repro checkpoint "
@@ -52,22 +53,14 @@ class Checkpoints(NamedTuple):
             file.write(FORMAT + hashlib.sha256(saved.getbuffer()).digest())
             file.write(saved.getbuffer())
 
-    def load(self, trainer: Trainer, origin: dict[str, Any]) -> dict[str, Any]:
-        """Put `trainer` where it was and return what was recorded by then.
+    def load(self, trainer: Trainer, origin: dict[str, Any], ranks: Ranks = ALONE) -> dict[str, Any]:
+        """Put `trainer` where it was, on every rank, though only the first reads. Returns what was recorded by then.
 
         Raises RunError if no checkpoint is whole, or if it has another origin.
         """
-        path, content = self._read_the_newest_whole()
-        if differing := [key for key in origin if content["origin"].get(key) != origin[key]]:
-            raise RunError(f"{path}: the checkpoint is of another {' and '.join(differing)}; {REMEDY}")
-        try:
-            if not 0 <= content["trainer"]["row_step"] <= content["trainer"]["step"] <= trainer.steps:
-                raise ValueError("steps")
-            trainer.engine.restore(content["engine"])
-            trainer.restore(content["trainer"])
-        except Exception:  # behind a right checksum, whatever a stranger packed
-            raise RunError(f"{path}: the checkpoint does not fit this net; {REMEDY}") from None
-        if path != self.newest:
+        path, content = ranks.first(lambda: self._read_the_newest_whole(origin))
+        ranks.each(lambda: _restore(trainer, content, path))
+        if ranks.is_first and path != self.newest:
             with explained(path):
                 path.replace(self.newest)
         return dict(content["recorded"])
@@ -77,20 +70,20 @@ class Checkpoints(NamedTuple):
             with explained(path):
                 path.unlink(missing_ok=True)
 
-    def _read_the_newest_whole(self) -> tuple[Path, dict[str, Any]]:
+    def _read_the_newest_whole(self, origin: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
         if not self.newest.exists():  # a kill came between two renames
-            return self.previous, _read(self.previous)
+            return self.previous, _read(self.previous, origin)
         try:
-            return self.newest, _read(self.newest)
+            return self.newest, _read(self.newest, origin)
         except DamagedError as damage:
             if not self.previous.exists():
                 raise
-            content = _read(self.previous)
+            content = _read(self.previous, origin)
             log.warning("%s; goes on from the one before it", str(damage).removesuffix(f"; {REMEDY}"))
             return self.previous, content
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, origin: dict[str, Any]) -> dict[str, Any]:
     with explained(path):
         written = path.read_bytes()
     if written.startswith(MAGIC) and not written.startswith(FORMAT) and len(written) > len(FORMAT):
@@ -105,4 +98,16 @@ def _read(path: Path) -> dict[str, Any]:
     parts = {"origin", "engine", "trainer", "recorded"}
     if not isinstance(content, dict) or {name for name, part in content.items() if isinstance(part, dict)} != parts:
         raise RunError(f"{path}: the checkpoint is none of this program's; {REMEDY}")
+    if differing := [key for key in origin if content["origin"].get(key) != origin[key]]:
+        raise RunError(f"{path}: the checkpoint is of another {' and '.join(differing)}; {REMEDY}")
     return content
+
+
+def _restore(trainer: Trainer, content: dict[str, Any], path: Path) -> None:
+    try:
+        if not 0 <= content["trainer"]["row_step"] <= content["trainer"]["step"] <= trainer.steps:
+            raise ValueError("steps")
+        trainer.engine.restore(content["engine"])
+        trainer.restore(content["trainer"])
+    except Exception:  # behind a right checksum, whatever a stranger packed
+        raise RunError(f"{path}: the checkpoint does not fit this net; {REMEDY}") from None

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from resnet_repro.training.distributed import ALONE, Ranks
+
 
 class Outcome(NamedTuple):
     """What a mini-batch gave, still on the device: reading it on the host is the caller's choice."""
@@ -23,7 +25,8 @@ class Engine:
     Weights, gradients and updates are fp32; under "bf16" and "fp16" convolutions and matrix products run in that type.
     The narrow range of fp16 needs its loss scaled up (Micikevicius et al. 2018, section 3.2), and a step whose
     gradients overflow changes no weight. Batches and weights are channels_last, which convolutions run fastest in.
-    `decay_vectors` has weight decay act on BN, biases and scalars too.
+    `decay_vectors` has weight decay act on BN, biases and scalars too. Of several ranks, each has its share of every
+    mini-batch; shares are equal, so the mean over the ranks is the mean over the mini-batch.
 
     What is held stays where it is in memory, whatever is restored, as a captured step needs it. A step reads
     nothing on the host.
@@ -38,8 +41,10 @@ class Engine:
         nesterov: bool,
         weight_decay: float,
         decay_vectors: bool = True,
+        ranks: Ranks = ALONE,
     ) -> None:
-        self.name = "eager"
+        self.name = "eager" if ranks.count == 1 else f"eager, {ranks.count} ranks"
+        self.ranks = ranks
         self.net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
         self.device = device
         self.precision = precision
@@ -47,6 +52,10 @@ class Engine:
             torch.backends.cudnn.allow_tf32 = False
         if device.type == "cuda":
             torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
+        self.training_net = ranks.parallel(self.net)
+        self.statistics = [
+            buffer for buffer in self.net.buffers() if buffer.is_floating_point()
+        ]  # BN's, of a population
         self.optimizer = torch.optim.SGD(
             _decay_groups(net, weight_decay, decay_vectors),
             lr=0.0,  # every step brings its own
@@ -59,9 +68,9 @@ class Engine:
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
 
     def train_step(self, images: Tensor, labels: Tensor, learning_rate: float | Tensor) -> Outcome:
-        """images (B, 3, 32, 32), labels (B,); the rate is a number or, on CUDA, a () tensor."""
+        """images (B, 3, 32, 32), labels (B,), a rank's share; the rate is a number or, on CUDA, a () tensor."""
         self._set_training(True)
-        outcome = self._forward(images, labels)
+        outcome = self._forward(self.training_net, images, labels)
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(outcome.loss).backward()
         self.scaler.unscale_(self.optimizer)  # at once, as probes read the gradients
@@ -69,13 +78,14 @@ class Engine:
             group["lr"] = learning_rate
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        return Outcome(outcome.loss.detach(), outcome.errors)
+        self.ranks.average(self.statistics)  # as if one process had followed all of their parts
+        return self._over_ranks(Outcome(outcome.loss.detach(), outcome.errors))
 
     @torch.no_grad()
     def evaluate(self, images: Tensor, labels: Tensor) -> Outcome:
         """images (B, 3, 32, 32), labels (B,); BN uses its population statistics"""
         self._set_training(False)
-        return self._forward(images, labels)
+        return self._forward(self.net, images, labels)
 
     def state(self) -> dict[str, Any]:
         """All that the next steps depend on, as live tensors: weights, statistics, momentum, the loss's scale."""
@@ -93,10 +103,16 @@ class Engine:
         if self.net.training != training:  # walking every module takes time, so not at every step
             self.net.train(training)
 
-    def _forward(self, images: Tensor, labels: Tensor) -> Outcome:
+    def _over_ranks(self, outcome: Outcome) -> Outcome:
+        if self.ranks.count == 1:
+            return outcome
+        loss, errors = self.ranks.sum(torch.stack([outcome.loss, outcome.errors.float()]))
+        return Outcome(loss / self.ranks.count, errors)
+
+    def _forward(self, net: nn.Module, images: Tensor, labels: Tensor) -> Outcome:
         dtype = COMPUTED_IN[self.precision]
         with torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32, cache_enabled=False):
-            outputs = self.net(images)
+            outputs = net(images)
         loss = F.cross_entropy(outputs.float(), labels)
         return Outcome(loss, (outputs.argmax(dim=1) != labels).sum())
 

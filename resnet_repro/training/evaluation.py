@@ -9,12 +9,17 @@ from resnet_repro.training.engine import Engine
 
 
 def evaluate(engine: Engine, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple[float, float]:
-    """Mean cross-entropy and error in %, in evaluation mode, each image counted once."""
+    """Mean cross-entropy and error in %, in evaluation mode, each image counted once.
+
+    Of several ranks, each has its own batches, and learns the result over all of them.
+    """
     losses, errors, count = [], [], 0
     for images, labels in batches:
         outcome = engine.evaluate(images, labels)
         losses.append(outcome.loss * len(labels))
         errors.append(outcome.errors)
         count += len(labels)
-    loss = torch.stack(losses).cpu().double().sum()  # on the CPU, as not every device has doubles
-    return float(loss) / count, 100 * int(torch.stack(errors).sum()) / count
+    # On the CPU, as not every device has doubles.
+    sums = torch.tensor([sum(map(float, losses)), sum(map(int, errors)), count], dtype=torch.float64)
+    loss, wrong, images_seen = engine.ranks.sum(sums).tolist()
+    return loss / images_seen, 100 * wrong / images_seen
