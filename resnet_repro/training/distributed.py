@@ -3,6 +3,7 @@
 import importlib
 import logging
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -137,8 +138,10 @@ def joined_ranks(device: str) -> Iterator[Ranks]:
             f"rank {ranks.rank}: another rank has stopped; the same command goes on from the last checkpoint"
         ) from None
     finally:
-        if dist.is_initialized() and not (lost and on_gpus):  # NCCL might wait for the lost one
-            dist.destroy_process_group()
+        if not (lost and on_gpus):  # NCCL might wait for the lost one, until torchrun ends it
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # which torchrun sends as soon as one rank has left
+            if dist.is_initialized():
+                dist.destroy_process_group()
 
 
 def _is_lost_rank(error: RuntimeError) -> bool:

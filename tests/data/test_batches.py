@@ -233,3 +233,15 @@ def test_evaluation_takes_the_first_images_up_to_its_limit(limit: int | None, se
     split = split_of(20)
     batches = list(EvaluationBatches(split, Normalization(split, CPU), CPU, limit))
     assert [batch.labels.tolist() for batch in batches] == [list(range(seen))]
+
+
+@pytest.mark.parametrize(("images", "parts"), [(20, 2), (21, 4), (2, 3)])
+def test_parts_of_an_evaluation_are_the_whole(images: int, parts: int) -> None:
+    split = split_of(images)
+    normalization = Normalization(split, CPU)
+    shares = [EvaluationBatches(split, normalization, CPU, start=part, every=parts) for part in range(parts)]
+    labels = [label for share in shares for batch in share for label in batch.labels.tolist()]
+    assert sorted(labels) == sorted(split.labels.tolist())
+    assert [sum(len(batch.labels) for batch in share) for share in shares] == [
+        len(range(part, images, parts)) for part in range(parts)
+    ]

@@ -161,6 +161,14 @@ def test_split_bn_infers_like_any_other() -> None:
     assert all(torch.equal(tensor, whole.state_dict()[name]) for name, tensor in split.state_dict().items())
 
 
+def test_synchronized_bn_of_one_process_is_bn() -> None:
+    synchronized, whole = layer_of(batch_norm_sync=True), layer_of()
+    whole.load_state_dict(synchronized.state_dict())
+    x = random(4, MAPS, 4, 4)
+    assert torch.equal(synchronized(x), whole(x))
+    assert all(torch.equal(tensor, whole.state_dict()[name]) for name, tensor in synchronized.state_dict().items())
+
+
 def test_a_net_with_split_bn_trains_as_if_each_half_were_on_its_own_device() -> None:
     split = stirred(Network(spec(width=2, batch_norm_splits=2, option="B"))).train()
     whole = stirred(Network(spec(width=2, option="B"))).train()

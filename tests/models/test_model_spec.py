@@ -46,6 +46,8 @@ REFUSALS = [
     ("normalization=none batch_norm_momentum=0.2", "batch_norm_momentum", "there is no BN, as model.normalization"),
     ("normalization=none batch_norm_epsilon=0.1", "batch_norm_epsilon", "there is no BN, as model.normalization"),
     ("normalization=none batch_norm_splits=2", "batch_norm_splits", "there is no BN, as model.normalization"),
+    ("normalization=none batch_norm_sync=true", "batch_norm_sync", "there is no BN, as model.normalization"),
+    ("batch_norm_sync=true batch_norm_splits=2", "batch_norm_sync", "joins what batch_norm_splits would keep apart"),
     ("initialization=fixup", "initialization", "fixup stands in for BN; set model.normalization: none"),
     ("initialization=fixup normalization=none shortcut=none", "initialization", "set model.shortcut: identity"),
     ("initialization=fixup normalization=none shortcut=conv1x1", "initialization", "set model.shortcut: identity"),

@@ -1,0 +1,258 @@
+"""Two ranks on the CPU, started by torchrun: the numbers of one process, one folder, and no rank left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import Outcome
+from safetensors.torch import load_file
+from small_runs import CPU, experiment, random_dataset
+
+from resnet_repro.errors import RunError
+from resnet_repro.launch.command import Request, find_tasks
+from resnet_repro.models.layers import Dropout
+from resnet_repro.record import Run, read_run
+from resnet_repro.runner import _dropout_seeder, build_trainer
+from resnet_repro.training.distributed import ALONE, Ranks, joined_ranks
+
+Cli = Callable[..., Outcome]
+PATIENCE = 120  # seconds; a machine may be busy
+
+# Smooth and slow, so that what is rounded differently is not blown up within a few steps.
+SMOOTH = """\
+model: {depth: 8, width: 2, activation: tanh, option: B}
+data: {dataset: synthetic, train_images: 80, test_images: 21}
+training: {
+  steps: 12, batch_size: 16, learning_rate: 0.01, record_every: 1, evaluate_every: 6, clean_images: 17, precision: fp32,
+}
+"""
+# The model and training sections on two ranks, and the override that says the same of one process.
+RUNS = {
+    "without-bn": (
+        "model: {normalization: none}\nprobes: {measure: [gradient_norm, layer_response], every: 6, images: 32}",
+        "",
+    ),
+    "own-statistics": ("", "model.batch_norm_splits=2"),
+    "four-parts": ("model: {batch_norm_splits: 4}", ""),
+    "synchronized": ("model: {batch_norm_sync: true}", ""),
+    "recomputed": ("model: {batch_norm_sync: true}\ntraining: {recompute: true}", ""),
+    "half": ("model: {batch_norm_sync: true}\ntraining: {precision: fp16}", ""),
+}
+HALF = {"rtol": 2e-3, "atol": 2e-4}
+DIVERGING = "model: {normalization: none, activation: relu}\ntraining: {learning_rate: 1.0e+30}"
+
+two = Ranks(0, 2)
+
+
+@contextmanager
+def torchrun(logs: Path, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
+    """`resnet-repro` on two ranks, whose output goes below `logs`; none is left behind."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone",
+               "--log-dir", logs, "--redirects", "3", "-m", "resnet_repro", *arguments, "--device", "cpu"]  # fmt: skip
+    variables = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        [*map(str, command)], env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as launcher:
+        try:
+            yield launcher
+        finally:
+            launcher.terminate()
+
+
+def said(logs: Path, rank: int) -> list[str]:
+    """The lines that a rank wrote to stderr."""
+    (path,) = logs.glob(f"*/attempt_0/{rank}/stderr.log")
+    return path.read_text().splitlines()
+
+
+def pid_of(rank: int, launcher: subprocess.Popen[bytes]) -> int:
+    children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text().split()
+    return next(
+        int(pid) for pid in children if f"\0RANK={rank}\0".encode() in Path(f"/proc/{pid}/environ").read_bytes()
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two ranks made of RUNS, one after another."""
+    folder = tmp_path_factory.mktemp("two")
+    specs = {**{name: sections for name, (sections, _) in RUNS.items()}, "diverging": DIVERGING}
+    (folder / "base.yaml").write_text(SMOOTH)
+    for name, sections in specs.items():
+        (folder / f"{name}.yaml").write_text(f"extends: base.yaml\n{sections}\n")
+    paths = [folder / f"{name}.yaml" for name in specs]
+    with torchrun(folder / "logs", "train", *paths, "--results", folder / "r") as ranks:
+        output, _ = ranks.communicate(timeout=PATIENCE)
+    assert ranks.returncode == 0, output.decode()
+    return folder
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_two_ranks_give_the_numbers_of_one_process_step_by_step(
+    name: str, folder: Path, cli: Cli, tmp_path: Path
+) -> None:
+    overrides = [part for override in RUNS[name][1].split() for part in ("--set", override)]
+    assert cli("train", folder / f"{name}.yaml", "--results", tmp_path, "--device", "cpu", *overrides).code == 0
+    ours, theirs = (read_run(results / name / "seed-0") for results in (folder / "r", tmp_path))
+    assert [row.step for row in ours.rows] == [*range(1, 13)]
+    tolerance = HALF if name == "half" else {"rtol": 2e-6, "atol": 0.0}
+    for our_row, their_row in zip(ours.rows, theirs.rows, strict=True):
+        torch.testing.assert_close(our_row.train_loss, their_row.train_loss, **tolerance)
+        assert our_row.train_error_pct == their_row.train_error_pct
+        assert our_row.train_error_clean_pct == their_row.train_error_clean_pct
+        assert our_row.test_error_pct == their_row.test_error_pct
+        if our_row.test_loss is not None:
+            torch.testing.assert_close(our_row.test_loss, their_row.test_loss, **tolerance)
+    assert_close_weights(ours, theirs, **(HALF if name == "half" else {"rtol": 1e-4, "atol": 1e-5}))
+    assert [probe.value for probe in ours.probes] == pytest.approx([p.value for p in theirs.probes], rel=1e-4)
+    assert bool(ours.probes) == (name == "without-bn")
+
+
+def assert_close_weights(ours: Run, theirs: Run, rtol: float, atol: float) -> None:
+    """BN's population statistics are among them."""
+    our_weights, their_weights = (load_file(run.path / "weights.safetensors") for run in (ours, theirs))
+    torch.testing.assert_close(our_weights, their_weights, rtol=rtol, atol=atol)
+
+
+def test_the_first_rank_alone_records_and_speaks(folder: Path) -> None:
+    lines = said(folder / "logs", 0)
+    assert lines[0] == "without-bn/seed-0: starts: 12 steps of 16 on 2 ranks, each on cpu, in fp32"
+    notice = "note: BN takes the statistics of each rank's 8 images, as in the paper; "
+    assert [line for line in lines if line.startswith(notice)] == [
+        f"{notice}model.batch_norm_sync: true takes those of all 16"
+    ]
+    assert sum(": finished 12 steps in " in line for line in lines) == len(RUNS)
+    assert said(folder / "logs", 1) == []
+    environment = read_run(folder / "r/synchronized/seed-0").environment
+    assert (environment["ranks"], environment["engine"]) == (2, "eager, 2 ranks")
+
+
+def test_all_ranks_notice_that_a_run_diverged(folder: Path) -> None:
+    run = read_run(folder / "r/diverging/seed-0")
+    assert run.status == "diverged"
+    assert run.final is not None
+    assert run.final.step == run.summary["steps"] - 1 == 1
+
+
+def rows_of(folder: Path) -> int:
+    metrics = folder / "metrics.csv"
+    return metrics.read_text().count("\n") if metrics.exists() else 0
+
+
+def wait_for_more_rows(folder: Path, launcher: subprocess.Popen[bytes]) -> None:
+    before, deadline = rows_of(folder), time.monotonic() + PATIENCE
+    while rows_of(folder) < before + 3:
+        assert time.monotonic() < deadline
+        assert launcher.poll() is None, launcher.communicate()[0].decode()
+        time.sleep(0.02)
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds the processes of ranks in /proc")
+def test_a_signal_to_a_rank_or_the_loss_of_one_stops_all_and_one_process_goes_on(cli: Cli, tmp_path: Path) -> None:
+    spec = tmp_path / "long.yaml"
+    steps = "training: {steps: 600, evaluate_every: 300, record_every: 20}"
+    (tmp_path / "smooth.yaml").write_text(SMOOTH)
+    spec.write_text(f"extends: smooth.yaml\nmodel: {{normalization: none}}\n{steps}\n")
+    folder = tmp_path / "r/long/seed-0"
+    arguments = ("train", spec, "--results", tmp_path / "r")
+
+    with torchrun(tmp_path / "stopped", *arguments) as ranks:
+        wait_for_more_rows(folder, ranks)
+        os.kill(pid_of(1, ranks), signal.SIGTERM)
+        output, _ = ranks.communicate(timeout=PATIENCE)
+    assert output.decode().count(": 130 (pid:") == 2
+    stopped = read_run(folder)
+    assert stopped.status == "interrupted"
+    steps_done = stopped.summary["steps"]
+    went_on = f"long/seed-0: stopped at step {steps_done} of 600; the same command goes on from there"
+    assert said(tmp_path / "stopped", 0)[-1] == went_on
+    assert said(tmp_path / "stopped", 1) == []
+
+    with torchrun(tmp_path / "killed", *arguments) as ranks:
+        wait_for_more_rows(folder, ranks)
+        os.kill(pid_of(1, ranks), signal.SIGKILL)
+        ranks.communicate(timeout=20)
+    assert ranks.returncode == 1
+    first, *_, last = said(tmp_path / "killed", 0)
+    assert first == f"long/seed-0: resumes at step {steps_done}: 600 steps of 16 on 2 ranks, each on cpu, in fp32"
+    assert last == "error: rank 0: another rank has stopped; the same command goes on from the last checkpoint"
+    assert not any("Traceback" in line for line in said(tmp_path / "killed", 0))
+
+    assert cli(*arguments, "--device", "cpu").code == 0
+    assert cli("train", spec, "--results", tmp_path / "whole", "--device", "cpu").code == 0
+    ours, theirs = read_run(folder), read_run(tmp_path / "whole/long/seed-0")
+    assert [row.step for row in ours.rows] == [row.step for row in theirs.rows]
+    assert [row.train_loss for row in ours.rows] == pytest.approx([row.train_loss for row in theirs.rows], rel=1e-3)
+    assert ours.environment["ranks"] == 2
+    assert [changed.get("ranks", 2) for changed in ours.environment["resumed"]] == [2, 1]
+
+
+def test_a_failure_of_the_first_rank_is_one_line_and_ends_all(tmp_path: Path) -> None:
+    (tmp_path / "odd.yaml").write_text(SMOOTH.replace("batch_size: 16", "batch_size: 17"))
+    with torchrun(tmp_path / "logs", "train", tmp_path / "odd.yaml", "--results", tmp_path / "r") as ranks:
+        ranks.communicate(timeout=PATIENCE)
+    assert ranks.returncode == 1
+    assert said(tmp_path / "logs", 0) == ["error: training.batch_size: 17 cannot be shared equally by 2 ranks"]
+    assert said(tmp_path / "logs", 1) == []
+    assert not (tmp_path / "r/odd/seed-0/spec.yaml").exists()
+
+
+@pytest.mark.parametrize("splits", [3, 6])
+def test_parts_of_bn_that_ranks_cannot_share_are_refused(splits: int) -> None:
+    asked = experiment(batch_size=12)
+    asked = asked.model_copy(update={"model": asked.model.model_copy(update={"batch_norm_splits": splits})})
+    with pytest.raises(RunError, match=f"batch_norm_splits: {splits} cannot be shared equally by 4 ranks"):
+        build_trainer(asked, random_dataset(), CPU, ranks=Ranks(0, 4))
+
+
+def test_runs_side_by_side_are_refused_under_torchrun(tmp_path: Path) -> None:
+    request = Request(tmp_path, tmp_path, "cpu", 2, restart=False, ranks=two)
+    with pytest.raises(RunError, match=r"--jobs 2: torchrun has all of its ranks train one run after another"):
+        find_tasks([experiment()], request)
+
+
+def test_each_rank_takes_its_rows_in_order() -> None:
+    rows = torch.arange(12).view(6, 2)
+    assert torch.equal(torch.cat([Ranks(rank, 3).share(rows) for rank in range(3)]), rows)
+    assert torch.equal(ALONE.share(rows), rows)
+
+
+def test_ranks_drop_other_values_and_the_first_those_of_one_process() -> None:
+    net = torch.nn.Sequential(Dropout(0.5), Dropout(0.5))
+
+    def seeds_of(ranks: Ranks) -> list[int]:
+        _dropout_seeder(net, 3, ranks)(7)
+        return [layer.seed for layer in net if isinstance(layer, Dropout)]
+
+    assert seeds_of(two) == seeds_of(ALONE)
+    assert len({*seeds_of(two), *seeds_of(Ranks(1, 2)), *seeds_of(Ranks(2, 3))}) == 6
+
+
+def test_each_rank_takes_the_gpu_of_its_place_on_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    taken: list[torch.device] = []
+    monkeypatch.setattr("torch.cuda.set_device", taken.append)
+    assert Ranks(5, 6, local_rank=1).device("auto") == torch.device("cuda:1")
+    assert taken == [torch.device("cuda:1")]
+    assert Ranks(1, 2, local_rank=1).device("cpu") == CPU
+    with pytest.raises(RunError, match="rank 2: this machine has 2 GPUs; start no more ranks on it than that"):
+        Ranks(2, 3, local_rank=2).device("cuda")
+    with pytest.raises(RunError, match="--device cuda:1: several ranks take a GPU each"):
+        two.device("cuda:1")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert two.device("auto") == CPU
+
+
+def test_torchrun_with_one_rank_is_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}.items():
+        monkeypatch.setenv(name, value)
+    with joined_ranks("cpu") as ranks:
+        assert ranks == ALONE
