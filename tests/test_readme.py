@@ -83,6 +83,17 @@ def test_what_the_readme_names_is_there() -> None:
         assert (REPOSITORY / path).exists(), path
 
 
+def test_each_promise_is_held_by_a_test_that_is_there() -> None:
+    promises = README.split("## What is promised")[1].split("\n## ")[0]
+    rows = [line for line in promises.splitlines() if line.startswith("| ") and "---" not in line][1:]
+    assert rows
+    for row in rows:
+        tests = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row)
+        assert tests, row
+        for file, test in tests:
+            assert f"def {test}(" in (REPOSITORY / file).read_text(), test
+
+
 def test_the_spec_in_the_readme_is_the_committed_one() -> None:
     spec = (REPOSITORY / "experiments/plain56.yaml").read_text()
     assert "".join(f"    {line}\n" for line in spec.splitlines()) in README
