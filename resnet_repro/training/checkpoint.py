@@ -3,6 +3,7 @@
 import hashlib
 import io
 import logging
+import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -105,9 +106,17 @@ def _read(path: Path, origin: dict[str, Any]) -> dict[str, Any]:
 
 def _restore(trainer: Trainer, content: dict[str, Any], path: Path) -> None:
     try:
-        if not 0 <= content["trainer"]["row_step"] <= content["trainer"]["step"] <= trainer.steps:
-            raise ValueError("steps")
+        _check_progress(content["trainer"], trainer.steps)
         trainer.engine.restore(content["engine"])
         trainer.restore(content["trainer"])
     except Exception:  # behind a right checksum, whatever a stranger packed
         raise RunError(f"{path}: the checkpoint does not fit this net; {REMEDY}") from None
+
+
+def _check_progress(state: dict[str, Any], steps: int) -> None:
+    """What `Trainer.restore` takes as it is. Raises ValueError."""
+    counts = [state["row_step"], state["step"], state["warmup_ended"] or 0, state["diverged_at"] or 0]
+    if not all(type(count) is int and 0 <= count <= steps for count in counts) or counts[0] > counts[1]:
+        raise ValueError("a step that the run has not")
+    if type(state["elapsed_seconds"]) is not float or not 0 <= state["elapsed_seconds"] < math.inf:
+        raise ValueError("no time")
