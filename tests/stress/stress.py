@@ -66,7 +66,7 @@ def victim(parent: int, ranks: int, number: signal.Signals, chance: random.Rando
     """The process that gets the signal: under torchrun, SIGKILL takes one rank, whichever it is."""
     if ranks == 1 or number == signal.SIGTERM:
         return str(parent)
-    children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(parent)], capture_output=True, text=True, check=True)
+    children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(parent)], capture_output=True, text=True, check=False)
     return chance.choice(children.stdout.split() or [str(parent)])
 
 
