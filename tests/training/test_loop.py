@@ -17,6 +17,7 @@ from resnet_repro.data.batches import EvaluationBatches, Normalization, Training
 from resnet_repro.metrics import Row
 from resnet_repro.runner import build_net, build_trainer
 from resnet_repro.spec import ModelSpec, Warmup
+from resnet_repro.training.distributed import ALONE
 from resnet_repro.training.engine import Outcome
 from resnet_repro.training.loop import Trainer
 from resnet_repro.training.schedule import Schedule
@@ -165,6 +166,7 @@ class Script:
 
     batch_size = 10
     device = CPU
+    ranks = ALONE
 
     def __init__(self, losses: list[float], errors: list[int] | None = None) -> None:
         self.losses = torch.tensor(losses)
@@ -184,6 +186,8 @@ class Script:
     def evaluate(self, images: Tensor, labels: Tensor) -> Outcome:
         self.evaluations += 1
         return Outcome(torch.tensor(0.5), torch.tensor(3))
+
+    def share_statistics(self) -> None: ...
 
     def trainer(self, record_every: int, evaluate_every: int, schedule: Schedule | None = None) -> Trainer:
         images = [(torch.zeros(4), torch.zeros(4))]
