@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import math
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +43,23 @@ def load_checkpoint(path: Path, trainer: Trainer, origin: dict[str, Any]) -> Non
         raise RunError(f"{path}: the checkpoint is damaged; {remedy}")
     try:
         state = torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)
+        if not all(isinstance(state[part], dict) for part in ("origin", "engine", "trainer")):
+            raise TypeError("a part that is no dictionary")
         if differing := [key for key in origin if state["origin"].get(key) != origin[key]]:
             raise RunError(f"{path}: the checkpoint is of another {' and '.join(differing)}; {remedy}")
-        if not 0 <= state["trainer"]["row_step"] <= state["trainer"]["step"] <= trainer.steps:
-            raise ValueError("steps")
+        _check_steps(state["trainer"], trainer.steps)
         trainer.engine.restore(state["engine"])
         trainer.restore(state["trainer"])
     except RunError:
         raise
     except Exception:  # behind a right checksum whatever a stranger packed, which torch unpacks without running it
         raise RunError(f"{path}: the checkpoint is damaged; {remedy}") from None
+
+
+def _check_steps(state: dict[str, Any], steps: int) -> None:
+    """What `Trainer.restore` takes as it is. Raises ValueError."""
+    counts = [state["row_step"], state["step"], state["warmup_ended"] or 0, state["diverged_at"] or 0]
+    if not all(type(count) is int and 0 <= count <= steps for count in counts) or counts[0] > counts[1]:
+        raise ValueError("a step that the run has not")
+    if type(state["elapsed_seconds"]) is not float or not 0 <= state["elapsed_seconds"] < math.inf:
+        raise ValueError("no time")
