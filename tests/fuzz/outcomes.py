@@ -20,7 +20,7 @@ def tidy(cli: Cli, *arguments: object, also: int = 0) -> Outcome:
         *notes, last = outcome.err.removesuffix("\n").split("\n")
         assert last.startswith("error: ")
         assert len(last) < 2000
-        assert all(line.startswith("note: ") for line in notes)
+        assert all(line.startswith("note: ") for line in notes), outcome.err
     return outcome
 
 
