@@ -187,8 +187,6 @@ class Script:
         self.evaluations += 1
         return Outcome(torch.tensor(0.5), torch.tensor(3))
 
-    def share_statistics(self) -> None: ...
-
     def trainer(self, record_every: int, evaluate_every: int, schedule: Schedule | None = None) -> Trainer:
         images = [(torch.zeros(4), torch.zeros(4))]
         steps = len(self.losses)
