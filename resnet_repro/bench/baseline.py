@@ -13,9 +13,9 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils import data
 
+from resnet_repro.assembly import build_net
 from resnet_repro.bench.rounds import Step
 from resnet_repro.data.dataset import Split
-from resnet_repro.runner import build_net
 from resnet_repro.spec import Experiment
 from resnet_repro.torchvision_import import import_torchvision
 

@@ -16,7 +16,7 @@ from resnet_repro.launch.slots import Slot
 from resnet_repro.launch.tracking import Tracked
 from resnet_repro.launch.worker import Assignment, work
 from resnet_repro.progress import REFRESH_SECONDS
-from resnet_repro.runner import signals_that_stop, stop_signals
+from resnet_repro.stopping import signals_that_stop, stop_signals
 
 
 class Child(NamedTuple):

@@ -19,8 +19,9 @@ from resnet_repro.launch.slots import Slot
 from resnet_repro.launch.tracking import Ended, Event, Failed, Line
 from resnet_repro.metrics import Row
 from resnet_repro.progress import LineWatcher, Sampler
-from resnet_repro.runner import signals_that_stop, train_run
+from resnet_repro.runner import train_run
 from resnet_repro.spec import Experiment
+from resnet_repro.stopping import signals_that_stop
 from resnet_repro.training.loop import Trainer
 
 

@@ -8,10 +8,10 @@ import torch
 from straight_line import stirred
 from torch import nn
 
+from resnet_repro.assembly import build_net
 from resnet_repro.models.initialization import initialize
 from resnet_repro.models.network import Network, build
 from resnet_repro.randomness import Stream, generator
-from resnet_repro.runner import build_net
 from resnet_repro.spec import Experiment, ModelSpec
 
 WEIGHTED = (nn.Conv2d, nn.Linear)

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from resnet_repro.runner import build_trainer
+from resnet_repro.assembly import build_trainer
 from resnet_repro.spec import Experiment
 from resnet_repro.training.capture import GRAPHS, CapturedStep, CudaGraph, captured
 from resnet_repro.training.engine import Outcome
