@@ -56,6 +56,10 @@ class RunFolder:
         return self.path / PREVIOUS_CHECKPOINT
 
     @property
+    def has_checkpoint(self) -> bool:
+        return self.checkpoint.exists() or self.previous_checkpoint.exists()
+
+    @property
     def weights(self) -> Path:
         return self.path / WEIGHTS
 
@@ -80,7 +84,7 @@ class RunFolder:
 
     def steps_done(self) -> int:
         """Iterations that training would go on from, as far as that can be told without opening a checkpoint."""
-        if self.checkpoint.exists() or self.previous_checkpoint.exists():
+        if self.has_checkpoint:
             with suppress(RunError):  # of damaged text, which a checkpoint restores
                 run = read_run(self.path)
                 return int(run.summary.get("steps", run.final.step if run.final else 0))

@@ -88,7 +88,7 @@ def train_run(experiment: Experiment, session: Session, watcher: Watcher, restar
         if (state := ranks.first(folder.state)) in ("finished", "diverged"):
             log.warning("%s: has %s meanwhile, in another process", experiment.label, state)
             return state
-        recorded = checkpoints.load(trainer, origin, ranks) if ranks.first(lambda: checkpoints.exist) else None
+        recorded = checkpoints.load(trainer, origin, ranks) if ranks.first(lambda: folder.has_checkpoint) else None
         environment = describe_environment(session.device, engine.precision, engine.name, data, ranks.count)
         ranks.first(lambda: folder.begin(environment, recorded))
         with watcher.watching(experiment, trainer):

@@ -19,14 +19,14 @@ LENIENT = ConfigDict(extra="allow", strict=True)
 
 
 class _Data(TypedDict, total=False):
-    __pydantic_config__ = LENIENT  # type: ignore[misc]
+    __pydantic_config__ = LENIENT  # type: ignore[misc]  # how pydantic has it
     name: Name
     exact: bool
     digest: str
 
 
 class _Segment(TypedDict, total=False):
-    __pydantic_config__ = LENIENT  # type: ignore[misc]
+    __pydantic_config__ = LENIENT  # type: ignore[misc]  # how pydantic has it
     device_name: Name
     data: _Data
     versions: dict[str, Any]
@@ -38,7 +38,7 @@ class _Environment(_Segment, total=False):
 
 
 class _Ended(TypedDict):
-    __pydantic_config__ = LENIENT  # type: ignore[misc]
+    __pydantic_config__ = LENIENT  # type: ignore[misc]  # how pydantic has it
     status: Status
     steps: Count
 

@@ -70,7 +70,7 @@ def _timed_run(trainer: Trainer, folder: RunFolder, steps: int) -> tuple[list[fl
     folder.begin({})
     run = trainer.run()
     next(run)
-    engine.train_step = timed  # type: ignore[method-assign]
+    engine.train_step = timed  # type: ignore[method-assign]  # for this run alone
     try:
         for _ in range(steps):
             began = time.perf_counter()

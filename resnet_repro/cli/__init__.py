@@ -3,7 +3,6 @@
 import logging
 import sys
 from collections.abc import Callable
-from typing import NoReturn
 
 import typer
 
@@ -11,7 +10,7 @@ from resnet_repro.cli.data import check, fetch
 from resnet_repro.cli.options import notice
 from resnet_repro.cli.reading import describe, list_runs, plot, table
 from resnet_repro.cli.running import bench, demo, train
-from resnet_repro.errors import DismissedError, ReproError, printable
+from resnet_repro.errors import DismissedError, ReproError, print_error
 
 app = typer.Typer(
     help="Reproduce plain-versus-residual learning on CIFAR-10: train the nets, plot the curves.",
@@ -38,9 +37,6 @@ for name, command in {"fetch": fetch, "check": check}.items():
     data_app.command(name)(command)
 
 
-LONGEST_MESSAGE = 1000  # characters; a name in it may come from a stranger
-
-
 def main() -> None:
     """Run the command line; a user's mistake is one line on stderr and exit code 1."""
     logging.getLogger("resnet_repro").handlers = [_NoticeHandler()]
@@ -49,15 +45,11 @@ def main() -> None:
     except DismissedError:
         sys.exit(1)
     except ReproError as error:
-        _fail(str(error))
+        print_error(str(error))
+        sys.exit(1)
     except OSError as error:  # a path that is too long, a folder that may not be read
-        _fail(f"{error.filename}: {error.strerror or error}")
-
-
-def _fail(text: str) -> NoReturn:
-    short = text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}..."
-    print(f"error: {printable(short)}", file=sys.stderr)
-    sys.exit(1)
+        print_error(f"{error.filename}: {error.strerror or error}")
+        sys.exit(1)
 
 
 class _NoticeHandler(logging.Handler):

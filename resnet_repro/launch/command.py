@@ -4,7 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from resnet_repro.errors import RunError, SpecError, printable
+from resnet_repro.errors import RunError, SpecError, print_error
 from resnet_repro.launch.board import new_board
 from resnet_repro.launch.mps import multi_process_service
 from resnet_repro.launch.plan import print_plan
@@ -71,7 +71,7 @@ def _one_by_one(ahead: Sequence[Task], request: Request) -> int:
         except (RunError, SpecError) as error:
             if ranks.count > 1:  # which may be of two minds now
                 raise
-            print(f"error: {printable(str(error))}", file=sys.stderr)
+            print_error(str(error))
             failed = True
             continue
         if status == "interrupted":
@@ -101,7 +101,7 @@ def _conclude(runs: Sequence[Tracked]) -> int:
     states = {run.state for run in runs}
     for run in runs:
         if run.state == "failed":
-            print(f"error: {printable(f'{run.label}: {run.error} ({run.log})')}", file=sys.stderr)
+            print_error(f"{run.label}: {run.error} ({run.log})")
     if states & {"interrupted", "waiting"}:
         print("note: the same command goes on from there", file=sys.stderr)
         return 130

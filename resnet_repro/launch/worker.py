@@ -3,7 +3,6 @@
 import logging
 import os
 import signal
-import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from multiprocessing.connection import Connection
 
 import torch
 
-from resnet_repro.errors import ReproError
+from resnet_repro.errors import ReproError, print_error
 from resnet_repro.launch.request import Request
 from resnet_repro.launch.run_log import RunLog
 from resnet_repro.launch.slots import Slot
@@ -53,7 +52,7 @@ def work(assignment: Assignment, events: Connection) -> None:
             torch.cuda.set_device(session.device)
         tell(Ended(train_run(assignment.experiment, session, TellingWatcher(tell, log), request.restart)))
     except ReproError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
+        print_error(str(error))
         tell(Failed(str(error)))
     except Exception as error:
         traceback.print_exc()

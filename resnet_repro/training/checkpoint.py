@@ -32,10 +32,6 @@ class Checkpoints(NamedTuple):
     newest: Path
     previous: Path
 
-    @property
-    def exist(self) -> bool:
-        return self.newest.exists() or self.previous.exists()
-
     def save(self, trainer: Trainer, origin: dict[str, Any], recorded: dict[str, Any]) -> None:
         """Write the newest; whatever happens meanwhile, one that is whole remains.
 

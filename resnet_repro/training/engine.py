@@ -53,9 +53,7 @@ class Engine:
         if device.type == "cuda":
             torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
         self.training_net = ranks.parallel(self.net)
-        self.statistics = [
-            buffer for buffer in self.net.buffers() if buffer.is_floating_point()
-        ]  # BN's, of a population
+        self.statistics = [buffer for buffer in self.net.buffers() if buffer.is_floating_point()]  # of BN's population
         self.optimizer = torch.optim.SGD(
             _decay_groups(net, weight_decay, decay_vectors),
             lr=0.0,  # every step brings its own

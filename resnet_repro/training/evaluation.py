@@ -13,13 +13,12 @@ def evaluate(engine: Engine, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple[
 
     Of several ranks, each has its own batches, and learns the result over all of them.
     """
-    losses, errors, count = [], [], 0
+    losses, errors, count = [torch.zeros((), device=engine.device)], [torch.zeros((), device=engine.device)], 0
     for images, labels in batches:
         outcome = engine.evaluate(images, labels)
         losses.append(outcome.loss * len(labels))
-        errors.append(outcome.errors)
+        errors.append(outcome.errors.float())
         count += len(labels)
-    # On the CPU, as not every device has doubles.
-    sums = torch.tensor([sum(map(float, losses)), sum(map(int, errors)), count], dtype=torch.float64)
-    loss, wrong, images_seen = engine.ranks.sum(sums).tolist()
+    found = torch.stack([torch.stack(losses), torch.stack(errors)]).cpu().double()  # as not every device has doubles
+    loss, wrong, images_seen = engine.ranks.sum(torch.tensor([*found.sum(dim=1), count], dtype=torch.float64)).tolist()
     return loss / images_seen, 100 * wrong / images_seen

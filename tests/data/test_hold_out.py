@@ -82,7 +82,7 @@ def test_the_mean_is_that_of_the_images_trained_on_and_no_step_sees_another() ->
     held = hold_out(whole, 8)
     trainer = build_trainer(experiment, held, torch.device("cpu"))
     expected = Normalization(Split(pixels[:32], np.arange(32)), torch.device("cpu"))
-    assert torch.equal(trainer.batches.normalization.mean, expected.mean)  # type: ignore[attr-defined]
+    assert torch.equal(trainer.batches.normalization.mean, expected.mean)  # type: ignore[attr-defined]  # a protocol
     brightest = max(float(trainer.batches[step][0].max()) for step in range(20))
     assert brightest < 100 * expected.scale
     tested = torch.cat([images for images, _ in trainer.test])

@@ -15,7 +15,7 @@ from resnet_repro.spec import Experiment, ModelSpec
 
 def tracked(seed: int, state: str = "waiting") -> Tracked:
     experiment = Experiment(name="plain20", seed=seed, model=ModelSpec(depth=20))
-    return Tracked(Task(experiment, "new"), Path("train.log"), state)  # type: ignore[arg-type]
+    return Tracked(Task(experiment, "new"), Path("train.log"), state)  # type: ignore[arg-type]  # a str, from parameters
 
 
 def running(seed: int) -> Tracked:
@@ -27,7 +27,7 @@ def running(seed: int) -> Tracked:
 
 
 def shown(runs: list[Tracked], last_ended: list[Tracked], width: int = 110) -> str:
-    console = Console(record=True, width=width, file=open("/dev/null", "w"))  # noqa: SIM115
+    console = Console(record=True, width=width, file=open("/dev/null", "w"))  # noqa: SIM115  # as long as the test
     console.print(draw(runs, last_ended))
     console.file.close()
     return console.export_text()

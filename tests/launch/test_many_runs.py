@@ -22,12 +22,11 @@ from resnet_repro.launch.slots import Slot
 from resnet_repro.launch.tasks import Task
 from resnet_repro.launch.tracking import Event, Line, Tracked
 from resnet_repro.launch.worker import Assignment
-from resnet_repro.metrics import Row
+from resnet_repro.metrics import TIMING, Row
 from resnet_repro.record import RunFolder, read_run
 from resnet_repro.spec_file import load_spec
 
 Cli = Callable[..., Outcome]
-TIMING = ("images_per_second", "elapsed_seconds")
 PATIENCE = 120  # seconds; a machine may be busy
 
 

@@ -13,6 +13,7 @@ from conftest import Outcome
 from safetensors.torch import load_file
 
 from resnet_repro.errors import RunError
+from resnet_repro.metrics import TIMING
 from resnet_repro.record import read_run
 from resnet_repro.runner import Session, Watcher, train_run
 from resnet_repro.spec import Experiment
@@ -20,7 +21,6 @@ from resnet_repro.spec_file import load_spec
 
 Cli = Callable[..., Outcome]
 CPU = torch.device("cpu")
-TIMING = ("images_per_second", "elapsed_seconds")
 SHORT = [
     "training.steps=6",
     "training.evaluate_every=3",

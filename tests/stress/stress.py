@@ -18,6 +18,7 @@ from typing import Annotated, NamedTuple
 import torch
 import typer
 
+from resnet_repro.metrics import TIMING
 from resnet_repro.record import METRICS, PROBES, WEIGHTS, read_run
 from resnet_repro.tables import markdown_table
 from resnet_repro.training.device import device_name
@@ -27,7 +28,6 @@ PAGE = HERE / "README.md"
 LABEL = "net/seed-0"
 MOMENT = 4.0  # seconds from the first sign of training, within which a kill comes
 PATIENCE = 300.0  # seconds for what should end by itself
-TIMING = ("images_per_second", "elapsed_seconds")
 
 
 class Attempt(NamedTuple):
