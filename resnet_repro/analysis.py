@@ -120,6 +120,11 @@ class Condition(NamedTuple):
         return self == Condition("CIFAR-10", "crop_flip", *schedule)
 
     @property
+    def is_short(self) -> bool:
+        """Fewer iterations than [R] section 4.2."""
+        return self.steps < PAPER_STEPS
+
+    @property
     def slug(self) -> str:
         """A file name: "cifar-10-400x64"."""
         data = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in self.data.lower()).strip(
@@ -146,7 +151,7 @@ class Group:
         at = self.condition
         rates = sorted({entry.training.learning_rate for entry in self.entries})
         drops = f", ×{at.gamma:g} after {' and '.join(map(str, at.milestones))}" if at.milestones else ""
-        short = "" if at.steps >= PAPER_STEPS else f" (short: the paper's schedule has {PAPER_STEPS})"
+        short = f" (short: the paper's schedule has {PAPER_STEPS})" if at.is_short else ""
         unaugmented = "" if at.augmentation == "crop_flip" else ", no augmentation"
         devices = sorted({str(run.environment.get("device_name", "unknown device")) for run in self.runs})
         counts = sorted({len(entry.runs) for entry in self.entries})

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from resnet_repro.analysis import Entry, Group
 from resnet_repro.figures.style import PLAIN_COLOUR, RESIDUAL_COLOUR, STYLE, add_title, new_figure
-from resnet_repro.published import CIFAR10_ERRORS
+from resnet_repro.published import final_error
 
 # Name, colour, marker, and on which side of a marker, in points, its value stands.
 KINDS = {"none": ("plain", PLAIN_COLOUR, "o", 6), "identity": ("residual", RESIDUAL_COLOUR, "s", -14)}
@@ -56,8 +56,7 @@ def _draw_kind(axes: Axes, kind: str, entries: list[Entry], column: str, depths:
             axes.annotate(f"{final.mean:.1f}", (place, final.mean), xytext=(0, side), textcoords="offset points",
                           ha="center", fontsize=8, color=colour)  # fmt: skip
     if papers:
-        points = [(depths.index(published.depth), value) for published in CIFAR10_ERRORS
-                  if published.shortcut == kind and published.depth in depths
-                  and (value := getattr(published, column)) is not None]  # fmt: skip
+        points = [(place, value) for place, depth in enumerate(depths)
+                  if (value := final_error(kind, depth, column)) is not None]  # fmt: skip
         axes.plot(*zip(*points, strict=True), linestyle=":", marker=marker, color=colour, markerfacecolor="white",
                   label=f"{name}, published")  # fmt: skip

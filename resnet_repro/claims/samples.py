@@ -1,0 +1,48 @@
+"""Which runs stand for a net of the papers under one set of conditions."""
+
+from resnet_repro.analysis import Entry, Group, estimate
+from resnet_repro.claims.measures import MEASURES
+from resnet_repro.claims.verdict import Sample
+from resnet_repro.naming import net_name
+from resnet_repro.published import NETS
+from resnet_repro.record import Run
+from resnet_repro.spec import ModelSpec, TrainingSpec
+
+# How a run is recorded and computed; what it comes to does not depend on it, but for the last digits.
+BOOKKEEPING = {"evaluate_every", "record_every", "clean_images", "precision", "recompute"}
+
+
+def take_sample(group: Group, net: str, measure: str) -> Sample:
+    """The net's runs, one a seed, that hold the measure. Under the paper's conditions only runs of its whole recipe."""
+    model = ModelSpec.model_validate(NETS[net].model)
+    training = TrainingSpec.model_validate(NETS[net].training)
+    name = net_name(model)
+    entries = [entry for entry in group.entries if entry.model == model and entry.training.warmup == training.warmup]
+    if group.condition.is_papers:
+        entries = [entry for entry in entries if _recipe(entry.training) == _recipe(training)]
+    if not entries:
+        return Sample(net, name, (), None)
+    if any(_recipe(entry.training) != _recipe(entries[0].training) for entry in entries):
+        specs = ", ".join(entry.runs[0].experiment.name for entry in entries)
+        return Sample(net, name, (), None, fault=f"{name} was trained in more than one way ({specs}); keep one")
+    return _summarise(net, name, entries, measure)
+
+
+def _recipe(training: TrainingSpec) -> dict[str, object]:
+    return training.model_dump(exclude=BOOKKEEPING)
+
+
+def _summarise(net: str, name: str, entries: list[Entry], measure: str) -> Sample:
+    runs = [run for entry in entries for run in entry.runs]
+    by_seed: dict[int, tuple[Run, float]] = {}
+    for run in runs:
+        value = MEASURES[measure].of(run) if run.status == "finished" else None
+        if value is not None:
+            by_seed.setdefault(run.experiment.seed, (run, value))
+    diverged = len({run.experiment.seed for run in runs if run.status == "diverged"})
+    if by_seed:
+        values = estimate(value for _, value in by_seed.values())
+        return Sample(net, name, tuple(run for run, _ in by_seed.values()), values, diverged)
+    finished = any(run.status == "finished" for run in runs)
+    why = "diverged" if diverged else f"recorded no {MEASURES[measure].label}" if finished else "is unfinished"
+    return Sample(net, name, (), None, diverged, f"{name} {why}")
