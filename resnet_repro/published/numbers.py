@@ -1,5 +1,6 @@
 """Every number of the papers' CIFAR-10 sections, with its table or figure, and how good it is."""
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 Kind = Literal[
@@ -28,7 +29,9 @@ _TEST, _TRAIN, _MEDIAN = "test_error_pct", "train_error_pct", "median_layer_resp
 _I = "identity_mappings/"
 
 
-def _errors(source: str, values: dict[str, float], kind: Kind = "printed", measure: str = _TEST) -> tuple[Number, ...]:
+def _errors(
+    source: str, values: Mapping[str, float], kind: Kind = "printed", measure: str = _TEST
+) -> tuple[Number, ...]:
     return tuple(
         Number(net, measure, value, source, kind, statistic="median of five" if source.startswith("[I]") else "")
         for net, value in values.items()
