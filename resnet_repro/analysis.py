@@ -41,8 +41,12 @@ class Estimate(NamedTuple):
     n: int
 
     def __str__(self) -> str:
-        spread = "" if self.std is None else f" ± {self.std:.2f}"
-        return f"{self.mean:.2f}{spread} (n={self.n})"
+        return self.text()
+
+    def text(self, digits: int = 2) -> str:
+        """ "15.59 ± 0.26 (n=3)", with that many digits after the point."""
+        spread = "" if self.std is None else f" ± {self.std:.{digits}f}"
+        return f"{self.mean:.{digits}f}{spread} (n={self.n})"
 
 
 def estimate(values: Iterable[float]) -> Estimate:

@@ -47,4 +47,4 @@ def seeds_needed(samples: Sequence[Estimate], noise: float | None, distance: flo
     if distance <= 0 or None in spreads:
         return None
     total = sum(spread**2 for spread in spreads if spread is not None)
-    return max(2, math.ceil(SINGLE_RUN**2 * total / distance**2))
+    return max(2, math.ceil(SINGLE_RUN**2 * total / distance**2 - 1e-9))

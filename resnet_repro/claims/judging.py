@@ -15,9 +15,9 @@ from resnet_repro.record import Run
 MOST_SEEDS = 20  # with more than that needed, it is said that the difference is too small to tell
 
 
-def judge(runs: Sequence[Run]) -> list[Verdict]:
-    """A verdict on each claim of the papers, in their order."""
-    groups = comparable_groups(runs)
+def judge(runs: Sequence[Run], full_length: bool = False) -> list[Verdict]:
+    """A verdict on each claim of the papers, in their order; `full_length` counts runs under their conditions alone."""
+    groups = [group for group in comparable_groups(runs) if group.condition.is_papers or not full_length]
     return [_verdict(claim, groups) for claim in CLAIMS.values()]
 
 
@@ -72,7 +72,7 @@ def _evidence(check: Check, group: Group) -> Evidence:
         return Evidence(check, left, right, None, "inconclusive", f"needs a second seed of {single}")
     if not _fails_upwards(check) and any(sample.diverged for sample in samples):
         return Evidence(check, left, right, found, "inconclusive", _divergence(samples))
-    outcome = _outcome(found, check)
+    outcome = decide(found, check)
     missing = "" if outcome != "inconclusive" else _seeds_missing(check, samples, found, noise)
     return Evidence(check, left, right, found, outcome, missing)
 
@@ -82,7 +82,7 @@ def _fails_upwards(check: Check) -> bool:
     return check.than is None and check.measure.endswith("error_pct") and check.high == math.inf
 
 
-def _outcome(found: Interval, check: Check) -> Outcome:
+def decide(found: Interval, check: Check) -> Outcome:
     """Reproduced if the whole interval lies within the bounds, contradicted if it lies outside of them."""
     if check.low < found.low and found.high < check.high:
         return "reproduced"
@@ -124,8 +124,8 @@ def _seeds_missing(check: Check, samples: Sequence[Sample], found: Interval, noi
     short = [sample for sample in samples if needed and len(sample.runs) < needed]
     if needed is None or needed > MOST_SEEDS:
         return f"{what} is too close to tell, with {MOST_SEEDS} seeds of each as well"
-    more = " and ".join(f"{needed - len(sample.runs)} of {sample.name}" for sample in short)
-    return f"{what} is too close to tell; needs about {more} more seeds" if more else f"{what} is too close to tell"
+    more = " and ".join(f"{needed - len(sample.runs)} more seeds of {sample.name}" for sample in short)
+    return f"{what} is too close to tell" + (f"; needs about {more}" if more else "")
 
 
 def _was_run(sample: Sample) -> bool:

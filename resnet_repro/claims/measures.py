@@ -15,6 +15,7 @@ class Measure(NamedTuple):
     unit: str  # written after a value
     of: Callable[[Run], float | None]
     seed_noise: float | None = None  # standard deviation between seeds where it is known; 0 for what no seed changes
+    digits: int = 2  # after the point
 
 
 SEED_NOISE_PCT = 0.16  # standard deviation of the final error of ResNet-110 over five seeds, [R] Table 6
@@ -63,11 +64,11 @@ def percentile_drift(run: Run) -> float | None:
 MEASURES: dict[str, Measure] = {
     "test_error_pct": Measure("test error", "%", final("test_error_pct"), SEED_NOISE_PCT),
     "train_error_pct": Measure("training error", "%", final("train_error_pct"), SEED_NOISE_PCT),
-    "train_loss": Measure("training loss", "", final("train_loss")),
+    "train_loss": Measure("training loss", "", final("train_loss"), digits=4),
     "mean_train_error_pct": Measure("training error, mean over the run", "%", mean_train_error_pct),
-    "steps_to_80_pct_train_error": Measure("steps to less than 80 % training error", "", steps_to(80)),
-    "steps_to_90_pct_train_error": Measure("steps to less than 90 % training error", "", steps_to(90)),
-    "parameters": Measure("parameters", "", parameters, 0.0),
-    "median_layer_response": Measure("median layer response", "", median_layer_response),
-    "percentile_drift": Measure("percentile drift", "", percentile_drift),
+    "steps_to_80_pct_train_error": Measure("steps to less than 80 % training error", "", steps_to(80), digits=0),
+    "steps_to_90_pct_train_error": Measure("steps to less than 90 % training error", "", steps_to(90), digits=0),
+    "parameters": Measure("parameters", "", parameters, 0.0, digits=0),
+    "median_layer_response": Measure("median layer response", "", median_layer_response, digits=3),
+    "percentile_drift": Measure("percentile drift", "", percentile_drift, digits=3),
 }

@@ -33,7 +33,7 @@ def _recipe(training: TrainingSpec) -> dict[str, object]:
 
 
 def _summarise(net: str, name: str, entries: list[Entry], measure: str) -> Sample:
-    runs = [run for entry in entries for run in entry.runs]
+    runs = [run for entry in sorted(entries, key=lambda entry: -len(entry.runs)) for run in entry.runs]
     by_seed: dict[int, tuple[Run, float]] = {}
     for run in runs:
         value = MEASURES[measure].of(run) if run.status == "finished" else None

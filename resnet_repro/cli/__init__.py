@@ -8,7 +8,7 @@ import typer
 
 from resnet_repro.cli.data import check, fetch
 from resnet_repro.cli.options import notice
-from resnet_repro.cli.reading import describe, list_runs, plot, table
+from resnet_repro.cli.reading import claims, describe, list_runs, plot, table
 from resnet_repro.cli.running import bench, demo, train
 from resnet_repro.errors import DismissedError, ReproError, print_error
 
@@ -26,6 +26,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "train": train,
     "plot": plot,
     "table": table,
+    "claims": claims,
     "list": list_runs,
     "describe": describe,
     "bench": bench,

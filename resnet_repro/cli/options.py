@@ -23,6 +23,7 @@ Override = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="FIELD=VALUE", help="Override a field of every spec: training.steps=400."),
 ]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Markdown on stdout.")]
 Json = Annotated[bool, typer.Option("--json", help="Plain JSON on stdout.")]
 
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from resnet_repro.cli.options import Device, Json, Override, Results, notice
+from resnet_repro.cli.options import Device, Json, Markdown, Override, Results, notice, parsed
+from resnet_repro.errors import RunError
 
 
 def plot(
@@ -25,20 +26,57 @@ def plot(
 
 def table(
     results: Results,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Markdown on stdout.")] = False,
+    published: Annotated[
+        bool, typer.Option("--published", help="The papers' own tables instead, with ours beside.")
+    ] = False,
+    markdown: Markdown = False,
     as_json: Json = False,
 ) -> None:
     """Final errors of the nets in a results folder, the degradation, and its fix."""
     from resnet_repro.analysis import comparable_groups, load_runs
+    from resnet_repro.claims import papers_tables
     from resnet_repro.files import to_json
     from resnet_repro.reporting import group_json, print_group
 
-    groups = comparable_groups(load_runs(results, notice))
+    runs = load_runs(results, notice)
+    if published:
+        if as_json:
+            print(to_json(papers_tables.papers_tables_json(runs)), end="")
+        else:
+            papers_tables.print_papers_tables(runs, markdown)
+        return
+    groups = comparable_groups(runs)
     if as_json:
         print(to_json([group_json(group) for group in groups]), end="")
         return
     for group in groups:
         print_group(group, markdown)
+
+
+def claims(
+    results: Results,
+    require: Annotated[
+        str | None, typer.Option(metavar="IDS", help="Exit with 1 unless these are reproduced: C1,C6.")
+    ] = None,
+    full_length: Annotated[
+        bool, typer.Option("--full-length", help="Count runs under the papers' own data and schedule alone.")
+    ] = False,
+    markdown: Markdown = False,
+    as_json: Json = False,
+) -> None:
+    """Judge each of the papers' claims by the runs in a results folder."""
+    from resnet_repro.analysis import load_runs
+    from resnet_repro.claims import judge, printing
+    from resnet_repro.files import to_json
+
+    wanted = parsed(printing.parse_ids, require) if require else []
+    verdicts = judge(load_runs(results, notice), full_length)
+    if as_json:
+        print(to_json([printing.verdict_json(verdict) for verdict in verdicts]), end="")
+    else:
+        printing.print_verdicts(verdicts, markdown)
+    if failed := [verdict for verdict in verdicts if verdict.claim.id in wanted and verdict.outcome != "reproduced"]:
+        raise RunError(printing.not_reproduced(failed))
 
 
 def list_runs(results: Results, as_json: Json = False) -> None:

@@ -1,0 +1,116 @@
+"""The papers' tables with our values beside theirs."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from resnet_repro.analysis import Group, comparable_groups
+from resnet_repro.claims.phrases import published_value
+from resnet_repro.claims.samples import take_sample
+from resnet_repro.claims.verdict import Sample
+from resnet_repro.published import NETS, NUMBERS, Number
+from resnet_repro.record import Run
+from resnet_repro.tables import markdown_table, print_table
+
+MEASURE = "test_error_pct"
+TABLES = ("[R] Table 6", "[R] Fig. 6, plain nets", "[I] Table 1", "[I] Table 2", "[I] Table 3")
+COLUMNS = ["net", "published", "ours", "difference", "training time", "device"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A number of a paper, and our runs of that net under the same conditions; None where nothing was run."""
+
+    number: Number
+    sample: Sample | None
+
+    @property
+    def difference(self) -> float | None:
+        """Ours less theirs, in points; None where theirs is a bound."""
+        ours = self.sample and self.sample.estimate
+        return ours.mean - self.number.value if ours and self.number.relation == "=" else None
+
+    @property
+    def minutes(self) -> float | None:
+        """Training time of a run, mean."""
+        times = [run.summary.get("total_seconds", 0.0) / 60 for run in self.sample.runs] if self.sample else []
+        return statistics.fmean(times) if times else None
+
+    @property
+    def devices(self) -> list[str]:
+        runs = self.sample.runs if self.sample else ()
+        return sorted({str(run.environment.get("device_name", "unknown device")) for run in runs})
+
+
+def numbers_of(table: str) -> list[Number]:
+    """The test errors of a table; of figures the plain nets, as tables have the others."""
+    source, _, plain = table.partition(", plain")
+    found = [n for n in NUMBERS if n.measure == MEASURE and n.source.startswith(source)]
+    return [n for n in found if not plain or n.net.startswith("plain")]
+
+
+def beside(table: str, group: Group | None) -> list[Line]:
+    """A line for each number of the table."""
+    return [
+        Line(number, take_sample(group, number.net, MEASURE) if group and number.net in NETS else None)
+        for number in numbers_of(table)
+    ]
+
+
+def filled_tables(runs: Sequence[Run]) -> list[tuple[str, Group | None, list[Line]]]:
+    """Each table under each set of conditions that has one of its nets; once without ours if none has."""
+    groups = comparable_groups(runs)
+    found: list[tuple[str, Group | None, list[Line]]] = []
+    for table in TABLES:
+        filled = [(table, group, lines) for group in groups if _any_ours(lines := beside(table, group))]
+        found += filled or [(table, None, beside(table, None))]
+    return found
+
+
+def _any_ours(lines: Sequence[Line]) -> bool:
+    return any(line.sample and line.sample.estimate for line in lines)
+
+
+def print_papers_tables(runs: Sequence[Run], markdown: bool) -> None:
+    for table, group, lines in filled_tables(runs):
+        title = f"{table}, test error %\n{group.title() if group else 'none of its nets has been run'}"
+        rows = [_cells(line) for line in lines]
+        if markdown:
+            print(f"{title}\n\n{markdown_table(COLUMNS, rows)}\n")
+        else:
+            print_table(title, COLUMNS, rows)
+
+
+def _cells(line: Line) -> list[str]:
+    number, sample = line.number, line.sample
+    name = f"{number.net} ({number.statistic})" if number.statistic and number.source.startswith("[R]") else number.net
+    ours = "not run" if sample is None or sample.is_absent else str(sample.estimate or sample.fault)
+    return [
+        name.removeprefix("identity_mappings/"),
+        published_value(number),
+        ours if number.net in NETS else "",
+        "" if line.difference is None else f"{line.difference:+.2f}",
+        "" if line.minutes is None else f"{line.minutes:.0f} min",
+        ", ".join(line.devices),
+    ]
+
+
+def papers_tables_json(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    return [
+        {
+            "table": table,
+            "conditions": group.condition._asdict() if group else None,
+            "lines": [
+                {
+                    "published": line.number._asdict(),
+                    "ours": line.sample.estimate._asdict() if line.sample and line.sample.estimate else None,
+                    "difference": line.difference,
+                    "minutes": line.minutes,
+                    "devices": line.devices,
+                }
+                for line in lines
+            ],
+        }
+        for table, group, lines in filled_tables(runs)
+    ]

@@ -1,0 +1,127 @@
+"""Verdicts on stdout: a table for people, Markdown for a page, plain numbers for programs."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from resnet_repro.claims import phrases
+from resnet_repro.claims.verdict import Evidence, Ruling, Sample, Verdict
+from resnet_repro.published import CLAIMS, find_number
+from resnet_repro.tables import markdown_table, print_table
+
+COLUMNS = ["claim", "verdict", "statement, and what was compared", "ours", "difference, 95 %", "published", "where"]
+LONGEST = 200  # characters of what is missing; --json has it all
+
+
+def print_verdicts(verdicts: Sequence[Verdict], markdown: bool) -> None:
+    """A row for each claim, under it one for each comparison, and under the table the conditions by letter."""
+    letters: dict[str, str] = {}
+    rows = [row for verdict in verdicts for row in _rows(verdict, letters)]
+    title = "The papers' claims: " + summary(verdicts)
+    where = [f"{letter}: {conditions.replace(chr(10), ' · ')}" for conditions, letter in letters.items()]
+    if markdown:
+        print(f"{title}\n\n{markdown_table(COLUMNS, rows)}\n")
+        print("".join(f"- {line}\n" for line in where), end="")
+    else:
+        print_table(title, COLUMNS, rows)
+        print("".join(f"{line}\n" for line in where), end="")
+
+
+def summary(verdicts: Sequence[Verdict]) -> str:
+    """How many of each outcome, and how many of those under the paper's own conditions."""
+    counts = Counter[str](verdict.outcome for verdict in verdicts)
+    told = [verdict for verdict in verdicts if verdict.outcome in ("reproduced", "contradicted")]
+    own = sum(not verdict.setting for verdict in told)
+    order = ("reproduced", "contradicted", "inconclusive", "not run")
+    return (
+        f"{', '.join(f'{counts[name]} {name}' for name in order)}; {own} of {len(told)} decided as the papers ran them"
+    )
+
+
+def parse_ids(text: str) -> list[str]:
+    """ "C1,C6" as a list. Raises ValueError, naming the ids there are."""
+    ids = [part.strip() for part in text.split(",")]
+    if unknown := [name for name in ids if name not in CLAIMS]:
+        raise ValueError(f"{', '.join(unknown)}: no such claim; there are {', '.join(CLAIMS)}")
+    return ids
+
+
+def not_reproduced(verdicts: Sequence[Verdict]) -> str:
+    return "; ".join(
+        f"{verdict.claim.id} is {phrases.outcome(verdict)}" + (f", {verdict.missing}" if verdict.missing else "")
+        for verdict in verdicts
+    )
+
+
+def _rows(verdict: Verdict, letters: dict[str, str]) -> list[list[str]]:
+    claim, ruling = verdict.claim, verdict.ruling
+    missing = verdict.missing if len(verdict.missing) <= LONGEST else f"{verdict.missing[:LONGEST]}..."
+    said = f"{claim.statement} ({claim.source})" + (f": {missing}" if missing else "")
+    head = [claim.id, phrases.outcome(verdict), said]
+    if ruling is None:
+        return [[*head, "", "", "", ""]]
+    letter = letters.setdefault(ruling.group.title(), _letter(len(letters)))
+    shown = [found for found in ruling.evidence if all(sample.estimate or sample.diverged for sample in found.samples)]
+    details = [[f"· {phrases.question(found)}", *_values(found), letter] for found in shown]
+    return [[*head, "", "", "", "" if details else letter], *(["", found.outcome, *detail] for found, detail in
+                                                             zip(shown, details, strict=True))]  # fmt: skip
+
+
+def _values(found: Evidence) -> list[str]:
+    return [phrases.measured(found), phrases.difference(found), phrases.published(found)]
+
+
+def _letter(number: int) -> str:
+    return chr(ord("a") + number) if number < 26 else str(number + 1)
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """The whole of it, under the names of this package."""
+    claim = verdict.claim
+    return {
+        "id": claim.id,
+        "statement": claim.statement,
+        "source": claim.source,
+        "outcome": verdict.outcome,
+        "setting": verdict.setting,
+        "missing": verdict.missing,
+        "remark": claim.remark,
+        "rulings": [_ruling_json(ruling) for ruling in verdict.rulings],
+    }
+
+
+def _ruling_json(ruling: Ruling) -> dict[str, Any]:
+    return {
+        "outcome": ruling.outcome,
+        "setting": ruling.setting,
+        "missing": ruling.missing,
+        "conditions": {**ruling.group.condition._asdict(), "title": ruling.group.title()},
+        "evidence": [_evidence_json(found) for found in ruling.evidence],
+    }
+
+
+def _evidence_json(found: Evidence) -> dict[str, Any]:
+    check, interval = found.check, found.interval
+    return {
+        "measure": check.measure,
+        "low": check.low,
+        "high": check.high,
+        "outcome": found.outcome,
+        "missing": found.missing,
+        "nets": [_sample_json(sample, check.measure) for sample in found.samples],
+        "difference": interval.value if interval else None,
+        "half_width": interval.half_width if interval else None,
+        "basis": interval.basis if interval else None,
+    }
+
+
+def _sample_json(sample: Sample, measure: str) -> dict[str, Any]:
+    number = find_number(sample.net, measure)
+    return {
+        "net": sample.net,
+        "name": sample.name,
+        "ours": sample.estimate._asdict() if sample.estimate else None,
+        "diverged": sample.diverged,
+        "runs": [run.path.as_posix() for run in sample.runs],
+        "published": number._asdict() if number else None,
+    }

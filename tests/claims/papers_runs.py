@@ -1,0 +1,39 @@
+"""Made-up runs under the paper's own conditions."""
+
+from conftest import make_run
+
+from resnet_repro.claims import Ruling, Verdict, judge
+from resnet_repro.metrics import ProbeRow
+from resnet_repro.record import Run
+
+PAPERS = {"steps": 64_000, "batch_size": 128, "learning_rate": 0.1}
+WARM = {"learning_rate": 0.01, "until_train_error_pct": 80}
+
+
+def runs_of(depth: int, shortcut: str, test_errors: list[float], **fields: object) -> list[Run]:
+    """A run for each test error, with seeds 0, 1, ...; the training error is 5 points less."""
+    warmup = {"warmup": WARM} if depth >= 110 else {}
+    return [
+        make_run(depth, shortcut, seed=seed, test_error=error, train_error=error - 5, **{**PAPERS, **warmup, **fields})  # type: ignore[arg-type]
+        for seed, error in enumerate(test_errors)
+    ]
+
+
+def verdict_on(claim: str, runs: list[Run], full_length: bool = False) -> Verdict:
+    [found] = [verdict for verdict in judge(runs, full_length) if verdict.claim.id == claim]
+    return found
+
+
+def ruling_on(claim: str, runs: list[Run]) -> Ruling:
+    ruling = verdict_on(claim, runs).ruling
+    assert ruling is not None
+    return ruling
+
+
+def measure_responses(run: Run, median: float) -> None:
+    """Give a made-up run three layer responses with that median."""
+    run.__dict__["probes"] = [
+        ProbeRow(step, "layer_response", f"layer{number}", "std", factor * median)
+        for step in (1, 400)
+        for number, factor in enumerate((0.5, 1.0, 3.0) if step == 400 else (9.0, 9.0, 9.0))
+    ]

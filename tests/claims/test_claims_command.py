@@ -1,0 +1,102 @@
+"""`claims RESULTS` and `table RESULTS --published`, on run folders."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Outcome, make_run
+from papers_runs import PAPERS, runs_of
+
+from resnet_repro.metrics import Row
+from resnet_repro.record import Run, RunFolder
+
+
+def store(results: Path, runs: list[Run]) -> None:
+    """Write made-up runs as a training would."""
+    for run in runs:
+        folder = RunFolder(results, run.experiment)
+        folder.begin(run.environment)
+        last = run.experiment.training.steps
+        rows = [Row(**{**vars(row), "step": last if row.step == 400 else row.step}) for row in run.rows]
+        for row in rows:
+            folder.append(row)
+        folder.close(run.status, last, 853_018, run.environment["data"], 60.0)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "results"
+    short = [make_run(20, test_error=50.0, train_error=48.0), make_run(56, test_error=45.0, train_error=80.0)]
+    store(folder, [*short, *runs_of(56, "none", [13.2, 13.3, 13.4], name="full/plain56")])
+    return folder
+
+
+def test_the_table_says_verdict_values_published_values_and_conditions(
+    results: Path, cli: Callable[..., Outcome]
+) -> None:
+    outcome = cli("claims", results)
+    assert outcome.code == 0
+    lines = outcome.out.splitlines()
+    assert lines[0].startswith("The papers' claims: 1 reproduced, 1 contradicted,")
+    assert lines[0].endswith("0 of 2 decided as the papers ran them")
+    compared = next(line for line in lines if "training error: plain-56 > plain-20" in line)
+    for part in ("80.00 (n=1) − 48.00 (n=1)", "+32.00 ± 0.45", "5.8 − 1.3"):
+        assert part in compared
+    assert any(line.startswith(" C1 ") and "reproduced (short schedule)" in line for line in lines)
+    assert any(line.startswith("a: CIFAR-10 · 400 steps of 64 (short") for line in lines)
+
+
+def test_markdown_has_the_same_rows(results: Path, cli: Callable[..., Outcome]) -> None:
+    out = cli("claims", results, "--markdown").out
+    assert "| C2 | contradicted (short schedule) |" in out
+    assert "|  | contradicted | · test error: plain-56 > plain-20 | 45.00 (n=1) − 50.00 (n=1) |" in out
+
+
+def test_json_holds_every_ruling_with_plain_numbers(results: Path, cli: Callable[..., Outcome]) -> None:
+    claims = {claim["id"]: claim for claim in json.loads(cli("claims", results, "--json").out)}
+    assert len(claims) == 26
+    [ruling] = [ruling for ruling in claims["C1"]["rulings"] if ruling["conditions"]["steps"] == 400]
+    [evidence] = ruling["evidence"]
+    assert evidence["difference"] == pytest.approx(32.0)
+    assert evidence["nets"][0]["ours"] == {"mean": 80.0, "std": None, "n": 1}
+    assert evidence["nets"][0]["published"]["value"] == 5.8
+    assert evidence["nets"][0]["runs"] == [f"{results.as_posix()}/none56/seed-0"]
+    assert evidence["high"] is None  # infinite
+
+
+def test_require_fails_for_what_is_not_reproduced_and_says_why(results: Path, cli: Callable[..., Outcome]) -> None:
+    assert cli("claims", results, "--require", "C1").code == 0
+    failed = cli("claims", results, "--require", "C1,C2, C3")
+    assert failed.code == 1
+    assert (
+        failed.err == "error: C2 is contradicted (short schedule); C3 is not run, needs plain-44, plain-32, plain-20\n"
+    )
+    assert "The papers' claims" in failed.out
+    assert cli("claims", results, "--require", "C1", "--full-length").code == 1
+
+
+def test_a_claim_that_there_is_not_is_wrong_usage(results: Path, cli: Callable[..., Outcome]) -> None:
+    outcome = cli("claims", results, "--require", "C1,D7")
+    assert outcome.code == 2
+    assert "D7: no such claim" in outcome.err
+
+
+def test_the_papers_tables_stand_beside_ours(results: Path, cli: Callable[..., Outcome]) -> None:
+    out = cli("table", results, "--published").out
+    full = out.split("[R] Fig. 6, plain nets, test error %")[-1].split("[I] Table 1")[0]
+    [line] = [line for line in full.splitlines() if line.startswith(" plain56 ")]
+    assert line.split() == ["plain56", "13.3", "13.30", "±", "0.10", "(n=3)", "+0.00", "1", "min", "CPU"]
+    assert "plain110   > 60        not run" in full
+    assert "64000 steps of 128\n" in full
+    assert "none of its nets has been run" in out.split("[I] Table 2")[1]
+
+
+def test_the_papers_tables_as_json_and_markdown(results: Path, cli: Callable[..., Outcome]) -> None:
+    tables = json.loads(cli("table", results, "--published", "--json").out)
+    full = next(table for table in tables if table["conditions"] and table["conditions"]["steps"] == PAPERS["steps"])
+    line = next(line for line in full["lines"] if line["published"]["net"] == "plain56")
+    assert line["ours"]["n"] == 3
+    assert line["difference"] == pytest.approx(0.0, abs=1e-9)
+    assert line["minutes"] == 1.0
+    assert "| plain56 | 13.3 | 13.30 ± 0.10 (n=3) | +0.00 |" in cli("table", results, "--published", "--markdown").out
