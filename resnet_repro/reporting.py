@@ -6,6 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from resnet_repro.analysis import Entry, Estimate, Group, data_name, effects, made_unlike
+from resnet_repro.claims.phrases import published_value
+from resnet_repro.claims.samples import published_number
 from resnet_repro.errors import printable
 from resnet_repro.record import Run
 from resnet_repro.tables import markdown_table, print_table
@@ -23,8 +25,8 @@ FINAL_COLUMNS = {
 def print_group(group: Group, markdown: bool) -> None:
     """Final errors, mean ± standard deviation (number of runs), then the degradation and its fix in points."""
     title = group.title()
-    columns = ["net", *FINAL_COLUMNS.values()]
-    rows = [[entry.name, *_finals(entry)] for entry in group.entries]
+    columns = ["net", *FINAL_COLUMNS.values(), "the paper's test error %"]
+    rows = [[entry.name, *_finals(entry), _published(entry)] for entry in group.entries]
     lines = [
         f"{effect.name}: {effect.worse} against {effect.better}, "
         f"{FINAL_COLUMNS[effect.column].removesuffix(' %')}: {effect}"
@@ -47,6 +49,7 @@ def group_json(group: Group) -> dict[str, Any]:
                 "net": entry.name,
                 "experiment": entry.runs[0].experiment.name,
                 **{column: _estimate_json(entry.final(column)) for column in FINAL_COLUMNS},
+                "published": number._asdict() if (number := published_number(entry, "test_error_pct")) else None,
             }
             for entry in group.entries
         ],
@@ -109,6 +112,11 @@ def _finals(entry: Entry) -> list[str]:
     if not entry.finished:
         return [", ".join(sorted({run.status for run in entry.runs})), *[""] * (len(FINAL_COLUMNS) - 1)]
     return [str(entry.final(column)) for column in FINAL_COLUMNS]
+
+
+def _published(entry: Entry) -> str:
+    number = published_number(entry, "test_error_pct")
+    return published_value(number) if number else ""
 
 
 def _estimate_json(value: Estimate | None) -> dict[str, Any] | None:

@@ -42,9 +42,10 @@ def _degrees_of_freedom(samples: Sequence[Estimate], variances: Sequence[float])
 
 
 def seeds_needed(samples: Sequence[Estimate], noise: float | None, distance: float) -> int | None:
-    """Seeds of each net after which an interval would be about as wide as `distance`; None if that is unknown."""
+    """Seeds of each net, more than now, after which an interval should be as narrow as `distance`; None if unknown."""
     spreads = [sample.std or noise for sample in samples]
     if distance <= 0 or None in spreads:
         return None
     total = sum(spread**2 for spread in spreads if spread is not None)
-    return max(2, math.ceil(SINGLE_RUN**2 * total / distance**2 - 1e-9))
+    enough = math.ceil(SINGLE_RUN**2 * total / distance**2 - 1e-9)
+    return max(enough, min(sample.n for sample in samples) + 1)

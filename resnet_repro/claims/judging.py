@@ -124,8 +124,12 @@ def _seeds_missing(check: Check, samples: Sequence[Sample], found: Interval, noi
     short = [sample for sample in samples if needed and len(sample.runs) < needed]
     if needed is None or needed > MOST_SEEDS:
         return f"{what} is too close to tell, with {MOST_SEEDS} seeds of each as well"
-    more = " and ".join(f"{needed - len(sample.runs)} more seeds of {sample.name}" for sample in short)
-    return f"{what} is too close to tell" + (f"; needs about {more}" if more else "")
+    more = " and ".join(_more_seeds(needed - len(sample.runs), sample.name) for sample in short)
+    return f"{what} is too close to tell; needs about {more}"
+
+
+def _more_seeds(count: int, name: str) -> str:
+    return f"{count} more seed{'' if count == 1 else 's'} of {name}"
 
 
 def _was_run(sample: Sample) -> bool:

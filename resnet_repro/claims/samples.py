@@ -4,12 +4,21 @@ from resnet_repro.analysis import Entry, Group, estimate
 from resnet_repro.claims.measures import MEASURES
 from resnet_repro.claims.verdict import Sample
 from resnet_repro.naming import net_name
-from resnet_repro.published import NETS
+from resnet_repro.published import NETS, Number, find_number
 from resnet_repro.record import Run
 from resnet_repro.spec import ModelSpec, TrainingSpec
 
 # How a run is recorded and computed; what it comes to does not depend on it, but for the last digits.
 BOOKKEEPING = {"evaluate_every", "record_every", "clean_images", "precision", "recompute"}
+
+
+def published_number(entry: Entry, measure: str) -> Number | None:
+    """What the papers ended with for that net, at their full length; None if it is none of theirs."""
+    for net, recipe in NETS.items():
+        model, training = ModelSpec.model_validate(recipe.model), TrainingSpec.model_validate(recipe.training)
+        if (model, training.warmup) == (entry.model, entry.training.warmup):
+            return find_number(net, measure)
+    return None
 
 
 def take_sample(group: Group, net: str, measure: str) -> Sample:

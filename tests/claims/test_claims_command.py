@@ -28,7 +28,7 @@ def store(results: Path, runs: list[Run]) -> None:
 def results(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "results"
     short = [make_run(20, test_error=50.0, train_error=48.0), make_run(56, test_error=45.0, train_error=80.0)]
-    store(folder, [*short, *runs_of(56, "none", [13.2, 13.3, 13.4], name="full/plain56")])
+    store(folder, [*short, *runs_of(56, "none", [13.4, 13.5, 13.6], name="full/plain56")])
     return folder
 
 
@@ -86,7 +86,7 @@ def test_the_papers_tables_stand_beside_ours(results: Path, cli: Callable[..., O
     out = cli("table", results, "--published").out
     full = out.split("[R] Fig. 6, plain nets, test error %")[-1].split("[I] Table 1")[0]
     [line] = [line for line in full.splitlines() if line.startswith(" plain56 ")]
-    assert line.split() == ["plain56", "13.3", "13.30", "±", "0.10", "(n=3)", "+0.00", "1", "min", "CPU"]
+    assert line.split() == ["plain56", "13.3", "13.50", "±", "0.10", "(n=3)", "+0.20", "1", "min", "CPU"]
     assert "plain110   > 60        not run" in full
     assert "64000 steps of 128\n" in full
     assert "none of its nets has been run" in out.split("[I] Table 2")[1]
@@ -97,6 +97,6 @@ def test_the_papers_tables_as_json_and_markdown(results: Path, cli: Callable[...
     full = next(table for table in tables if table["conditions"] and table["conditions"]["steps"] == PAPERS["steps"])
     line = next(line for line in full["lines"] if line["published"]["net"] == "plain56")
     assert line["ours"]["n"] == 3
-    assert line["difference"] == pytest.approx(0.0, abs=1e-9)
+    assert line["difference"] == pytest.approx(0.2)
     assert line["minutes"] == 1.0
-    assert "| plain56 | 13.3 | 13.30 ± 0.10 (n=3) | +0.00 |" in cli("table", results, "--published", "--markdown").out
+    assert "| plain56 | 13.3 | 13.50 ± 0.10 (n=3) | +0.20 |" in cli("table", results, "--published", "--markdown").out

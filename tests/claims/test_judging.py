@@ -33,7 +33,8 @@ def test_an_interval_across_the_bound_is_inconclusive_and_says_how_many_seeds_wo
     found = verdict_on("C2", runs)
     assert found.outcome == "inconclusive"
     assert (
-        found.missing == "+0.20 ± 0.68 is too close to tell; needs about 15 of plain-56 and 15 of plain-20 more seeds"
+        found.missing
+        == "+0.20 ± 0.68 is too close to tell; needs about 15 more seeds of plain-56 and 15 more seeds of plain-20"
     )
 
 

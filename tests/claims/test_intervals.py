@@ -1,0 +1,54 @@
+"""Intervals against textbook values, and how many seeds are asked for."""
+
+import pytest
+
+from resnet_repro.analysis import Estimate
+from resnet_repro.claims.intervals import interval, seeds_needed
+
+
+def test_welchs_interval_is_that_of_scipy_s_test() -> None:
+    from scipy.stats import ttest_ind
+
+    from resnet_repro.analysis import estimate
+
+    left, right = [27.5, 21.0, 19.0, 23.6, 17.0], [27.1, 22.0, 20.8]
+    found = interval([estimate(left), estimate(right)], None, "")
+    assert found is not None
+    theirs = ttest_ind(left, right, equal_var=False).confidence_interval(0.95)
+    assert (found.low, found.high) == (pytest.approx(theirs.low), pytest.approx(theirs.high))
+
+
+def test_one_sample_has_students_interval() -> None:
+    found = interval([Estimate(6.61, 0.16, 5)], None, "")
+    assert found is not None
+    assert found.half_width == pytest.approx(2.776445 * 0.16 / 5**0.5)
+
+
+def test_two_single_runs_differ_by_chance_by_less_than_045() -> None:
+    found = interval([Estimate(9.7, None, 1), Estimate(8.75, None, 1)], 0.16, "as published")
+    assert found is not None
+    assert round(found.half_width, 2) == 0.45
+    assert found.basis.endswith("± 0.16, as published")
+
+
+def test_one_spread_of_zero_leaves_the_other_to_tell() -> None:
+    found = interval([Estimate(9.7, 0.0, 3), Estimate(8.75, 0.1, 3)], 0.16, "")
+    assert found is not None
+    assert found.half_width == pytest.approx(4.302653 * 0.1 / 3**0.5)  # t of 2 degrees
+
+
+def test_without_any_known_noise_a_single_run_has_no_interval() -> None:
+    assert interval([Estimate(9.7, None, 1), Estimate(8.75, 0.1, 3)], None, "") is None
+
+
+def test_what_no_seed_changes_is_exact() -> None:
+    assert interval([Estimate(853_018, None, 1), Estimate(853_018, 0.0, 3)], 0.0, "") == (0.0, 0.0, "exact")
+
+
+def test_seeds_needed_grow_as_the_distance_shrinks_and_are_more_than_now() -> None:
+    samples = [Estimate(9.7, 0.3, 3), Estimate(9.9, 0.3, 3)]
+    assert seeds_needed(samples, None, 0.2) == 18
+    assert seeds_needed(samples, None, 0.1) == 72
+    assert seeds_needed(samples, None, 5.0) == 4
+    assert seeds_needed(samples, None, 0.0) is None
+    assert seeds_needed([Estimate(9.7, None, 1), Estimate(9.9, 0.3, 3)], None, 0.2) is None
