@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/resnet-repro
 RESULTS ?= results/quick
+TIME_LIMIT ?= 8h
 
-.PHONY: demo test lint setup figures bench stress clean help
+.PHONY: demo reproduce test lint setup figures bench stress clean help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +22,12 @@ lint: setup ## format, rules, types, import layers
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+reproduce: setup ## train what is missing of the reproduction within TIME_LIMIT, then figures and claims; call again to go on
+	$(RUN) data fetch
+	$(RUN) reproduce --time-limit $(TIME_LIMIT) || [ $$? -eq 130 ] # 130: time was up
+	$(RUN) plot results/$(SCHEDULE)
+	$(RUN) claims results
 
 figures: setup ## draw the committed results anew (RESULTS=results for every run)
 	$(RUN) plot $(RESULTS)

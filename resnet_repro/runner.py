@@ -1,6 +1,7 @@
 """One run from its spec to its folder: assembled, trained, recorded, and stopped or gone on with at any step."""
 
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ class Session:
     compiled: bool = False  # torch.compile works on the units of the nets
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     ranks: Ranks = ALONE
+    deadline: float = math.inf  # of time.monotonic(): runs then stop, resumably
     _loaded: tuple[DataSpec, Dataset] | None = None
 
     def dataset(self, data: DataSpec) -> Dataset:
@@ -77,7 +79,7 @@ def train_run(experiment: Experiment, session: Session, watcher: Watcher, restar
         folder.check_held()
         checkpoints.save(trainer, origin, folder.recorded())
 
-    with ExitStack() as holding, stop_signals() as stopped:
+    with ExitStack() as holding, stop_signals(session.deadline) as stopped:
         ranks.first(lambda: holding.enter_context(folder.held()))
         trainer = ranks.each(lambda: build_trainer(experiment, dataset, session.device, session.compiled, ranks))
         engine = trainer.engine

@@ -1,5 +1,6 @@
-"""Signals that ask a run to stop, heard between two steps."""
+"""What asks a run to stop, heard between two steps: signals, and a time limit."""
 
+import math
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -15,8 +16,10 @@ def signals_that_stop() -> list[signal.Signals]:
 
 
 @contextmanager
-def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Turn what should stop a run into a flag that is read between two steps; a later second one acts at once.
+def stop_signals(deadline: float = math.inf) -> Iterator[Callable[[], bool]]:
+    """Turn what should stop a run into a flag that is read between two steps; a later second signal acts at once.
+
+    The flag is up as well once time.monotonic() has come to `deadline`.
 
     Within a second it counts as the same wish: what starts this program may pass on a Ctrl-C that it also got itself.
     """
@@ -30,7 +33,7 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
 
     before = {number: signal.signal(number, note) for number in signals_that_stop()}
     try:
-        yield lambda: bool(received)
+        yield lambda: bool(received) or time.monotonic() >= deadline
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,5 +1,6 @@
 """Which runs a command asks for: spec files and folders, overrides and seeds."""
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -51,6 +52,15 @@ def parse_jobs(text: str) -> Jobs:
     if not text.isdecimal() or not 0 < int(text) <= MOST_JOBS:
         raise ValueError(f"jobs {text}: should be auto, or a whole number from 1 to {MOST_JOBS}")
     return int(text)
+
+
+def parse_duration(text: str) -> float:
+    """ "8h", "90m" or "1h30m" as seconds. Raises ValueError."""
+    found = re.fullmatch(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", text.strip())
+    hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
+    if not (duration := 3600 * hours + 60 * minutes + seconds):
+        raise ValueError(f"time {text}: should be like 8h, 90m or 1h30m")
+    return float(duration)
 
 
 def _paths(specs: Iterable[Path]) -> list[Path]:

@@ -9,7 +9,7 @@ import typer
 from resnet_repro.cli.data import check, fetch
 from resnet_repro.cli.options import notice
 from resnet_repro.cli.reading import claims, describe, list_runs, plot, table
-from resnet_repro.cli.running import bench, demo, train
+from resnet_repro.cli.running import bench, demo, reproduce, train
 from resnet_repro.errors import DismissedError, ReproError, print_error
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "describe": describe,
     "bench": bench,
     "demo": demo,
+    "reproduce": reproduce,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)

@@ -24,6 +24,11 @@ Override = Annotated[
     typer.Option("--set", metavar="FIELD=VALUE", help="Override a field of every spec: training.steps=400."),
 ]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Markdown on stdout.")]
+Jobs = Annotated[
+    str, typer.Option(metavar="N|auto", help="Runs side by side on each device; auto: as many as suit the machine.")
+]
+TimeLimit = Annotated[str | None, typer.Option(metavar="TIME", help="Stop after this time, resumably: 8h, 90m, 1h30m.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would run, and how long it may take.")]
 Json = Annotated[bool, typer.Option("--json", help="Plain JSON on stdout.")]
 
 

@@ -1,11 +1,26 @@
 """Commands that train: `train`, `demo`, and `bench`, which measures how fast."""
 
+import math
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from resnet_repro.cli.options import Compiled, DataDir, Device, Json, Override, ResultsOption, Specs, notice, parsed
+from resnet_repro.cli.options import (
+    Compiled,
+    DataDir,
+    Device,
+    DryRun,
+    Jobs,
+    Json,
+    Override,
+    ResultsOption,
+    Specs,
+    TimeLimit,
+    notice,
+    parsed,
+)  # fmt: skip
 from resnet_repro.cli.reading import plot, table
 
 
@@ -14,9 +29,7 @@ def train(
     seed: Annotated[int | None, typer.Option(help="The seed of the run.")] = None,
     seeds: Annotated[str | None, typer.Option(help="Several seeds, a run for each: 0-4, or 0,2,5.")] = None,
     device: Device = "auto",
-    jobs: Annotated[
-        str, typer.Option(metavar="N|auto", help="Runs side by side on each device; auto: as many as suit the machine.")
-    ] = "1",
+    jobs: Jobs = "1",
     results: ResultsOption = Path("results"),
     data_dir: DataDir = Path("data"),
     override: Override = None,
@@ -28,21 +41,24 @@ def train(
         float, typer.Option(min=0.0, help="How often to save what a killed run would lose.")
     ] = 60.0,
     restart: Annotated[bool, typer.Option("--restart", help="Discard what there is of these runs first.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, and how long it may take.")] = False,
+    time_limit: TimeLimit = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Train the nets that specs describe. A finished run is skipped, an interrupted one goes on."""
     from resnet_repro.suite import load_suite, parse_jobs
 
     side_by_side = parsed(parse_jobs, jobs)
     seeds_wanted = _seeds(seed, seeds)
+    deadline = _deadline(time_limit)
     from resnet_repro.launch import command
     from resnet_repro.launch.request import Request
     from resnet_repro.training.distributed import joined_ranks
 
     with joined_ranks(device) as ranks:
         request = Request(
-            results, data_dir, device, side_by_side, restart, compiled, deterministic, checkpoint_seconds, ranks
-        )
+            results, data_dir, device, side_by_side, restart, compiled, deterministic, checkpoint_seconds, ranks,
+            deadline,
+        )  # fmt: skip
         tasks = ranks.first(lambda: command.find_tasks(load_suite(specs, override or (), seeds_wanted), request))
         code = 0
         if not dry_run:
@@ -50,6 +66,41 @@ def train(
         elif ranks.is_first:
             command.show_plan(tasks, request)
     if code:
+        raise typer.Exit(code)
+
+
+def reproduce(
+    schedule: Annotated[
+        str, typer.Option(metavar="full|tenth|auto", help="auto: the papers' own on a GPU, a tenth of it on a CPU.")
+    ] = "auto",
+    experiments: Annotated[Path, typer.Option("--experiments", help="The folder of the specs.")] = Path("experiments"),
+    device: Device = "auto",
+    jobs: Jobs = "auto",
+    results: ResultsOption = Path("results"),
+    data_dir: DataDir = Path("data"),
+    time_limit: TimeLimit = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Train whatever of the reproduction is missing, what matters most first. Call it again until nothing is."""
+    from resnet_repro.suite import parse_jobs
+
+    side_by_side, deadline = parsed(parse_jobs, jobs), _deadline(time_limit)
+    from resnet_repro import reproduction
+    from resnet_repro.launch import command
+    from resnet_repro.launch.request import Request
+    from resnet_repro.training.device import resolve_device
+
+    if schedule == "auto":
+        schedule = "full" if resolve_device(device).type == "cuda" else "tenth"
+        notice(f"the {schedule} schedule, as suits the device; choose with --schedule")
+    tiers = reproduction.load_tiers(parsed(reproduction.parse_schedule, schedule), experiments)
+    request = Request(results, data_dir, device, side_by_side, deadline=deadline)
+    tasks = [task for tier, suite in enumerate(tiers) for task in command.find_tasks(suite, request, tier)]
+    if dry_run:
+        command.show_plan(tasks, request)
+    elif all(task.is_ended for task in tasks):
+        notice(f"nothing is missing: all {len(tasks)} runs of the {schedule} schedule are in {results}")
+    elif code := command.train(tasks, request, notice):
         raise typer.Exit(code)
 
 
@@ -120,6 +171,13 @@ def bench(
     else:
         experiments = load_suite(specs, override or (), None) if specs else default_experiments(override or ())
         reporting.show_speed(experiments, device, seconds, baseline, compiled, output, as_json)
+
+
+def _deadline(time_limit: str | None) -> float:
+    """--time-limit as a time of time.monotonic()."""
+    from resnet_repro.suite import parse_duration
+
+    return math.inf if time_limit is None else time.monotonic() + parsed(parse_duration, time_limit)
 
 
 def _seeds(seed: int | None, seeds: str | None) -> list[int] | None:

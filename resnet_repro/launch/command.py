@@ -1,6 +1,7 @@
 """What `train` does, once its specs are read: nothing but show the plan, one run after another, or many at once."""
 
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
@@ -28,7 +29,7 @@ from resnet_repro.training.device import resolve_device, usable_cores
 Notice = Callable[[str], None]
 
 
-def find_tasks(experiments: Iterable[Experiment], request: Request) -> list[Task]:
+def find_tasks(experiments: Iterable[Experiment], request: Request, tier: int = 0) -> list[Task]:
     """How far each run has come. Raises RunError where the folder of one holds a run of another spec."""
     if request.ranks.count > 1 and request.jobs != 1:
         raise RunError(
@@ -38,7 +39,7 @@ def find_tasks(experiments: Iterable[Experiment], request: Request) -> list[Task
     for experiment in experiments:
         folder = request.folder(experiment)
         state = folder.state(request.restart)
-        tasks.append(Task(experiment, state, folder.steps_done() if state == "unfinished" else 0))
+        tasks.append(Task(experiment, state, folder.steps_done() if state == "unfinished" else 0, tier))
     return tasks
 
 
@@ -47,7 +48,8 @@ def show_plan(tasks: Sequence[Task], request: Request) -> None:
     nets = describe_nets(tasks)
     if request.jobs != 1:
         tasks = longest_first(tasks, nets)
-    print_plan(tasks, nets, _slots([task for task in tasks if not task.is_ended], request))
+    limit = request.deadline - time.monotonic()
+    print_plan(tasks, nets, _slots([task for task in tasks if not task.is_ended], request), limit)
 
 
 def train(tasks: Sequence[Task], request: Request, notice: Notice) -> int:
@@ -65,7 +67,12 @@ def _one_by_one(ahead: Sequence[Task], request: Request) -> int:
     ranks, session = request.ranks, request.session()
     watcher = new_watcher() if ranks.is_first else Watcher()
     failed = False
-    for task in ahead:
+    for number, task in enumerate(ahead):
+        if ranks.any(time.monotonic() >= request.deadline)[0]:
+            if ranks.is_first:
+                print(f"note: time is up; {len(ahead) - number} of {len(ahead)} runs wait for the same command",
+                      file=sys.stderr)  # fmt: skip
+            return 130
         try:
             status = train_run(task.experiment, session, watcher, request.restart)
         except (RunError, SpecError) as error:
@@ -92,7 +99,8 @@ def _side_by_side(tasks: Sequence[Task], ahead: Sequence[Task], request: Request
         return Assignment(run.task.experiment, slot, request)
 
     with multi_process_service(_shared_gpu(slots), notice) as variables:
-        Queue(runs, slots, assign, variables, new_board([*skipped, *runs])).work_off()
+        board = new_board([*skipped, *runs])
+        Queue(runs, slots, assign, variables, board, request.deadline).work_off()
     return _conclude(runs)
 
 

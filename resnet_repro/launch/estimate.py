@@ -47,9 +47,11 @@ def measure_rate(slot: Slot, like: Experiment) -> Rate:
     )
 
 
-def side_by_side_seconds(seconds: Sequence[float], slots: int) -> float:
-    """When the last of runs that take `seconds` each ends, if every one goes to the first slot that is free."""
+def side_by_side_ends(seconds: Sequence[float], slots: int) -> list[float]:
+    """When runs that take `seconds` each end, in seconds, if every one goes to the first slot that is free."""
     free = [0.0] * slots
+    ends = []
     for run in seconds:
-        heapq.heapreplace(free, free[0] + run)
-    return max(free)
+        ends.append(free[0] + run)
+        heapq.heapreplace(free, ends[-1])
+    return ends

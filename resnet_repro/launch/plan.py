@@ -1,8 +1,9 @@
 """What `train --dry-run` shows."""
 
+import math
 from collections.abc import Sequence
 
-from resnet_repro.launch.estimate import measure_rate, side_by_side_seconds
+from resnet_repro.launch.estimate import measure_rate, side_by_side_ends
 from resnet_repro.launch.slots import Slot, say_slots
 from resnet_repro.launch.tasks import Nets, Task
 from resnet_repro.tables import print_table
@@ -10,8 +11,11 @@ from resnet_repro.tables import print_table
 COLUMNS = ["run", "state", "parameters", "steps left", "images", "multiply-adds (10^12)", "hours"]
 
 
-def print_plan(tasks: Sequence[Task], nets: Nets, slots: Sequence[Slot]) -> None:
-    """Each run with the work it has left, and the hours that may take. Measures for some seconds if there is any."""
+def print_plan(tasks: Sequence[Task], nets: Nets, slots: Sequence[Slot], limit: float = math.inf) -> None:
+    """Each run with the work it has left, the hours that may take, and how many fit into `limit` seconds.
+
+    Measures for some seconds if there is any work.
+    """
     ahead = [task for task in tasks if not task.is_ended]
     rate = measure_rate(slots[0], ahead[0].experiment) if ahead else None
     seconds = {task.label: task.work(nets) / rate.multiply_adds_per_second if rate else 0.0 for task in tasks}
@@ -32,8 +36,11 @@ def print_plan(tasks: Sequence[Task], nets: Nets, slots: Sequence[Slot]) -> None
     print(f"work ahead: {work:,.1f} x 10^12 multiply-adds of training")
     if not rate:
         return
-    hours = side_by_side_seconds([seconds[task.label] for task in ahead], len(slots)) / 3600
-    print(f"time ahead: about {hours:,.2f} hours, evaluation included")
+    ends = side_by_side_ends([seconds[task.label] for task in ahead], len(slots))
+    print(f"time ahead: about {max(ends) / 3600:,.2f} hours, evaluation included")
+    if math.isfinite(limit):
+        fitting = sum(end <= limit for end in ends)
+        print(f"within {limit / 3600:,.2f} hours: about {fitting} of {len(ahead)} runs; the same command goes on")
     print(
         f"an estimate from {rate.measured}, {rate.multiply_adds_per_second / 1e9:,.1f} x 10^9 multiply-adds a second; "
         "it leaves out probes, and how far runs side by side slow one another"

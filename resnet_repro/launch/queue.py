@@ -1,5 +1,6 @@
 """The queue: starts a process for each run as slots become free, and listens to all of them."""
 
+import math
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -41,22 +42,24 @@ class Queue:
         assign: Callable[[Tracked, Slot], Assignment],
         variables: Mapping[str, str],
         board: Board,
+        deadline: float = math.inf,
     ) -> None:
         self.waiting = list(runs)
         self.free = list(slots)
         self.assign = assign
         self.variables = variables
         self.board = board
+        self.deadline = deadline
         self.children: list[Child] = []
         self.stopping = False
 
     def work_off(self) -> None:
-        """Until every run has ended, or a signal asked to stop and every run has written its checkpoint.
+        """Until every run has ended, or a signal or the deadline stopped them and each has written its checkpoint.
 
         A second signal, more than a second later, kills them. No failure of one run touches another; its state says
         what became of it.
         """
-        with stop_signals() as stopped, self.board:
+        with stop_signals(self.deadline) as stopped, self.board:
             try:
                 while self.children or (self.waiting and not stopped()):
                     if stopped():

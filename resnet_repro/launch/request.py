@@ -1,5 +1,6 @@
 """What a `train` command asks, but for the runs."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ class Request:
     deterministic: bool = False
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     ranks: Ranks = ALONE
+    deadline: float = math.inf  # of time.monotonic(): no run starts after it, and those that train stop, resumably
 
     def folder(self, experiment: Experiment) -> RunFolder:
         return RunFolder(self.results, experiment)
@@ -33,4 +35,5 @@ class Request:
         if self.deterministic:
             make_deterministic()
         resolved = self.ranks.each(lambda: self.ranks.device(device or self.device))
-        return Session(self.results, self.data_dir, resolved, self.compiled, self.checkpoint_seconds, self.ranks)
+        return Session(self.results, self.data_dir, resolved, self.compiled, self.checkpoint_seconds, self.ranks,
+                       self.deadline)  # fmt: skip

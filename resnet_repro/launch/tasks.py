@@ -17,6 +17,7 @@ class Task:
     experiment: Experiment
     state: State
     steps_done: int = 0
+    tier: int = 0  # all runs of a tier start before those of the next
 
     @property
     def label(self) -> str:
@@ -63,5 +64,5 @@ def describe_nets(tasks: Sequence[Task]) -> Nets:
 
 
 def longest_first(tasks: Sequence[Task], nets: Nets) -> list[Task]:
-    """So that no long run is left over at the end, when every other has finished."""
-    return sorted(tasks, key=lambda task: -task.work(nets))
+    """Within each tier, so that no long run is left over at the end, when every other has finished."""
+    return sorted(tasks, key=lambda task: (task.tier, -task.work(nets)))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from resnet_repro.launch.command import find_tasks
-from resnet_repro.launch.estimate import side_by_side_seconds
+from resnet_repro.launch.estimate import side_by_side_ends
 from resnet_repro.launch.request import Request
 from resnet_repro.launch.tasks import Task, describe_nets, longest_first
 from resnet_repro.spec import Experiment
@@ -57,9 +57,9 @@ def test_the_longest_run_starts_first_and_equal_ones_keep_their_order(tiny: Path
 
 
 def test_side_by_side_the_first_free_slot_takes_the_next_run() -> None:
-    assert side_by_side_seconds([5, 4, 3, 2], 2) == 7
-    assert side_by_side_seconds([5, 4, 3, 2], 1) == 14
-    assert side_by_side_seconds([5], 3) == 5
+    assert side_by_side_ends([5, 4, 3, 2], 2) == [5, 4, 7, 7]
+    assert side_by_side_ends([5, 4, 3, 2], 1) == [5, 9, 12, 14]
+    assert side_by_side_ends([5], 3) == [5]
 
 
 def test_a_restart_has_everything_left(experiment: Experiment, tmp_path: Path) -> None:

@@ -1,0 +1,66 @@
+"""What the reproduction consists of, in the order in which it is worth having."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from resnet_repro.spec import Experiment
+from resnet_repro.suite import load_suite
+
+
+class Tier(NamedTuple):
+    """Specs below experiments/ without their ending, each trained with every seed. Tiers come one after another."""
+
+    specs: tuple[str, ...]
+    seeds: tuple[int, ...] = (0,)
+
+
+def _pairs(*depths: int, folder: str = "", ending: str = "") -> tuple[str, ...]:
+    return tuple(f"{folder}{kind}{depth}{ending}" for depth in depths for kind in ("plain", "resnet"))
+
+
+def _i(*names: str) -> tuple[str, ...]:
+    return tuple(f"identity_mappings/{name}" for name in names)
+
+
+MORE = (1, 2)  # seeds
+UNITS = ("bn-after-addition", "relu-before-addition", "relu-only-preactivation")
+SCHEDULES: dict[str, tuple[Tier, ...]] = {
+    "full": (
+        Tier(_pairs(20, 56)),
+        Tier(_pairs(110)),
+        Tier(_pairs(32, 44)),
+        Tier(_pairs(20, 56), MORE),
+        Tier((*_pairs(110, 32, 44), "resnet110-cold"), MORE),
+        Tier(_i(*(f"{unit}-{depth}" for unit in ("original", "full-preactivation") for depth in (110, 164)))),
+        Tier(_i(*(f"{unit}-{depth}" for unit in UNITS for depth in (110, 164)))),
+        Tier(_i("scaled-0-1", "scaled-0.5-1", "scaled-0.5-0.5", *(f"exclusive-gate-{bias}" for bias in range(8)),
+                "shortcut-only-gate-0", "shortcut-only-gate-6", "conv1x1", "dropout")),
+        Tier((*_pairs(20, 56, 110, ending="-nobn"), "resnet110-cold")),
+        Tier((*_i("original-110-single-layer", "full-preactivation-110-single-layer", "original-1001",
+                  "full-preactivation-1001", "full-preactivation-1001-batch64"), "resnet1202")),
+    ),
+    "tenth": (
+        Tier(_pairs(20, 56, folder="tenth/")),
+        Tier(_pairs(20, folder="tenth/"), MORE),
+        Tier(_pairs(32, 44, folder="tenth/")),
+        Tier(_pairs(20, 56, folder="tenth/", ending="-nobn")),
+        Tier(_pairs(110, folder="tenth/")),
+        Tier(_pairs(56, 32, 44, folder="tenth/"), MORE),
+    ),
+}  # fmt: skip
+
+
+def parse_schedule(text: str) -> str:
+    """Raises ValueError, naming those there are."""
+    if text not in SCHEDULES:
+        raise ValueError(f"schedule {text}: should be {' or '.join(SCHEDULES)}, or auto")
+    return text
+
+
+def load_tiers(schedule: str, experiments: Path) -> list[Sequence[Experiment]]:
+    """The runs of each tier. Raises SpecError if a spec is missing."""
+    return [
+        load_suite([experiments / f"{spec}.yaml" for spec in tier.specs], (), tier.seeds)
+        for tier in SCHEDULES[schedule]
+    ]
