@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 
 from resnet_repro.analysis import Entry, Group
 from resnet_repro.figures.captions import Caption
-from resnet_repro.figures.curves import mean_curve
+from resnet_repro.figures.curve_lines import mean_curve
 from resnet_repro.figures.labels import End, label_ends
-from resnet_repro.figures.probed import averaged, grid
+from resnet_repro.figures.probed import averaged, grid, is_first
 from resnet_repro.figures.style import WEB, Style, drawing, mark
 from resnet_repro.naming import INITIALIZATION_NAMES
 
@@ -27,7 +27,6 @@ def draw_batch_norm(group: Group, style: Style = WEB) -> Figure | None:
             group, style, "With and without batch normalisation", list(pairs), share_y=True, wider=1.3
         )
         ends = {axes: _panel(axes, style, entries) for axes, entries in zip(panels, pairs.values(), strict=True)}
-        panels[0].set_ylabel("training error (%)")
         label_ends(figure, ends, style)
     return figure
 
@@ -49,6 +48,7 @@ def _panel(axes: Axes, style: Style, entries: Sequence[Entry]) -> list[End]:
     axes.set_ylim(0, 100)
     axes.set_xlabel("iterations")
     axes.tick_params(labelleft=True)
+    axes.set_ylabel("training error (%)" if is_first(axes) else "")
     others = iter(WITHOUT_BN * len(entries))
     ends = []
     for entry in entries:

@@ -6,7 +6,17 @@ from resnet_repro.analysis import Group
 from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.probed import averaged, probed
 from resnet_repro.figures.style import (
-    GREY, GRID, WEB, Style, add_legend, add_title, drawing, entry_styles, log_scale, mark, new_figure,
+    GREY,
+    GRID,
+    WEB,
+    Style,
+    add_legend,
+    add_title,
+    drawing,
+    entry_styles,
+    log_scale,
+    mark,
+    new_figure,
 )  # fmt: skip
 
 PROBE = "branch_to_shortcut"

@@ -1,5 +1,6 @@
 """Final error against depth: plain nets get worse, residual nets do not."""
 
+import math
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
@@ -8,12 +9,20 @@ from matplotlib.figure import Figure
 from resnet_repro.analysis import Entry, Group
 from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.style import (
-    PLAIN_COLOUR, RESIDUAL_COLOUR, WEB, Style, add_legend, add_title, drawing, mark, new_figure,
+    PLAIN_COLOUR,
+    RESIDUAL_COLOUR,
+    WEB,
+    Style,
+    add_legend,
+    add_title,
+    drawing,
+    mark,
+    new_figure,
 )  # fmt: skip
 from resnet_repro.published import final_error
 
 # Name, colour, marker, and on which side of a marker, in sizes of its text, its value stands.
-KINDS = {"none": ("plain", PLAIN_COLOUR, "o", 0.75), "identity": ("residual", RESIDUAL_COLOUR, "s", -1.75)}
+KINDS = {"none": ("plain", PLAIN_COLOUR, "o", 0.6), "identity": ("residual", RESIDUAL_COLOUR, "s", -1.6)}
 PANELS = {"train_error_pct": "training error (running)", "test_error_pct": "test error"}
 
 
@@ -78,9 +87,10 @@ def _draw_kind(
     for entry, place, final in finals:
         bar = axes.errorbar(place, final.mean, final.std or 0, color=colour, marker=marker, capsize=3 * style.line,
                             elinewidth=1.8 * style.line, capthick=style.line)  # fmt: skip
-        value = axes.annotate(f"{final.mean:.1f}", (place, final.mean), xytext=(0, side * style.small), ha="center",
+        edge = final.mean + math.copysign(final.std or 0, side)  # the value stands beyond the bar
+        written = axes.annotate(f"{final.mean:.1f}", (place, edge), xytext=(0, side * style.small), ha="center",
                               textcoords="offset points", fontsize=style.small, color=colour)  # fmt: skip
-        for artist in (*bar.get_children(), value):
+        for artist in (*bar.get_children(), written):
             mark(artist, entry)
     if papers:
         points = [(place, value) for place, depth in enumerate(depths)

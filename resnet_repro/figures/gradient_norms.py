@@ -5,7 +5,7 @@ from matplotlib.lines import Line2D
 
 from resnet_repro.analysis import Group
 from resnet_repro.figures.captions import Caption
-from resnet_repro.figures.probed import averaged, grid, moments, probed
+from resnet_repro.figures.probed import averaged, grid, is_first, moments, probed
 from resnet_repro.figures.style import MOMENT_COLOURS, WEB, Style, add_legend, drawing, log_scale, mark
 
 PROBE = "gradient_norm"
@@ -29,7 +29,7 @@ def draw_gradient_norms(group: Group, style: Style = WEB) -> Figure | None:
             log_scale(axes)
             axes.set_xlabel("layer, from the input")
             axes.tick_params(labelleft=True)
-        panels[0].set_ylabel("‖gradient by the weights‖")
+            axes.set_ylabel("gradient norm" if is_first(axes) else "")
         lines = [Line2D([], [], color=colour, linewidth=1.2 * style.line, label=f"step {step}")
                  for step, colour in zip(chosen, MOMENT_COLOURS, strict=False)]  # fmt: skip
         add_legend(figure, style, lines, most=5)

@@ -34,7 +34,7 @@ def label_ends(figure: Figure, panels: Mapping[Axes, Sequence[End]], style: Styl
         rows = max(axes.get_subplotspec().get_gridspec().nrows for axes in panels)  # type: ignore[union-attr]
         figure.set_figheight(figure.get_figheight() + rows * missing)
     for axes, (ends, height) in zip(panels, _heights(figure, panels), strict=True):
-        _label(axes, ends, line / height, style)
+        _label(figure, axes, ends, line / height, style)
 
 
 def _heights(figure: Figure, panels: Mapping[Axes, Sequence[End]]) -> list[tuple[Sequence[End], float]]:
@@ -43,11 +43,11 @@ def _heights(figure: Figure, panels: Mapping[Axes, Sequence[End]]) -> list[tuple
     return [(ends, axes.get_window_extent().height / figure.dpi) for axes, ends in panels.items()]
 
 
-def _label(axes: Axes, ends: Sequence[End], line: float, style: Style) -> None:
+def _label(figure: Figure, axes: Axes, ends: Sequence[End], line: float, style: Style) -> None:
     """`line` is the height of a line of text as a share of the axis."""
     low, high = axes.get_ylim()
     gap = line * (high - low)
-    beside = offset_copy(axes.get_yaxis_transform(), axes.figure, x=style.small, units="points")
+    beside = offset_copy(axes.get_yaxis_transform(), figure, x=style.small, units="points")
     heights = spread([end.y for end in ends], gap, low + gap / 2, high - gap / 4)
     for end, place in zip(ends, heights, strict=True):
         label = axes.annotate(

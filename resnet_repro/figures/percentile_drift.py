@@ -6,7 +6,7 @@ from resnet_repro.analysis import Group
 from resnet_repro.errors import printable
 from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.probed import Values, averaged, grid, panel_width, probed
-from resnet_repro.figures.style import WEB, Style, add_legend, drawing, mark, wrapped
+from resnet_repro.figures.style import WEB, Style, add_legend, drawing, mark, together, wrapped
 
 PROBE = "input_percentiles"
 LINES = {"p85": ("#0072B2", "85 %"), "p50": ("#000000", "50 %"), "p15": ("#D55E00", "15 %")}
@@ -29,9 +29,9 @@ def draw_percentile_drift(group: Group, style: Style = WEB) -> Figure | None:
             for name, (colour, label) in LINES.items():
                 axes.plot(list(whole), [values[layer, name] for values in whole.values()], color=colour, label=label,
                           linewidth=1.4 * style.line, marker="." if len(whole) <= MARKED else None)  # fmt: skip
-            place = f"{printable(layer)}, map {entry.runs[0].experiment.probes.unit}"
-            axes.set_ylabel(wrapped(place, 0.6 * width, style, style.tiny), fontsize=style.tiny)
-            moves = f"iterations (median moves {drift(layer, whole):.1f} spreads)"
+            place = f"{printable(layer)},\nmap {entry.runs[0].experiment.probes.unit}"
+            axes.set_ylabel(wrapped(place, width, style, style.tiny), fontsize=style.tiny)
+            moves = f"iterations {together(f'(median moves {drift(layer, whole):.1f} spreads)')}"
             axes.set_xlabel(wrapped(moves, width, style, style.small), fontsize=style.small)
         add_legend(figure, style, panels[0].lines,
                    "percentile; a spread is the mean distance from the 15th to the 85th")  # fmt: skip

@@ -59,7 +59,13 @@ def grid(
 
 
 def panel_width(figure: Figure, axes: Axes) -> float:
-    """About how many inches a panel is wide, without the numbers at its axis."""
+    """How many inches a panel is wide at the least, without what stands at its axis."""
     spec = axes.get_subplotspec()
     assert spec
-    return 0.8 * figure.get_figwidth() / spec.get_gridspec().ncols
+    return 0.66 * figure.get_figwidth() / spec.get_gridspec().ncols
+
+
+def is_first(axes: Axes) -> bool:
+    """Whether a panel begins a row."""
+    spec = axes.get_subplotspec()
+    return spec is None or spec.is_first_col()

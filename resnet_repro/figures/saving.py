@@ -1,7 +1,6 @@
 """Figures as files: equal runs give equal bytes in every format."""
 
 import io
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -9,11 +8,11 @@ import matplotlib
 from matplotlib.figure import Figure
 from PIL import Image
 
-from resnet_repro.errors import RunError
 from resnet_repro.figures import Drawn
 from resnet_repro.figures.style import Style, drawing
-from resnet_repro.files import replacing
+from resnet_repro.files import explained, replacing
 
+ELSEWHERE = "choose another folder with --output or make room there"
 COLOURS = 256  # of a PNG, which has few besides the shades at the edges of letters: a third of the size, none visible
 
 
@@ -58,10 +57,8 @@ def save_figures(
         contents["txt"] = drawn.caption.text(drawn.group.condition).encode()
         for ending, content in contents.items():
             path = folder / f"{drawn.name}.{ending}"
-            try:
+            with explained(path, ELSEWHERE):
                 folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise RunError(f"{path}: {error.strerror or error}; choose another folder with --output") from None
-            with replacing(path) as file:
+            with replacing(path, otherwise=ELSEWHERE) as file:
                 file.write(content)
             yield path

@@ -27,6 +27,7 @@ class Style:
     tiny: float = 6.5  # of notes
     letter: float = 0.53  # how wide a letter is on average, in its size
     line: float = 1.0  # times every width of a line and size of a marker
+    gap: float = 1.0  # times every distance between the parts of a figure
     scale: float = 1.0  # times every height, and every width unless `widths` are given
     widths: tuple[float, float] | None = None  # inches, of figures with one panel a row, and with more
     least_height: float = 0.0  # inches
@@ -37,7 +38,7 @@ class Style:
         wide = self.widths[columns > 1] if self.widths else width * self.scale
         return wide, max(height * self.scale, self.least_height)
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> Any:
         """Of matplotlib, while a figure is drawn."""
         return {
             "font.family": self.family,
@@ -54,19 +55,31 @@ class Style:
             "grid.color": GRID,
             "grid.linewidth": 0.6 * self.line,
             "lines.markersize": 6 * self.line,
+            "axes.labelpad": 4 * self.gap,
+            "axes.titlepad": 6 * self.gap,
+            "figure.constrained_layout.h_pad": 0.042 * self.gap,
+            **{
+                f"{axis}tick.{which}.{size}": points * (self.gap if size == "pad" else self.line)
+                for axis in "xy"
+                for which, size, points in TICKS
+            },
         }
 
 
+TICKS = (("major", "size", 3.5), ("major", "width", 0.8), ("major", "pad", 3.5), ("minor", "size", 2.0),
+         ("minor", "width", 0.6), ("minor", "pad", 3.4))  # fmt: skip
 GRID, FAINT, GREY = "#e4e4e4", "#bbbbbb", "#6b6b6b"
 
 WEB = Style()
 STYLES = {
     "web": WEB,
     # A page of two columns, 3.4 and 6.9 inches wide.
-    "paper": Style("STIXGeneral", "stix", text=8, small=7.5, tiny=6.5, letter=0.45, line=0.75, scale=0.76,
+    "paper": Style("STIXGeneral", "stix", text=8, small=7.5, tiny=6.5, letter=0.45, line=0.75, gap=0.6,
+                   scale=0.76,
                    widths=(3.4, 6.9), dpi=300),
     # A slide of 16:9; where many panels or labels would not fit, the figure grows downward.
-    "slides": Style(text=16, small=14, tiny=12, line=1.8, scale=1.4, widths=(13.333, 13.333), least_height=7.5, dpi=144),
+    "slides": Style(text=16, small=14, tiny=12, line=1.8, gap=1.8, scale=1.4, widths=(13.333, 13.333), least_height=7.5,
+                    dpi=144),
 }  # fmt: skip
 
 # Okabe and Ito's colours, told apart by every kind of colour vision; yellow, too pale on white, left out.
@@ -76,6 +89,7 @@ MANY_COLOURS = (*DEPTH_COLOURS.values(), "#000000", "#999933", "#882255", "#8a8a
 MOMENT_COLOURS = ("#fcc02b", "#e8704a", "#b33a7a", "#6a1ea1", "#0d0887")  # early to late, light to dark
 PLAIN_COLOUR, RESIDUAL_COLOUR = "#D55E00", "#0072B2"
 
+NO_BREAK = "\u00a0"
 NET, TITLE = "net:", "title"  # what the gid of an artist begins with, or is
 
 
@@ -120,7 +134,8 @@ def new_figure(style: Style, width: float, height: float, columns: int = 2) -> F
 
 def add_title(figure: Figure, style: Style, title: str, conditions: str) -> None:
     """What is shown, and under it, smaller, from which data, schedule, device and seeds."""
-    lines = wrapped(conditions, figure.get_figwidth(), style, style.text)
+    parts = "\n".join(" · ".join(map(together, line.split(" · "))) for line in conditions.split("\n"))
+    lines = wrapped(parts, figure.get_figwidth(), style, style.text)
     bold = f"$\\bf{{{title.replace(' ', '~')}}}$"
     figure.suptitle(f"{bold}\n{lines}", fontsize=style.text, x=0.01, ha="left").set_gid(TITLE)
 
@@ -133,7 +148,7 @@ def add_legend(
     most: int = 3,
     entries: Sequence[Entry] = (),
 ) -> None:
-    """Below the panels, in as many columns as there is room for, `most` at the most. `entries`: whose lines they are."""
+    """Below the panels, in as many columns as have room, `most` at the most. `entries`: whose lines they are."""
     labels = [str(handle.get_label()) for handle in handles]
     widest = (style.letter * max(map(len, labels), default=0) + 5) * style.small / 72  # with its handle
     columns = max(1, min(most, int(figure.get_figwidth() / widest)))
@@ -150,7 +165,12 @@ def wrapped(text: str, inches: float, style: Style, size: float) -> str:
     """Text from a file for a figure: broken where it would be wider than that, and no dollar sign begins a formula."""
     letters = max(8, int(inches * 72 / (style.letter * size)))
     lines = [part for line in text.split("\n") for part in textwrap.wrap(line, letters)]
-    return "\n".join(lines).replace("$", r"\$")
+    return "\n".join(lines).replace(NO_BREAK, " ").replace("$", r"\$")
+
+
+def together(text: str) -> str:
+    """Words that `wrapped` leaves in one line, as long as they fit into it."""
+    return text.replace(" ", NO_BREAK)
 
 
 def log_scale(axes: Axes) -> None:
