@@ -7,7 +7,17 @@ from matplotlib.figure import Figure
 from resnet_repro.analysis import Group
 from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.probed import averaged, probed
-from resnet_repro.figures.style import WEB, Style, add_legend, add_title, drawing, entry_styles, mark, new_figure
+from resnet_repro.figures.style import (
+    WEB,
+    Style,
+    add_legend,
+    add_title,
+    drawing,
+    entry_styles,
+    log_scale,
+    mark,
+    new_figure,
+)
 
 PROBE = "layer_response"
 WIDE = 30  # from this ratio of largest to smallest on, the axis is logarithmic
@@ -34,7 +44,7 @@ def draw_layer_responses(group: Group, style: Style = WEB) -> Figure | None:
                 mark(line, entry)
         positive = [value for value in everything if value > 0]
         if positive and max(positive) / min(positive) > WIDE:
-            panels[0].set_yscale("log")
+            log_scale(panels[0])
         for axes, title, unit in zip(
             panels, ("by layer", "sorted by size"), ("layer, from the input", "rank"), strict=True
         ):

@@ -10,7 +10,7 @@ from resnet_repro.figures.style import WEB, Style, add_legend, drawing, mark, to
 
 PROBE = "input_percentiles"
 LINES = {"p85": ("#0072B2", "85 %"), "p50": ("#000000", "50 %"), "p15": ("#D55E00", "15 %")}
-MARKED = 20  # with more steps than these, points on a line are a smear
+MARKED = 100  # with more points on a figure's lines of one colour, marks on them are a smear
 
 
 def draw_percentile_drift(group: Group, style: Style = WEB) -> Figure | None:
@@ -22,13 +22,14 @@ def draw_percentile_drift(group: Group, style: Style = WEB) -> Figure | None:
         names = [entry.name for entry in found]
         figure, panels = grid(group, style, "Percentiles of the input of a deep activation", names, share_y=False)
         width = panel_width(figure, panels[0])
+        marker = "." if sum(map(len, found.values())) <= MARKED else None
         for axes, (entry, by_step) in zip(panels, found.items(), strict=True):
             mark(axes, entry)
             layer = next(iter(next(iter(by_step.values()))))[0]
             whole = {step: values for step, values in by_step.items() if len(values) == len(LINES)}
             for name, (colour, label) in LINES.items():
                 axes.plot(list(whole), [values[layer, name] for values in whole.values()], color=colour, label=label,
-                          linewidth=1.4 * style.line, marker="." if len(whole) <= MARKED else None)  # fmt: skip
+                          linewidth=1.4 * style.line, marker=marker)  # fmt: skip
             place = f"{printable(layer)},\nmap {entry.runs[0].experiment.probes.unit}"
             axes.set_ylabel(wrapped(place, width, style, style.tiny), fontsize=style.tiny)
             moves = f"iterations {together(f'(median moves {drift(layer, whole):.1f} spreads)')}"

@@ -1,5 +1,6 @@
 """One look for every figure: readable at every size, safe for colour-blind readers, equal bytes for equal input."""
 
+import math
 import textwrap
 import warnings
 from collections.abc import Iterator, Sequence
@@ -89,6 +90,7 @@ MANY_COLOURS = (*DEPTH_COLOURS.values(), "#000000", "#999933", "#882255", "#8a8a
 MOMENT_COLOURS = ("#fcc02b", "#e8704a", "#b33a7a", "#6a1ea1", "#0d0887")  # early to late, light to dark
 PLAIN_COLOUR, RESIDUAL_COLOUR = "#D55E00", "#0072B2"
 
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 NO_BREAK = "\u00a0"
 NET, TITLE = "net:", "title"  # what the gid of an artist begins with, or is
 
@@ -177,3 +179,4 @@ def log_scale(axes: Axes) -> None:
     """A logarithmic y axis, unless nothing on it is positive."""
     if any(np.any(np.asarray(line.get_ydata()) > 0) for line in axes.lines):
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(lambda value, _: f"10{f'{math.log10(value):.0f}'.translate(RAISED)}")
