@@ -10,17 +10,19 @@ from typing import Any, BinaryIO
 
 from resnet_repro.errors import ReproError, RunError
 
+ELSEWHERE = "choose another --results or make room there"
 LARGEST_JSON = 1_000_000  # bytes; ours have some thousand
 
 
 @contextmanager
-def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
+def replacing(path: Path, keep: Path | None = None, otherwise: str = ELSEWHERE) -> Iterator[BinaryIO]:
     """A file to write in place of `path`: written beside it, flushed, and renamed once it is complete.
 
-    What was there before is kept at `keep`, if that is given. A failure leaves both as they were.
+    What was there before is kept at `keep`, if that is given. A failure leaves both as they were, and says what to do
+    otherwise.
     """
     beside = path.with_name(f"{path.name}.tmp")
-    with explained(path):
+    with explained(path, otherwise):
         try:
             with beside.open("wb") as file:
                 yield file
@@ -91,8 +93,8 @@ def to_json(value: Any) -> str:
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn what the system refuses into one line that names the path."""
+def explained(path: Path, otherwise: str = ELSEWHERE) -> Iterator[None]:
+    """Turn what the system refuses into one line that names the path, and what to do otherwise."""
     try:
         yield
     except ReproError:
@@ -100,4 +102,4 @@ def explained(path: Path) -> Iterator[None]:
     except UnicodeDecodeError:
         raise RunError(f"{path}: is damaged: not UTF-8 text") from None
     except OSError as error:
-        raise RunError(f"{path}: {error.strerror or error}; choose another --results or make room there") from None
+        raise RunError(f"{path}: {error.strerror or error}; {otherwise}") from None

@@ -1,7 +1,7 @@
 """Commands that read: results, and specs."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -10,18 +10,33 @@ from resnet_repro.errors import RunError
 
 
 def plot(
-    results: Results,
+    results: Annotated[
+        Path | None, typer.Argument(metavar="RESULTS", help="A folder that holds run folders.", show_default=False)
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", help="The folder for the figures; RESULTS/figures if not given.")
     ] = None,
+    figure: Annotated[
+        list[str] | None, typer.Option("--figure", metavar="NAME", help="Draw this one alone; may be repeated.")
+    ] = None,
+    style: Annotated[
+        Literal["web", "paper", "slides"],
+        typer.Option("--style", help="For a screen, a page of two columns, or slides of 16:9."),
+    ] = "web",
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", metavar="FORMAT", help="png, svg or pdf, or several: png,svg.")
+    ] = None,
+    list_them: Annotated[bool, typer.Option("--list", help="Say which figures there are, and draw none.")] = False,
 ) -> None:
-    """Draw the figures of a results folder, as PNG and SVG."""
-    from resnet_repro.analysis import load_runs
-    from resnet_repro.figures import save_figures
-    from resnet_repro.record import FIGURES
+    """Draw the figures of a results folder, each with its caption in a text file beside it."""
+    if results is None and not list_them:
+        raise typer.BadParameter("name a folder that holds run folders, or --list the figures there are")
+    from resnet_repro import plotting
 
-    for path in save_figures(load_runs(results, notice), output or results / FIGURES):
-        print(path)
+    if list_them:
+        plotting.print_families()
+    elif results is not None:
+        plotting.plot(results, output, figure or (), style, formats or (), notice)
 
 
 def table(

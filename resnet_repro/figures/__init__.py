@@ -1,54 +1,79 @@
-"""Figures are functions of runs. To add one: a file here with `draw_x(group) -> Figure | None`, and a line below."""
+"""Figures are functions of runs. To add one: a file here with `draw_x(group, style) -> Figure | None` and
+`caption_x(group) -> Caption`, and a line in FIGURES."""
 
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import NamedTuple
 
-import matplotlib
 from matplotlib.figure import Figure
 
 from resnet_repro.analysis import Group, comparable_groups
-from resnet_repro.errors import RunError
-from resnet_repro.figures.batch_norm import draw_batch_norm
-from resnet_repro.figures.branch_ratios import draw_branch_ratios
-from resnet_repro.figures.curves import draw_curves
-from resnet_repro.figures.degradation import draw_degradation
-from resnet_repro.figures.gradient_norms import draw_gradient_norms
-from resnet_repro.figures.layer_responses import draw_layer_responses
-from resnet_repro.figures.percentile_drift import draw_percentile_drift
-from resnet_repro.figures.style import STYLE
+from resnet_repro.figures.batch_norm import caption_batch_norm, draw_batch_norm
+from resnet_repro.figures.branch_ratios import caption_branch_ratios, draw_branch_ratios
+from resnet_repro.figures.captions import Caption
+from resnet_repro.figures.curves import caption_curves, draw_curves
+from resnet_repro.figures.degradation import caption_degradation, draw_degradation
+from resnet_repro.figures.gradient_norms import caption_gradient_norms, draw_gradient_norms
+from resnet_repro.figures.layer_responses import caption_layer_responses, draw_layer_responses
+from resnet_repro.figures.percentile_drift import caption_percentile_drift, draw_percentile_drift
+from resnet_repro.figures.style import WEB, Style
 from resnet_repro.record import Run
 
-FIGURES: dict[str, Callable[[Group], Figure | None]] = {
-    "curves": draw_curves,
-    "degradation": draw_degradation,
-    "layer-responses": draw_layer_responses,
-    "gradient-norms": draw_gradient_norms,
-    "percentile-drift": draw_percentile_drift,
-    "branch-ratios": draw_branch_ratios,
-    "batch-norm": draw_batch_norm,
-}
-FORMATS = ("png", "svg")
+
+class Family(NamedTuple):
+    """A kind of figure."""
+
+    draw: Callable[[Group, Style], Figure | None]  # None where the group's runs do not suffice
+    caption: Callable[[Group], Caption]  # of a group that it draws
+    about: str
+    needs: str
 
 
-def draw_figures(runs: Sequence[Run]) -> Iterator[tuple[str, Figure]]:
-    """A file name without its ending, and a figure, for each comparable group and kind of figure it suffices for."""
+FIGURES: dict[str, Family] = {
+    "curves": Family(draw_curves, caption_curves, "training and test error over the iterations", "any run"),
+    "degradation": Family(
+        draw_degradation, caption_degradation, "final error against depth",
+        "plain or residual nets of two depths that have finished under one schedule",
+    ),
+    "layer-responses": Family(
+        draw_layer_responses, caption_layer_responses, "standard deviation of each layer's response",
+        "runs whose probes measure layer_response",
+    ),
+    "gradient-norms": Family(
+        draw_gradient_norms, caption_gradient_norms, "gradient norm of each layer at several moments",
+        "runs whose probes measure gradient_norm",
+    ),
+    "percentile-drift": Family(
+        draw_percentile_drift, caption_percentile_drift, "how the input of a deep activation moves over training",
+        "runs whose probes measure input_percentiles",
+    ),
+    "branch-ratios": Family(
+        draw_branch_ratios, caption_branch_ratios, "size of each residual branch beside its shortcut",
+        "runs of residual nets whose probes measure branch_to_shortcut",
+    ),
+    "batch-norm": Family(
+        draw_batch_norm, caption_batch_norm, "training error with and without batch normalisation",
+        "a net trained with and without batch normalisation under one schedule",
+    ),
+}  # fmt: skip
+
+
+class Drawn(NamedTuple):
+    """A figure of one family and group."""
+
+    family: str
+    group: Group
+    figure: Figure
+    caption: Caption
+
+    @property
+    def name(self) -> str:
+        """A file name without its ending."""
+        return f"{self.family}-{self.group.condition.slug}"
+
+
+def draw_figures(runs: Sequence[Run], style: Style = WEB, families: Collection[str] = FIGURES) -> Iterator[Drawn]:
+    """Each comparable group in each of the families that its runs suffice for."""
     for group in comparable_groups(runs):
-        for name, draw in FIGURES.items():
-            if figure := draw(group):
-                yield f"{name}-{group.condition.slug}", figure
-
-
-def save_figures(runs: Sequence[Run], folder: Path) -> Iterator[Path]:
-    """Write every figure in every format into `folder` and yield the paths. Equal runs give equal bytes."""
-    for name, figure in draw_figures(runs):
-        for ending in FORMATS:
-            path = folder / f"{name}.{ending}"
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                with matplotlib.rc_context(STYLE), warnings.catch_warnings():
-                    warnings.filterwarnings("ignore", "Glyph .* missing")  # in a name that a file brings
-                    figure.savefig(path, dpi=200, metadata={"Date": None} if ending == "svg" else {"Software": None})
-            except OSError as error:
-                raise RunError(f"{path}: {error.strerror or error}; choose another folder with --output") from None
-            yield path
+        for name, family in FIGURES.items():
+            if name in families and (figure := family.draw(group, style)):
+                yield Drawn(name, group, figure, family.caption(group))

@@ -1,10 +1,8 @@
 """Training curves as in [R] Fig. 6: plain left, residual right, training error dashed, test error bold."""
 
 import math
-import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-import matplotlib
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,57 +10,119 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from resnet_repro.analysis import Entry, Group
-from resnet_repro.figures.style import GREY, STYLE, add_title, depth_colours, entry_styles, label_ends, new_figure
-from resnet_repro.record import Run
+from resnet_repro.figures.captions import Caption
+from resnet_repro.figures.curve_lines import COLUMNS, draw_diverged, draw_mean, draw_published, short_name
+from resnet_repro.figures.labels import End, label_ends
+from resnet_repro.figures.style import (
+    FAINT,
+    GREY,
+    WEB,
+    Style,
+    add_legend,
+    add_title,
+    depth_colours,
+    drawing,
+    entry_styles,
+    new_figure,
+)  # fmt: skip
+from resnet_repro.naming import is_papers_net
+from resnet_repro.published import final_error
 
-COLUMNS = {"train_error_pct": ("--", 1.0), "test_error_pct": ("-", 2.0)}  # line style and width
 ZOOM = 2.5  # the axis ends at this multiple of the largest final error, 100 % at the most
+NARROWEST = 0.45  # of the figure's half, which a panel beside its labels needs
 
 
-def draw_curves(group: Group) -> Figure:
-    """Error in % over iterations, one colour a depth, the mean over seeds with a band of one standard deviation."""
-    with matplotlib.rc_context(STYLE):
-        figure = new_figure(9.6, 4.5)
-        panels = figure.subplots(1, 2, sharey=True)
+def draw_curves(group: Group, style: Style = WEB) -> Figure:
+    """Error in % over iterations, one colour a depth, the mean over seeds with a band of one standard deviation.
+
+    The panels stand side by side, or one below the other where long names would leave them too narrow.
+    """
+    kinds = {
+        title: [entry for entry in group.entries if (entry.model.shortcut == "none") is plain]
+        for title, plain in (("plain nets", True), ("residual nets", False))
+    }
+    with drawing(style):
+        figure = new_figure(style, 9.6, 4.5)
+        beside = (
+            max((len(short_name(entry)) + 8 for entry in group.entries), default=0) * style.letter * style.small / 72
+        )
+        if beside > (1 - NARROWEST) * figure.get_figwidth() / 2:
+            figure.set_figheight(1.6 * figure.get_figheight())
+            panels = figure.subplots(2, 1, sharey=True)
+        else:
+            panels = figure.subplots(1, 2, sharey=True)
         top = _top(group)
-        for axes, kind, title in zip(panels, (True, False), ("plain nets", "residual nets"), strict=True):
-            entries = [entry for entry in group.entries if (entry.model.shortcut == "none") is kind]
-            _panel(axes, group, entries, top)
+        ends = {}
+        for axes, (title, entries) in zip(panels, kinds.items(), strict=True):
+            ends[axes] = _panel(axes, style, group, entries, top)
             axes.set_title(f"{title}, by depth" if entries else f"{title}: no runs yet", loc="left")
-        panels[0].set_ylabel("error (%)")
-        figure.legend(handles=_legend(group), loc="outside lower center", ncols=3, fontsize=8)
-        add_title(figure, "Training and test error", group.title())
+            axes.set_ylabel("error (%)" if axes.get_subplotspec().is_first_col() else "")
+        add_legend(figure, style, _legend(group, style))
+        add_title(figure, style, "Training and test error", group.title())
+        label_ends(figure, ends, style)
     return figure
 
 
-def _panel(axes: Axes, group: Group, entries: Sequence[Entry], top: float) -> None:
-    at = group.condition
-    furthest = max((run.final.step for run in group.runs if run.final), default=at.steps)
+def caption_curves(group: Group) -> Caption:
+    sentences = [
+        "Thin dashed lines are training error, running over augmented mini-batches; bold solid lines are test error, "
+        "whose last value stands at the right. A colour is a net, or a depth where nets differ in nothing else."
+    ]
+    if any(len(entry.runs) > 1 for entry in group.entries):
+        sentences.append("Lines are means over the seeds, bands one standard deviation.")
+    if any(entry.model.normalization == "none" for entry in group.entries):
+        sentences.append("Open circles are on the lines of nets without batch normalisation.")
+    if group.condition.milestones:
+        sentences.append("At the dotted vertical lines the learning rate drops.")
+    if any(run.status == "diverged" for run in group.runs):
+        sentences.append("A cross is where a loss stopped being finite.")
+    if _published(group):
+        sentences.append("Open diamonds at the right edge are the published final errors, small ones of training.")
+    if _highest(group.entries) > _top(group):
+        sentences.append(f"Errors above {_top(group):g} % lie outside.")
+    return Caption(
+        "Training and test error in % over the iterations of training, plain nets beside residual nets.",
+        " ".join(sentences), group.entries,
+    )  # fmt: skip
+
+
+def _panel(axes: Axes, style: Style, group: Group, entries: Sequence[Entry], top: float) -> list[End]:
+    """Draw the nets of one kind; returns what is to stand at their ends."""
+    _draw_frame(axes, style, group, top)
+    colours = _colours(group, entries)
+    published = _published(group)
+    ends: list[End] = []
+    for entry in entries:
+        colour = colours[entry]
+        if end := draw_mean(axes, style, entry, colour):
+            step, error = end
+            so_far = "" if step == group.condition.steps else f" at step {step}"
+            ends.append(End(step, min(error, top), f"{short_name(entry)}: {error:.1f} %{so_far}", colour, entry))
+        diverged = [run for run in entry.runs if run.status == "diverged"]
+        ends += [draw_diverged(axes, style, entry, run, colour, top) for run in diverged]
+        draw_published(axes, style, entry, colour, published.get(entry, {}))
+    if _highest(entries) > top:
+        axes.set_title(f"errors above {top:g} % lie outside", loc="right", fontsize=style.tiny, color=GREY)
+    return ends
+
+
+def _draw_frame(axes: Axes, style: Style, group: Group, top: float) -> None:
+    at, furthest = group.condition, _furthest(group)
     axes.set_xlim(0, furthest)
     axes.set_ylim(0, top)
     axes.set_xlabel("iterations")
     axes.xaxis.set_major_formatter(lambda step, _: f"{step / 1000:g}k" if furthest >= 10_000 else f"{step:g}")
     axes.tick_params(labelleft=True)
     for milestone in (milestone for milestone in at.milestones if milestone < furthest):
-        axes.axvline(milestone, color="#bbbbbb", linewidth=0.8, linestyle=":", zorder=0)
-        axes.annotate(f"rate ×{at.gamma:g}", (milestone, 1), xycoords=("data", "axes fraction"), xytext=(2, -2),
-                      textcoords="offset points", fontsize=6.5, color=GREY, va="top")  # fmt: skip
-    colours = _colours(group, entries)
-    ends: list[tuple[float, float, str, str]] = []
-    for entry in entries:
-        colour = colours[entry]
-        label = entry.name.split("-", 1)[1].replace(" without BN", ", no BN")
-        if end := _draw_mean(axes, entry, colour):
-            step, error = end
-            so_far = "" if step == at.steps else f" at step {step}"
-            ends.append((step, min(error, top), f"{label}: {error:.1f} %{so_far}", colour))
-        for run in entry.runs:
-            if run.status == "diverged":
-                _draw_diverged(axes, run, colour, label, top)
-    label_ends(axes, ends)
-    highest = max((value for entry in entries for value in _values(entry.runs)), default=0.0)
-    if highest > top:
-        axes.set_title(f"errors above {top:g} % lie outside", loc="right", fontsize=6.5, color=GREY)
+        axes.axvline(milestone, color=FAINT, linewidth=0.8 * style.line, linestyle=":", zorder=0)
+        side = -1 if 2 * milestone >= furthest else 1  # towards the middle, as labels stand at the right edge
+        axes.annotate(f"rate ×{at.gamma:g}", (milestone, 1), xycoords=("data", "axes fraction"), xytext=(2 * side, -2),
+                      textcoords="offset points", fontsize=style.tiny, color=GREY, va="top",
+                      ha="left" if side > 0 else "right")  # fmt: skip
+
+
+def _furthest(group: Group) -> int:
+    return max((run.final.step for run in group.runs if run.final), default=group.condition.steps)
 
 
 def _colours(group: Group, entries: Sequence[Entry]) -> dict[Entry, str]:
@@ -74,64 +134,37 @@ def _colours(group: Group, entries: Sequence[Entry]) -> dict[Entry, str]:
     return {entry: colour for entry, (colour, _) in entry_styles(entries).items()}
 
 
-def _draw_mean(axes: Axes, entry: Entry, colour: str) -> tuple[int, float] | None:
-    """The mean curves of the runs that did not diverge; returns the last step and test error, else training error."""
-    runs = [run for run in entry.runs if run.status != "diverged" and run.rows]
-    end = None
-    for column, (style, width) in COLUMNS.items():
-        points = mean_curve(runs, column)
-        if not points:
-            continue
-        steps, means, stds = zip(*points, strict=True)
-        marker = "o" if entry.model.normalization == "none" or len(points) == 1 else None
-        axes.plot(steps, means, style, color=colour, linewidth=width, marker=marker, markersize=3.5,
-                  markerfacecolor="white", markevery=max(1, len(steps) // 8), clip_on=len(points) > 1)  # fmt: skip
-        if len(runs) > 1:
-            low, high = ([m + sign * s for m, s in zip(means, stds, strict=True)] for sign in (-1, 1))
-            axes.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
-        end = steps[-1], means[-1]
-    return end
-
-
-def mean_curve(runs: Sequence[Run], column: str) -> list[tuple[int, float, float]]:
-    """(step, mean, standard deviation) at each step that every run has a value for."""
-    curves = [{row.step: value for row in run.rows if (value := getattr(row, column)) is not None} for run in runs]
-    shared = sorted(set.intersection(*(set(curve) for curve in curves))) if curves else []
-    points = []
-    for step in shared:
-        values = [curve[step] for curve in curves]
-        points.append((step, statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else 0.0))
-    return points
-
-
-def _draw_diverged(axes: Axes, run: Run, colour: str, label: str, top: float) -> None:
-    """The curve of a run whose loss stopped being finite, with a cross where it ended."""
-    for column, (style, width) in COLUMNS.items():
-        points = mean_curve([run], column)
-        axes.plot([step for step, *_ in points], [mean for _, mean, _ in points], style, color=colour, linewidth=width)
-    last = run.final
-    height = min(last.train_error_pct, top) if last else top
-    axes.plot(run.summary["steps"], height, "X", color=colour, markersize=8, clip_on=False, zorder=5)
-    axes.annotate(f"{label}: diverged at {run.summary['steps']}", (run.summary["steps"], height), xytext=(7, -4),
-                  textcoords="offset points", color=colour, fontsize=8, va="top")  # fmt: skip
+def _published(group: Group) -> dict[Entry, Mapping[str, float]]:
+    """The papers' final errors by net and column, where the runs are of its condition and have come to its end."""
+    if not group.condition.is_papers or _furthest(group) < group.condition.steps:
+        return {}
+    found = {}
+    for entry in group.entries:
+        model = entry.model
+        if is_papers_net(model):
+            errors = {column: final_error(model.shortcut, model.depth, column) for column in COLUMNS}
+            found[entry] = {column: error for column, error in errors.items() if error is not None}
+    return {entry: errors for entry, errors in found.items() if errors}
 
 
 def _top(group: Group) -> float:
     """Where the error axis ends: near the final errors, where the nets differ, or at 100 %."""
     finals = [run.final.train_error_pct for run in group.runs if run.final]
     finals += [run.final.test_error_pct for run in group.runs if run.final and run.final.test_error_pct is not None]
+    finals += [error for errors in _published(group).values() for error in errors.values()]
     top = math.ceil(ZOOM * max(finals, default=100) / 5) * 5
     return min(max(top, 5.0), 100.0)
 
 
-def _values(runs: Iterable[Run]) -> list[float]:
-    return [v for run in runs for row in run.rows for c in COLUMNS if (v := getattr(row, c)) is not None]
+def _highest(entries: Iterable[Entry]) -> float:
+    rows = (row for entry in entries for run in entry.runs for row in run.rows)
+    return max((v for row in rows for c in COLUMNS if (v := getattr(row, c)) is not None), default=0.0)
 
 
-def _legend(group: Group) -> list[Artist]:
+def _legend(group: Group, style: Style) -> list[Artist]:
     handles: list[Artist] = [
-        Line2D([], [], color=GREY, linestyle="--", linewidth=1, label="training error (running, augmented)"),
-        Line2D([], [], color=GREY, linewidth=2, label="test error, and its last value at the right"),
+        Line2D([], [], color=GREY, linestyle="--", linewidth=style.line, label="training error (running, augmented)"),
+        Line2D([], [], color=GREY, linewidth=2 * style.line, label="test error, and its last value at the right"),
     ]
     if any(len(entry.runs) > 1 for entry in group.entries):
         handles.append(Patch(color=GREY, alpha=0.25, linewidth=0, label="± one standard deviation over seeds"))
@@ -139,4 +172,7 @@ def _legend(group: Group) -> list[Artist]:
         handles.append(Line2D([], [], color=GREY, marker="o", markerfacecolor="white", label="without BN"))
     if any(run.status == "diverged" for run in group.runs):
         handles.append(Line2D([], [], color=GREY, linestyle="", marker="X", label="diverged"))
+    if _published(group):
+        handles.append(Line2D([], [], color=GREY, linestyle="", marker="D", markerfacecolor="white",
+                              label="published (small: training)"))  # fmt: skip
     return handles

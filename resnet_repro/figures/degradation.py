@@ -1,60 +1,97 @@
 """Final error against depth: plain nets get worse, residual nets do not."""
 
-import matplotlib
+import math
+from collections.abc import Sequence
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from resnet_repro.analysis import Entry, Group
-from resnet_repro.figures.style import PLAIN_COLOUR, RESIDUAL_COLOUR, STYLE, add_title, new_figure
+from resnet_repro.figures.captions import Caption
+from resnet_repro.figures.style import (
+    PLAIN_COLOUR,
+    RESIDUAL_COLOUR,
+    WEB,
+    Style,
+    add_legend,
+    add_title,
+    drawing,
+    mark,
+    new_figure,
+)  # fmt: skip
 from resnet_repro.published import final_error
 
-# Name, colour, marker, and on which side of a marker, in points, its value stands.
-KINDS = {"none": ("plain", PLAIN_COLOUR, "o", 6), "identity": ("residual", RESIDUAL_COLOUR, "s", -14)}
+# Name, colour, marker, and on which side of a marker, in sizes of its text, its value stands.
+KINDS = {"none": ("plain", PLAIN_COLOUR, "o", 0.6), "identity": ("residual", RESIDUAL_COLOUR, "s", -1.6)}
 PANELS = {"train_error_pct": "training error (running)", "test_error_pct": "test error"}
 
 
-def draw_degradation(group: Group) -> Figure | None:
+def draw_degradation(group: Group, style: Style = WEB) -> Figure | None:
     """Training and test error at the end against depth, with the papers' points where the schedule is theirs.
 
     None where no kind of net has two depths that finished, as there is nothing to compare.
     """
-    found = {kind: [entry for entry in group.entries if group.find(kind, entry.model.depth) is entry] for kind in KINDS}
-    if all(len(entries) < 2 for entries in found.values()):
+    found = _found(group)
+    if not found:
         return None
-    with matplotlib.rc_context(STYLE):
-        figure = new_figure(7.6, 4.1)
+    several = any(len(entry.finished) > 1 for entries in found.values() for entry in entries)
+    with drawing(style):
+        figure = new_figure(style, 7.6, 4.1)
         panels = figure.subplots(1, 2, sharey=not group.condition.is_papers)
         depths = sorted({entry.model.depth for entries in found.values() for entry in entries})
         for axes, (column, title) in zip(panels, PANELS.items(), strict=True):
             for kind, entries in found.items():
-                _draw_kind(axes, kind, entries, column, depths, papers=group.condition.is_papers)
+                _draw_kind(axes, style, kind, entries, column, depths, papers=group.condition.is_papers)
             axes.set_title(title, loc="left")
             axes.set_xlabel("depth (weighted layers)")
             axes.set_xticks(range(len(depths)), [str(depth) for depth in depths])
             axes.margins(x=0.15)
             top = min(100, axes.get_ylim()[1] * 1.15)
-            axes.set_ylim(-0.09 * top, top)  # room for the values under the lowest points
+            axes.set_ylim(-0.12 * top, top)  # room for the values under the lowest points
             axes.tick_params(labelleft=True)
         panels[0].set_ylabel("error at the end (%)")
-        handles, labels = panels[1].get_legend_handles_labels()
-        several = any(len(entry.finished) > 1 for entries in found.values() for entry in entries)
-        bars = "bars: one standard deviation over seeds" if several else None
-        figure.legend(handles, labels, title=bars, loc="outside lower center", ncols=4, fontsize=8, title_fontsize=8)
-        add_title(figure, "Final error against depth", group.title())
+        handles = [line for line in panels[1].lines if not str(line.get_label()).startswith("_")]
+        add_legend(figure, style, handles, "bars: one standard deviation over seeds" if several else None, most=4)
+        add_title(figure, style, "Final error against depth", group.title())
     return figure
 
 
-def _draw_kind(axes: Axes, kind: str, entries: list[Entry], column: str, depths: list[int], papers: bool) -> None:
+def caption_degradation(group: Group) -> Caption:
+    found = _found(group)
+    entries = [entry for kind in found.values() for entry in kind]
+    several = any(len(entry.finished) > 1 for entry in entries)
+    return Caption(
+        "Error at the end of training against depth, of plain nets and residual nets: training error (left) and test "
+        "error (right).",
+        "Circles are plain nets, squares residual ones; the number beside each is its error in %, the last one measured"
+        + (", as the mean over seeds; bars are one standard deviation." if several else ".")
+        + (" Open markers on dotted lines are the published values." if group.condition.is_papers else ""),
+        entries,
+    )
+
+
+def _found(group: Group) -> dict[str, list[Entry]]:
+    """The papers' nets that finished, by kind; empty unless there are two depths of any kind."""
+    found = {kind: [entry for entry in group.entries if group.find(kind, entry.model.depth) is entry] for kind in KINDS}
+    return found if any(len(entries) > 1 for entries in found.values()) else {}
+
+
+def _draw_kind(
+    axes: Axes, style: Style, kind: str, entries: Sequence[Entry], column: str, depths: Sequence[int], papers: bool
+) -> None:
     name, colour, marker, side = KINDS[kind]
-    finals = [(depths.index(entry.model.depth), final) for entry in entries if (final := entry.final(column))]
-    if finals:
-        places, estimates = zip(*finals, strict=True)
-        axes.errorbar(places, [final.mean for final in estimates], [final.std or 0 for final in estimates],
-                      color=colour, marker=marker, capsize=3, linewidth=1.8,
-                      label=f"{name}, ours" if papers else name)  # fmt: skip
-        for place, final in finals:
-            axes.annotate(f"{final.mean:.1f}", (place, final.mean), xytext=(0, side), textcoords="offset points",
-                          ha="center", fontsize=8, color=colour)  # fmt: skip
+    label = f"{name}, ours" if papers else name
+    finals = [(entry, depths.index(entry.model.depth), final) for entry in entries if (final := entry.final(column))]
+    axes.plot([place for _, place, _ in finals], [final.mean for *_, final in finals], color=colour, marker=marker,
+              linewidth=1.8 * style.line, markersize=0, label=label if finals else None)  # fmt: skip
+    for entry, place, final in finals:
+        bar = axes.errorbar(place, final.mean, final.std or 0, color=colour, marker=marker, capsize=3 * style.line,
+                            elinewidth=1.8 * style.line, capthick=style.line)  # fmt: skip
+        edge = final.mean + math.copysign(final.std or 0, side)  # the value stands beyond the bar
+        written = axes.annotate(f"{final.mean:.1f}", (place, edge), xytext=(0, side * style.small), ha="center",
+                              textcoords="offset points", fontsize=style.small, color=colour)  # fmt: skip
+        for artist in (*bar.get_children(), written):
+            mark(artist, entry)
     if papers:
         points = [(place, value) for place, depth in enumerate(depths)
                   if (value := final_error(kind, depth, column)) is not None]  # fmt: skip

@@ -1,31 +1,48 @@
 """Gradient norm of each weight layer at several moments of training: does it vanish or explode with depth?"""
 
-import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from resnet_repro.analysis import Group
-from resnet_repro.figures.probed import grid, moments, probed
-from resnet_repro.figures.style import MOMENT_COLOURS, STYLE, log_scale
+from resnet_repro.figures.captions import Caption
+from resnet_repro.figures.probed import averaged, grid, is_first, moments, probed
+from resnet_repro.figures.style import MOMENT_COLOURS, WEB, Style, add_legend, drawing, log_scale, mark
+
+PROBE = "gradient_norm"
 
 
-def draw_gradient_norms(group: Group) -> Figure | None:
+def draw_gradient_norms(group: Group, style: Style = WEB) -> Figure | None:
     """A panel a net, on one logarithmic scale; a line a moment. None if nothing was measured."""
-    found = probed(group, "gradient_norm")
+    found = probed(group, PROBE)
     if not found:
         return None
-    with matplotlib.rc_context(STYLE):
-        figure, panels = grid(group, "Gradient norm by layer", [entry.name for entry in found], share_y=True)
+    with drawing(style):
+        names = [entry.name for entry in found]
+        figure, panels = grid(group, style, "Gradient norm by layer", names, share_y=True)
         chosen = moments(sorted({step for by_step in found.values() for step in by_step}))
-        for axes, by_step in zip(panels, found.values(), strict=True):
+        for axes, (entry, by_step) in zip(panels, found.items(), strict=True):
+            mark(axes, entry)
             for step, colour in zip(chosen, MOMENT_COLOURS, strict=False):
                 if step in by_step:
                     norms = [norm for (layer, _), norm in by_step[step].items() if ".shortcut" not in layer]
-                    axes.plot(range(1, len(norms) + 1), norms, color=colour, linewidth=1.2, label=f"step {step}")
+                    axes.plot(range(1, len(norms) + 1), norms, color=colour, linewidth=1.2 * style.line)
             log_scale(axes)
             axes.set_xlabel("layer, from the input")
             axes.tick_params(labelleft=True)
-        panels[0].set_ylabel("‖gradient by the weights‖")
-        lines = {line.get_label(): line for axes in panels for line in axes.lines}
-        labels = [f"step {step}" for step in chosen]
-        figure.legend([lines[label] for label in labels], labels, loc="outside lower center", ncols=5, fontsize=8)
+            axes.set_ylabel("gradient norm" if is_first(axes) else "")
+        lines = [Line2D([], [], color=colour, linewidth=1.2 * style.line, label=f"step {step}")
+                 for step, colour in zip(chosen, MOMENT_COLOURS, strict=False)]  # fmt: skip
+        add_legend(figure, style, lines, most=5)
     return figure
+
+
+def caption_gradient_norms(group: Group) -> Caption:
+    entries = list(probed(group, PROBE))
+    return Caption(
+        "Norm of the loss's gradient by the weights of each layer, at up to five moments of training, a panel for "
+        "each net.",
+        "Layers stand in order from the input; shortcuts are left out. All panels share one logarithmic scale. A line "
+        "is a moment, from light (early) to dark (late): lines that fall or rise by orders of magnitude from layer to "
+        f"layer are gradients that vanish or explode.{averaged(entries)}",
+        entries,
+    )

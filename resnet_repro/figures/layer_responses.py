@@ -2,36 +2,49 @@
 
 import math
 
-import matplotlib
 from matplotlib.figure import Figure
 
 from resnet_repro.analysis import Group
-from resnet_repro.figures.probed import probed
-from resnet_repro.figures.style import STYLE, add_title, entry_styles, new_figure
+from resnet_repro.figures.captions import Caption
+from resnet_repro.figures.probed import averaged, probed
+from resnet_repro.figures.style import (
+    WEB,
+    Style,
+    add_legend,
+    add_title,
+    drawing,
+    entry_styles,
+    log_scale,
+    mark,
+    new_figure,
+)
 
+PROBE = "layer_response"
 WIDE = 30  # from this ratio of largest to smallest on, the axis is logarithmic
 
 
-def draw_layer_responses(group: Group) -> Figure | None:
+def draw_layer_responses(group: Group, style: Style = WEB) -> Figure | None:
     """At the end of training: after BN, before the non-linearity or the addition. None if nothing was measured."""
-    found = probed(group, "layer_response")
+    found = probed(group, PROBE)
     if not found:
         return None
     styles = entry_styles(list(found))
-    with matplotlib.rc_context(STYLE):
-        figure = new_figure(9.2, 4.6)
+    with drawing(style):
+        figure = new_figure(style, 9.2, 4.6)
         panels = figure.subplots(1, 2, sharey=True)
         everything: list[float] = []
         for entry, by_step in found.items():
             values = list(by_step[max(by_step)].values())
             everything += values
-            colour, line = styles[entry]
+            colour, dashes = styles[entry]
             label = f"{entry.name}: median {sorted(values)[len(values) // 2]:.2f}"
             for axes, shown in zip(panels, (values, sorted(values, reverse=True)), strict=True):
-                axes.plot(range(1, len(values) + 1), shown, line, color=colour, linewidth=1.3, label=label)
+                (line,) = axes.plot(range(1, len(values) + 1), shown, dashes, color=colour,
+                                    linewidth=1.3 * style.line, label=label)  # fmt: skip
+                mark(line, entry)
         positive = [value for value in everything if value > 0]
         if positive and max(positive) / min(positive) > WIDE:
-            panels[0].set_yscale("log")
+            log_scale(panels[0])
         for axes, title, unit in zip(
             panels, ("by layer", "sorted by size"), ("layer, from the input", "rank"), strict=True
         ):
@@ -39,8 +52,18 @@ def draw_layer_responses(group: Group) -> Figure | None:
             axes.set_xlabel(unit)
             axes.tick_params(labelleft=True)
         panels[0].set_ylabel("standard deviation of the response")
-        handles, labels = panels[0].get_legend_handles_labels()
-        columns = min(3, math.ceil(len(labels) / 2))
-        figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=8)
-        add_title(figure, "Layer responses at the end of training", group.title())
+        columns = min(3, math.ceil(len(found) / 2))
+        add_legend(figure, style, panels[0].lines, most=columns, entries=list(found))
+        add_title(figure, style, "Layer responses at the end of training", group.title())
     return figure
+
+
+def caption_layer_responses(group: Group) -> Caption:
+    entries = list(probed(group, PROBE))
+    return Caption(
+        "Standard deviation of each layer's response at the last measured step, by layer (left) and sorted by size "
+        "(right).",
+        "A response is what a 3x3 layer gives after batch normalisation, before the non-linearity or the addition. A "
+        f"line is a net; the legend has each net's median over its layers.{averaged(entries)}",
+        entries,
+    )

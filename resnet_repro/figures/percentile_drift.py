@@ -1,39 +1,54 @@
 """How the distribution of one deep activation's input moves while the net trains, as in [B] Fig. 1b and c."""
 
-import matplotlib
 from matplotlib.figure import Figure
 
 from resnet_repro.analysis import Group
 from resnet_repro.errors import printable
-from resnet_repro.figures.probed import Values, grid, probed
-from resnet_repro.figures.style import STYLE, verbatim
+from resnet_repro.figures.captions import Caption
+from resnet_repro.figures.probed import Values, averaged, grid, panel_width, probed
+from resnet_repro.figures.style import WEB, Style, add_legend, drawing, mark, together, wrapped
 
+PROBE = "input_percentiles"
 LINES = {"p85": ("#0072B2", "85 %"), "p50": ("#000000", "50 %"), "p15": ("#D55E00", "15 %")}
+MARKED = 100  # with more points on a figure's lines of one colour, marks on them are a smear
 
 
-def draw_percentile_drift(group: Group) -> Figure | None:
+def draw_percentile_drift(group: Group, style: Style = WEB) -> Figure | None:
     """A panel a net, each with its own scale: {15, 50, 85}th percentiles by step. None if nothing was measured."""
-    found = probed(group, "input_percentiles")
+    found = probed(group, PROBE)
     if not found:
         return None
-    with matplotlib.rc_context(STYLE):
+    with drawing(style):
         names = [entry.name for entry in found]
-        figure, panels = grid(group, "Percentiles of the input of a deep activation", names, share_y=False)
+        figure, panels = grid(group, style, "Percentiles of the input of a deep activation", names, share_y=False)
+        width = panel_width(figure, panels[0])
+        marker = "." if sum(map(len, found.values())) <= MARKED else None
         for axes, (entry, by_step) in zip(panels, found.items(), strict=True):
+            mark(axes, entry)
             layer = next(iter(next(iter(by_step.values()))))[0]
             whole = {step: values for step, values in by_step.items() if len(values) == len(LINES)}
             for name, (colour, label) in LINES.items():
-                axes.plot(list(whole), [values[layer, name] for values in whole.values()],
-                          color=colour, linewidth=1.4, marker=".", label=label)  # fmt: skip
-            unit = entry.runs[0].experiment.probes.unit
-            axes.set_ylabel(verbatim(printable(f"{layer}, map {unit}")), fontsize=7)
-            axes.set_xlabel(f"iterations (median moves {drift(layer, whole):.1f} spreads)", fontsize=8)
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(
-            handles, labels, title="percentile; a spread is the mean distance from the 15th to the 85th",
-            loc="outside lower center", ncols=3, fontsize=8, title_fontsize=8,
-        )  # fmt: skip
+                axes.plot(list(whole), [values[layer, name] for values in whole.values()], color=colour, label=label,
+                          linewidth=1.4 * style.line, marker=marker)  # fmt: skip
+            place = f"{printable(layer)},\nmap {entry.runs[0].experiment.probes.unit}"
+            axes.set_ylabel(wrapped(place, width, style, style.tiny), fontsize=style.tiny)
+            moves = f"iterations {together(f'(median moves {drift(layer, whole):.1f} spreads)')}"
+            axes.set_xlabel(wrapped(moves, width, style, style.small), fontsize=style.small)
+        add_legend(figure, style, panels[0].lines,
+                   "percentile; a spread is the mean distance from the 15th to the 85th")  # fmt: skip
     return figure
+
+
+def caption_percentile_drift(group: Group) -> Caption:
+    entries = list(probed(group, PROBE))
+    return Caption(
+        "How the distribution of the input of one deep activation moves over training: its 15th, 50th and 85th "
+        "percentiles, a panel for each net.",
+        "The axis at the left names the activation and the feature map. Each panel has its own scale; below it stands "
+        "how far the median moved between its extremes, in spreads, of which one is the mean distance from the 15th to "
+        f"the 85th percentile.{averaged(entries)}",
+        entries,
+    )
 
 
 def drift(layer: str, by_step: dict[int, Values]) -> float:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from resnet_repro.analysis import Entry, Group
-from resnet_repro.figures.style import add_title, new_figure
+from resnet_repro.figures.style import Style, add_title, new_figure, wrapped
 
 Values = dict[tuple[str, str], float]  # (layer, name) -> value, in forward order
 COLUMNS = 3
@@ -37,15 +37,35 @@ def moments(steps: Sequence[int], most: int = 5) -> list[int]:
     return [steps[round(number * (len(steps) - 1) / (most - 1))] for number in range(most)]
 
 
-def grid(group: Group, title: str, names: Sequence[str], share_y: bool) -> tuple[Figure, list[Axes]]:
-    """A panel for each name, in rows of three."""
+def averaged(entries: Sequence[Entry]) -> str:
+    """For a caption: that values are means over seeds, where any net has several."""
+    return " Values are means over the seeds." if any(len(entry.runs) > 1 for entry in entries) else ""
+
+
+def grid(
+    group: Group, style: Style, title: str, names: Sequence[str], share_y: bool, wider: float = 1.0
+) -> tuple[Figure, list[Axes]]:
+    """A panel for each name, in rows of three; each `wider` than high by that much more, for labels beside it."""
     columns = min(COLUMNS, len(names))
     rows = -(-len(names) // columns)
-    figure = new_figure(max(3.1 * columns, 6.2), 0.9 + 2.1 * rows)
+    figure = new_figure(style, wider * max(3.1 * columns, 6.2), 0.9 + 2.1 * rows, columns)
     panels = figure.subplots(rows, columns, sharey=share_y, squeeze=False).flatten().tolist()
     for axes, name in zip(panels, names, strict=False):
-        axes.set_title(name, loc="left", fontsize=9)
+        axes.set_title(wrapped(name, panel_width(figure, axes), style, style.text), loc="left", fontsize=style.text)
     for axes in panels[len(names) :]:
         axes.remove()
-    add_title(figure, title, group.title())
+    add_title(figure, style, title, group.title())
     return figure, panels[: len(names)]
+
+
+def panel_width(figure: Figure, axes: Axes) -> float:
+    """How many inches a panel is wide at the least, without what stands at its axis."""
+    spec = axes.get_subplotspec()
+    assert spec
+    return 0.66 * figure.get_figwidth() / spec.get_gridspec().ncols
+
+
+def is_first(axes: Axes) -> bool:
+    """Whether a panel begins a row."""
+    spec = axes.get_subplotspec()
+    return spec is None or spec.is_first_col()

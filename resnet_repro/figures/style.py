@@ -1,34 +1,103 @@
-"""One look for every figure: readable in print, safe for colour-blind readers, equal bytes for equal input."""
+"""One look for every figure: readable at every size, safe for colour-blind readers, equal bytes for equal input."""
 
-from collections.abc import Sequence
+import math
+import textwrap
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
+import matplotlib
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from resnet_repro.analysis import Entry
 
-STYLE: Any = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#e4e4e4",
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-    "svg.hashsalt": "resnet-repro",
-    "svg.fonttype": "path",
-}
+
+@dataclass(frozen=True)
+class Style:
+    """How large everything is, in inches and points. Drawing functions ask for the size on a screen."""
+
+    family: str = "DejaVu Sans"
+    mathtext: str = "dejavusans"
+    text: float = 9.0  # points, of titles and axes
+    small: float = 8.0  # of labels and legends
+    tiny: float = 6.5  # of notes
+    letter: float = 0.53  # how wide a letter is on average, in its size
+    line: float = 1.0  # times every width of a line and size of a marker
+    gap: float = 1.0  # times every distance between the parts of a figure
+    scale: float = 1.0  # times every height, and every width unless `widths` are given
+    widths: tuple[float, float] | None = None  # inches, of figures with one panel a row, and with more
+    least_height: float = 0.0  # inches
+    dpi: int = 200
+
+    def size(self, width: float, height: float, columns: int) -> tuple[float, float]:
+        """Inches of a figure of `columns` panels a row that takes `width` by `height` on a screen."""
+        wide = self.widths[columns > 1] if self.widths else width * self.scale
+        return wide, max(height * self.scale, self.least_height)
+
+    def settings(self) -> Any:
+        """Of matplotlib, while a figure is drawn."""
+        return {
+            "font.family": self.family,
+            "mathtext.fontset": self.mathtext,
+            "font.size": self.text,
+            "axes.titlesize": self.text + 1,
+            "legend.fontsize": self.small,
+            "legend.title_fontsize": self.small,
+            "legend.frameon": False,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.linewidth": 0.8 * self.line,
+            "axes.grid": True,
+            "grid.color": GRID,
+            "grid.linewidth": 0.6 * self.line,
+            "lines.markersize": 6 * self.line,
+            "axes.labelpad": 4 * self.gap,
+            "axes.titlepad": 6 * self.gap,
+            "figure.constrained_layout.h_pad": 0.042 * self.gap,
+            **{
+                f"{axis}tick.{which}.{size}": points * (self.gap if size == "pad" else self.line)
+                for axis in "xy"
+                for which, size, points in TICKS
+            },
+        }
+
+
+TICKS = (("major", "size", 3.5), ("major", "width", 0.8), ("major", "pad", 3.5), ("minor", "size", 2.0),
+         ("minor", "width", 0.6), ("minor", "pad", 3.4))  # fmt: skip
+GRID, FAINT, GREY = "#e4e4e4", "#bbbbbb", "#6b6b6b"
+
+WEB = Style()
+STYLES = {
+    "web": WEB,
+    # A page of two columns, 3.4 and 6.9 inches wide.
+    "paper": Style("STIXGeneral", "stix", text=8, small=7.5, tiny=6.5, letter=0.45, line=0.75, gap=0.6,
+                   scale=0.76,
+                   widths=(3.4, 6.9), dpi=300),
+    # A slide of 16:9; where many panels or labels would not fit, the figure grows downward.
+    "slides": Style(text=16, small=14, tiny=12, line=1.8, gap=1.8, scale=1.4, widths=(13.333, 13.333), least_height=7.5,
+                    dpi=144),
+}  # fmt: skip
 
 # Okabe and Ito's colours, told apart by every kind of colour vision; yellow, too pale on white, left out.
 DEPTH_COLOURS = {20: "#E69F00", 32: "#009E73", 44: "#56B4E9", 56: "#D55E00", 110: "#0072B2", 1202: "#CC79A7"}
 OTHER_COLOURS = ("#000000", "#7f6d5f", "#5f7f6d", "#6d5f7f")
+MANY_COLOURS = (*DEPTH_COLOURS.values(), "#000000", "#999933", "#882255", "#8a8a8a", "#6d5fc4")
 MOMENT_COLOURS = ("#fcc02b", "#e8704a", "#b33a7a", "#6a1ea1", "#0d0887")  # early to late, light to dark
 PLAIN_COLOUR, RESIDUAL_COLOUR = "#D55E00", "#0072B2"
-GREY = "#6b6b6b"
+
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+NO_BREAK = "\u00a0"
+NET, TITLE = "net:", "title"  # what the gid of an artist begins with, or is
+
+
+def mark(artist: Artist, entry: Entry) -> None:
+    """Say that an artist belongs to one net, so that a page can switch that net off."""
+    artist.set_gid(f"{NET}{entry.name}")
 
 
 def depth_colours(depths: Sequence[int]) -> dict[int, str]:
@@ -45,86 +114,69 @@ def entry_styles(entries: Sequence[Entry]) -> dict[Entry, tuple[str, str]]:
         return {
             entry: (colours[depth], "--" if plain else "-") for entry, (depth, plain) in zip(entries, keys, strict=True)
         }
-    palette = (*DEPTH_COLOURS.values(), "#000000")
     lines = ("-", "--", ":", "-.")
     return {
-        entry: (palette[number % len(palette)], lines[number // len(palette) % len(lines)])
+        entry: (MANY_COLOURS[number % len(MANY_COLOURS)], lines[number // len(MANY_COLOURS) % len(lines)])
         for number, entry in enumerate(entries)
     }
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """An empty figure, `width` by `height` inches, for drawing within a context of `STYLE`."""
-    return Figure(figsize=(width, height), layout="constrained")
+@contextmanager
+def drawing(style: Style) -> Iterator[None]:
+    """In which figures are drawn and laid out. A letter that no font has, in a name from a file, is no warning."""
+    with matplotlib.rc_context(style.settings()), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        yield
 
 
-def add_title(figure: Figure, title: str, conditions: str) -> None:
+def new_figure(style: Style, width: float, height: float, columns: int = 2) -> Figure:
+    """An empty figure that takes `width` by `height` inches on a screen, with `columns` panels side by side."""
+    return Figure(figsize=style.size(width, height, columns), layout="constrained")
+
+
+def add_title(figure: Figure, style: Style, title: str, conditions: str) -> None:
     """What is shown, and under it, smaller, from which data, schedule, device and seeds."""
-    figure.suptitle(f"$\\bf{{{title.replace(' ', '~')}}}$\n{verbatim(conditions)}", fontsize=9, x=0.01, ha="left")
+    parts = "\n".join(" · ".join(map(together, line.split(" · "))) for line in conditions.split("\n"))
+    lines = wrapped(parts, figure.get_figwidth(), style, style.text)
+    bold = f"$\\bf{{{title.replace(' ', '~')}}}$"
+    figure.suptitle(f"{bold}\n{lines}", fontsize=style.text, x=0.01, ha="left").set_gid(TITLE)
+
+
+def add_legend(
+    figure: Figure,
+    style: Style,
+    handles: Sequence[Artist],
+    title: str | None = None,
+    most: int = 3,
+    entries: Sequence[Entry] = (),
+) -> None:
+    """Below the panels, in as many columns as have room, `most` at the most. `entries`: whose lines they are."""
+    labels = [str(handle.get_label()) for handle in handles]
+    widest = (style.letter * max(map(len, labels), default=0) + 5) * style.small / 72  # with its handle
+    columns = max(1, min(most, int(figure.get_figwidth() / widest)))
+    if title:
+        title = wrapped(title, figure.get_figwidth(), style, style.small)
+    legend = figure.legend(handles, labels, title=title, loc="outside lower center", ncols=columns)
+    for entry, handle, text in zip(entries, legend.legend_handles, legend.get_texts(), strict=False):
+        for artist in (handle, text):
+            if artist:
+                mark(artist, entry)
+
+
+def wrapped(text: str, inches: float, style: Style, size: float) -> str:
+    """Text from a file for a figure: broken where it would be wider than that, and no dollar sign begins a formula."""
+    letters = max(8, int(inches * 72 / (style.letter * size)))
+    lines = [part for line in text.split("\n") for part in textwrap.wrap(line, letters)]
+    return "\n".join(lines).replace(NO_BREAK, " ").replace("$", r"\$")
+
+
+def together(text: str) -> str:
+    """Words that `wrapped` leaves in one line, as long as they fit into it."""
+    return text.replace(" ", NO_BREAK)
 
 
 def log_scale(axes: Axes) -> None:
     """A logarithmic y axis, unless nothing on it is positive."""
     if any(np.any(np.asarray(line.get_ydata()) > 0) for line in axes.lines):
         axes.set_yscale("log")
-
-
-def verbatim(text: str) -> str:
-    """Text from a file for a figure, where a dollar sign would begin a formula."""
-    return text.replace("$", r"\$")
-
-
-def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]], gap: float = 0.052) -> None:
-    """Write each (x, y, text, colour) at the right edge, level with its point, moved apart where they would overlap.
-
-    `gap` is the height of a line of text as a share of the axis.
-    """
-    low, high = axes.get_ylim()
-    gap *= high - low
-    heights = spread([y for _, y, _, _ in ends], gap, low + gap / 2, high - gap / 4)
-    for (x, y, text, colour), place in zip(ends, heights, strict=True):
-        axes.annotate(
-            text,
-            xy=(x, y),
-            xytext=(1.035, place),
-            textcoords=("axes fraction", "data"),
-            color=colour,
-            fontsize=8,
-            va="center",
-            annotation_clip=False,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": colour,
-                "linewidth": 0.5,
-                "shrinkA": 1,
-                "shrinkB": 0,
-                "relpos": (0, 0.5),
-            },
-        )
-
-
-def spread(heights: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Heights in the same order but at least `gap` apart, moved as little as possible, within low and high.
-
-    Neighbours that would overlap become one block, centred where its members were.
-    """
-    order = sorted(range(len(heights)), key=lambda index: heights[index])
-    blocks: list[list[float]] = []  # the heights that each block's members ask for
-    for index in order:
-        blocks.append([heights[index]])
-        while len(blocks) > 1 and _bottom(blocks[-1], gap, low, high) < (
-            _bottom(blocks[-2], gap, low, high) + gap * len(blocks[-2])
-        ):
-            last = blocks.pop()
-            blocks[-1] += last
-    places = [_bottom(block, gap, low, high) + gap * number for block in blocks for number in range(len(block))]
-    result = [0.0] * len(heights)
-    for index, place in zip(order, places, strict=True):
-        result[index] = place
-    return result
-
-
-def _bottom(block: Sequence[float], gap: float, low: float, high: float) -> float:
-    """Where the lowest member of a block stands."""
-    extent = gap * (len(block) - 1)
-    return max(min(sum(block) / len(block) - extent / 2, high - extent), low)
+        axes.yaxis.set_major_formatter(lambda value, _: f"10{f'{math.log10(value):.0f}'.translate(RAISED)}")

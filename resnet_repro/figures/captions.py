@@ -1,0 +1,69 @@
+"""What stands below a figure: what it shows, how to read it, under which conditions, and from which runs."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from resnet_repro.analysis import Condition, Entry
+from resnet_repro.errors import printable
+from resnet_repro.record import Run
+from resnet_repro.spec import PAPER_STEPS
+
+
+class Caption(NamedTuple):
+    """In plain sentences. `shows` alone says enough for who cannot see the figure."""
+
+    shows: str
+    reading: str
+    entries: Sequence[Entry]  # the nets that are shown
+
+    def text(self, condition: Condition) -> str:
+        """A paragraph each: what and how to read it, conditions, runs."""
+        paragraphs = (f"{self.shows} {self.reading}", _conditions(condition, self.entries), _runs(self.entries))
+        return "\n\n".join(printable(paragraph) for paragraph in paragraphs) + "\n"
+
+
+def listed(items: Sequence[str], word: str = "and") -> str:
+    """ "a, b and c"."""
+    return f" {word} ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
+
+
+def _conditions(at: Condition, entries: Sequence[Entry]) -> str:
+    runs = [run for entry in entries for run in entry.runs]
+    exact = all((run.environment.get("data") or {}).get("exact") is True for run in runs)
+    data = "the true CIFAR-10, recognised by its digest" if exact else f"{at.data}; this is not the true CIFAR-10"
+    if exact and at.data != "CIFAR-10":
+        data = f"{at.data}, from {data}"
+    views = "random crops and flips" if at.augmentation == "crop_flip" else "no augmentation"
+    rates = listed([f"{rate:g}" for rate in sorted({entry.training.learning_rate for entry in entries})], "or")
+    drops = f", times {at.gamma:g} after step {listed([f'{step:,}' for step in at.milestones])}"
+    short = f"a short schedule, the paper's has {PAPER_STEPS:,} steps" if at.steps < PAPER_STEPS else ""
+    short = "the paper's schedule" if at.is_papers else short
+    devices = listed(sorted({str(run.environment.get("device_name", "an unknown device")) for run in runs}))
+    return (
+        f"Data: {data}, with {views}. Schedule: {at.steps:,} steps of {at.batch_size} images"
+        f"{f' ({short})' if short else ''}, learning rate {rates}{drops if at.milestones else ''}. Device: {devices}."
+    )
+
+
+def _runs(entries: Sequence[Entry]) -> str:
+    nets = [f"{entry.name} ({entry.runs[0].experiment.name}, {_seeds(entry.runs)})" for entry in entries]
+    runs = [run for entry in entries for run in entry.runs]
+    diverged = [f"{run.experiment.label} at step {run.summary['steps']:,}" for run in runs if run.status == "diverged"]
+    unfinished = [
+        f"{run.experiment.label} at step {run.final.step if run.final else 0:,} of {run.experiment.training.steps:,}"
+        for run in runs
+        if run.status not in ("finished", "diverged")
+    ]
+    return (
+        f"Runs: {'; '.join(nets)}."
+        + (f" Diverged: {listed(diverged)}." if diverged else "")
+        + (f" Not finished: {listed(unfinished)}." if unfinished else "")
+    )
+
+
+def _seeds(runs: Sequence[Run]) -> str:
+    """ "seed 0", "seeds 0 to 2", "seeds 0, 2 and 5"."""
+    seeds = sorted(run.experiment.seed for run in runs)
+    if len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1:
+        return f"seeds {seeds[0]} to {seeds[-1]}"
+    return f"seed{'s' if len(seeds) > 1 else ''} {listed([str(seed) for seed in seeds])}"

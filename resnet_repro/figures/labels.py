@@ -1,0 +1,88 @@
+"""Labels at the ends of lines, at the right edge of their panel, moved apart where they would overlap."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.transforms import offset_copy
+
+from resnet_repro.analysis import Entry
+from resnet_repro.figures.style import Style, mark
+
+LINE = 1.3  # the height of a line of text, in its size
+
+
+class End(NamedTuple):
+    """What is written beside a point of a net's curve."""
+
+    x: float
+    y: float
+    text: str
+    colour: str
+    entry: Entry
+
+
+def label_ends(figure: Figure, panels: Mapping[Axes, Sequence[End]], style: Style) -> None:
+    """Write each text at the right edge, level with its point. The figure grows where a panel is too low for them.
+
+    To be called last, as it needs to know how high the panels are.
+    """
+    line = LINE * style.small / 72  # inches
+    missing = max((line * (len(ends) + 1) - height for ends, height in _heights(figure, panels)), default=0)
+    if missing > 0:
+        rows = max(axes.get_subplotspec().get_gridspec().nrows for axes in panels)  # type: ignore[union-attr]
+        figure.set_figheight(figure.get_figheight() + rows * missing)
+    for axes, (ends, height) in zip(panels, _heights(figure, panels), strict=True):
+        _label(figure, axes, ends, line / height, style)
+
+
+def _heights(figure: Figure, panels: Mapping[Axes, Sequence[End]]) -> list[tuple[Sequence[End], float]]:
+    """What stands beside each panel, and how many inches high the panel is."""
+    figure.draw_without_rendering()
+    return [(ends, axes.get_window_extent().height / figure.dpi) for axes, ends in panels.items()]
+
+
+def _label(figure: Figure, axes: Axes, ends: Sequence[End], line: float, style: Style) -> None:
+    """`line` is the height of a line of text as a share of the axis."""
+    low, high = axes.get_ylim()
+    gap = line * (high - low)
+    beside = offset_copy(axes.get_yaxis_transform(), figure, x=style.small, units="points")
+    heights = spread([end.y for end in ends], gap, low + gap / 2, high - gap / 4)
+    for end, place in zip(ends, heights, strict=True):
+        label = axes.annotate(
+            end.text, xy=(end.x, end.y), xytext=(1, place), textcoords=beside, color=end.colour, fontsize=style.small,
+            va="center", annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": end.colour, "linewidth": 0.5 * style.line, "shrinkA": 1,
+                        "shrinkB": 0, "relpos": (0, 0.5)},
+        )  # fmt: skip
+        mark(label, end.entry)
+        if label.arrow_patch:
+            mark(label.arrow_patch, end.entry)
+
+
+def spread(heights: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Heights in the same order but at least `gap` apart, moved as little as possible, within low and high.
+
+    Neighbours that would overlap become one block, centred where its members were.
+    """
+    order = sorted(range(len(heights)), key=lambda index: heights[index])
+    blocks: list[list[float]] = []  # the heights that each block's members ask for
+    for index in order:
+        blocks.append([heights[index]])
+        while len(blocks) > 1 and _bottom(blocks[-1], gap, low, high) < (
+            _bottom(blocks[-2], gap, low, high) + gap * len(blocks[-2])
+        ):
+            last = blocks.pop()
+            blocks[-1] += last
+    places = [_bottom(block, gap, low, high) + gap * number for block in blocks for number in range(len(block))]
+    result = [0.0] * len(heights)
+    for index, place in zip(order, places, strict=True):
+        result[index] = place
+    return result
+
+
+def _bottom(block: Sequence[float], gap: float, low: float, high: float) -> float:
+    """Where the lowest member of a block stands."""
+    extent = gap * (len(block) - 1)
+    return max(min(sum(block) / len(block) - extent / 2, high - extent), low)

@@ -1,0 +1,143 @@
+"""A figure as markup that stands within a web page, follows its colours and letters, and can have nets switched off."""
+
+import io
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from typing import NamedTuple
+from xml.etree.ElementTree import Element
+
+import matplotlib
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from resnet_repro.figures.compact import compact, rounded
+from resnet_repro.figures.style import FAINT, GREY, GRID, MOMENT_COLOURS, NET, TITLE, WEB, drawing
+
+NAMESPACE = "http://www.w3.org/2000/svg"
+HREF = "{http://www.w3.org/1999/xlink}href"
+# What the page colours, as it may be dark. Nets drawn in black are as its ink.
+VARIABLES = {"#000000": "var(--ink)", "#ffffff": "var(--paper)", GRID: "var(--grid)", FAINT: "var(--grid)",
+             GREY: "var(--muted)", MOMENT_COLOURS[-1]: f"var(--late,{MOMENT_COLOURS[-1]})"}  # fmt: skip
+# Of letters, what the page says; of lines, what is so by itself or can hardly be seen.
+OMITTED = ("font-family", "font-style", "font-variant", "font-weight", "font-stretch", "stroke-linejoin",
+           "stroke-dashoffset")  # fmt: skip
+# Said once at the top: what matplotlib says of all in a style sheet, which would reach the rest of the page, or omits.
+ROOT_STYLE = "fill:var(--ink);font-family:inherit;stroke-linejoin:round;stroke-linecap:butt"
+
+
+class Net(NamedTuple):
+    """How a figure draws a net: `colour` as CSS, empty where the net has several; `dash` as "-", "--", ":" or "-."."""
+
+    name: str
+    colour: str
+    dash: str
+
+
+class InlineFigure(NamedTuple):
+    """`svg` has elements with `data-net="<name>"` for each of `nets`."""
+
+    svg: str
+    nets: list[Net]
+
+
+def inline_svg(figure: Figure, prefix: str, label: str) -> InlineFigure:
+    """The figure for a page that says title and caption itself, as one SVG element without size, as wide as its place.
+
+    `prefix`, a letter and then letters or digits, begins each id and class, and has to be another for each figure of a
+    page; `label` is read to who cannot see it. The page defines the colours --ink, --muted, --grid and --paper, and
+    where it is dark --late, of last moments. The figure's title is not shown from now on.
+    """
+    assert re.fullmatch("[a-z][a-z0-9]*", prefix), prefix
+    for title in figure.findobj(lambda artist: artist.get_gid() == TITLE):
+        title.set_visible(False)
+        title.set_in_layout(False)
+    buffer = io.BytesIO()
+    with drawing(WEB), matplotlib.rc_context({"svg.hashsalt": prefix, "svg.fonttype": "none"}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314 - is our own, just written
+    for element in root.iter():
+        _tidy(element)
+    _drop(root)
+    _rename(root, prefix)
+    compact(root, prefix)
+    view = " ".join(map(rounded, root.attrib["viewBox"].split()))
+    root.attrib = {"xmlns": NAMESPACE, "viewBox": view, "role": "img", "aria-label": label, "style": ROOT_STYLE}
+    return InlineFigure(ElementTree.tostring(root, encoding="unicode").replace(" />", "/>"), _nets(figure))
+
+
+def _tidy(element: Element) -> None:
+    """Names without namespaces, styles without what the root says, colours of the page."""
+    element.tag = element.tag.rpartition("}")[2]
+    element.tail = None  # the space between elements
+    element.text = element.text if element.tag == "tspan" or len(element) == 0 else None
+    if link := element.attrib.pop(HREF, None):
+        element.set("href", link)
+    said = dict(part.split(": ", 1) for part in element.attrib.pop("style", "").split("; ") if ": " in part)
+    if clip := element.attrib.pop("clip-path", None):
+        said["clip-path"] = clip
+    kept = [f"{name}:{VARIABLES.get(value, value)}" for name, value in said.items() if name not in OMITTED]
+    if kept:
+        element.set("style", ";".join(kept))
+    gid = element.get("id", "")
+    if gid.startswith(NET):
+        element.set("data-net", gid.removeprefix(NET))
+
+
+def _drop(element: Element) -> None:
+    """Without metadata, the style sheet of the whole page, and the white patches behind everything."""
+    for child in list(element):
+        style_sheet = child.tag == "defs" and child.find("style") is not None
+        if child.tag == "metadata" or style_sheet or child.get("id", "") == "patch_1":
+            element.remove(child)
+        else:
+            _drop(child)
+
+
+def _rename(root: Element, prefix: str) -> None:
+    """Short ids that begin with `prefix`, for what is referred to; none for the rest."""
+    names: dict[str, str] = {}
+    for element in root.iter():
+        for attribute, value in element.attrib.items():
+            for name in _references(attribute, value):
+                names.setdefault(name, f"{prefix}-{len(names)}")
+    for element in root.iter():
+        if name := names.get(element.attrib.pop("id", "")):
+            element.set("id", name)
+        for attribute, value in element.attrib.items():
+            for old in _references(attribute, value):
+                element.set(attribute, value.replace(f"#{old}", f"#{names[old]}"))
+
+
+def _references(attribute: str, value: str) -> list[str]:
+    """The ids that an attribute refers to. What a net is called refers to nothing."""
+    if attribute == "href":
+        return [value.removeprefix("#")]
+    return re.findall(r"url\(#([^)]+)\)", value) if attribute == "style" else []
+
+
+def _nets(figure: Figure) -> list[Net]:
+    """Each net with the look of its widest lines, in the order in which they were drawn."""
+    lines: dict[str, list[Line2D]] = {}
+    for artist, name in _marked(figure):
+        found = artist.lines if isinstance(artist, Axes) else [artist] if isinstance(artist, Line2D) else []
+        lines.setdefault(name, []).extend(found)
+    nets = []
+    for name, found in lines.items():
+        widest = [line for line in found if line.get_linewidth() == max(line.get_linewidth() for line in found)]
+        colours = list(dict.fromkeys(to_hex(line.get_color()) for line in widest))
+        dash = str(widest[0].get_linestyle()) if widest else "-"
+        colour = colours[0] if len(colours) == 1 else ""
+        nets.append(Net(name, VARIABLES.get(colour, colour), dash))
+    return nets
+
+
+def _marked(figure: Figure) -> Iterator[tuple[Artist, str]]:
+    """The artists that belong to a net, each with its name."""
+    for artist in figure.findobj():
+        gid = artist.get_gid() or ""
+        if gid.startswith(NET):
+            yield artist, gid.removeprefix(NET)

@@ -1,0 +1,67 @@
+"""What `plot` does: the figures that were asked for, as files, and why one that was named is not among them."""
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from resnet_repro.analysis import load_runs
+from resnet_repro.errors import RunError
+from resnet_repro.figures import FIGURES, Drawn, draw_figures
+from resnet_repro.figures.saving import FORMATS, USUAL_FORMATS, save_figures
+from resnet_repro.figures.style import STYLES
+from resnet_repro.record import FIGURES as FOLDER
+
+
+def print_families() -> None:
+    """Every kind of figure, what it shows, and what it needs where that is more than runs."""
+    width = max(map(len, FIGURES))
+    for name, family in FIGURES.items():
+        print(f"{name:{width}}  {family.about}; needs {family.needs}")
+
+
+def plot(
+    results: Path,
+    output: Path | None,
+    names: Sequence[str],
+    style: str,
+    formats: Sequence[str],
+    notice: Callable[[str], None],
+) -> None:
+    """Write figures, all kinds unless some are named, and print their paths.
+
+    Raises RunError for an unknown name or format, and if no figure that is named can be drawn from these runs.
+    """
+    endings = chosen("--format", [part for text in formats for part in text.split(",")], FORMATS) or USUAL_FORMATS
+    families = chosen("--figure", names, FIGURES)
+    drawn: set[str] = set()
+    figures = draw_figures(load_runs(results, notice), STYLES[style], families or FIGURES)
+    for path in save_figures(noting(figures, drawn), output or results / FOLDER, STYLES[style], endings):
+        print(path)
+    missing = [
+        f"--figure {name}: {results} holds no runs for it; it needs {FIGURES[name].needs}"
+        for name in families
+        if name not in drawn
+    ]
+    if missing and not drawn:
+        raise RunError("; ".join(missing))
+    for line in missing:
+        notice(line)
+
+
+def noting(figures: Iterable[Drawn], families: set[str]) -> Iterator[Drawn]:
+    """The same figures; adds the family of each to `families`."""
+    for drawn in figures:
+        families.add(drawn.family)
+        yield drawn
+
+
+def chosen(option: str, names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """The names without repetitions. Raises RunError with the nearest known one if one is unknown."""
+    known = list(known)
+    found = list(dict.fromkeys(names))
+    for name in found:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+            raise RunError(f"{option} {name}: is unknown; {hint}")
+    return found
