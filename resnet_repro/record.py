@@ -29,6 +29,7 @@ CHECKPOINT, PREVIOUS_CHECKPOINT, WEIGHTS = "checkpoint.pt", "checkpoint-previous
 HOLDER = "holder.lock"
 LOG = "train.log"
 FIGURES = "figures"
+REPORT = "report.html"
 State = Literal["new", "unfinished", "finished", "diverged"]
 
 log = logging.getLogger(__name__)

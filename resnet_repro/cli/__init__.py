@@ -8,6 +8,7 @@ import typer
 
 from resnet_repro.cli.data import check, fetch
 from resnet_repro.cli.options import notice
+from resnet_repro.cli.publishing import report
 from resnet_repro.cli.reading import claims, describe, list_runs, plot, table
 from resnet_repro.cli.running import bench, demo, reproduce, train
 from resnet_repro.errors import DismissedError, ReproError, print_error
@@ -27,6 +28,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "plot": plot,
     "table": table,
     "claims": claims,
+    "report": report,
     "list": list_runs,
     "describe": describe,
     "bench": bench,

@@ -1,0 +1,25 @@
+"""Commands that make something for others to look at: `report`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from resnet_repro.cli.options import Results, notice
+
+
+def report(
+    results: Results,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="The file to write; RESULTS/report.html if not given.")
+    ] = None,
+) -> None:
+    """Write one page about a results folder: verdicts, figures, tables, and how to repeat it all."""
+    from resnet_repro.analysis import load_runs
+    from resnet_repro.files import write_text
+    from resnet_repro.record import REPORT
+    from resnet_repro.report import render_page
+
+    page = output or results / REPORT
+    write_text(page, render_page(load_runs(results, notice), results.as_posix()))
+    print(page)

@@ -1,0 +1,94 @@
+"""Runs become the page: plain values for the template, which alone knows HTML."""
+
+import re
+from collections.abc import Sequence
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from resnet_repro import __version__
+from resnet_repro.analysis import Group, comparable_groups
+from resnet_repro.claims import Verdict, judge
+from resnet_repro.figures import Drawn, draw_figures
+from resnet_repro.figures.svg import inline_svg
+from resnet_repro.record import Run
+from resnet_repro.report.tables import final_errors, origins
+from resnet_repro.report.verdicts import counts, verdict_row
+
+OUTCOMES = {"reproduced": "✓", "contradicted": "✗", "inconclusive": "≈", "not run": "–"}
+
+
+def render_page(runs: Sequence[Run], name: str) -> str:
+    """The HTML of the page about `runs`, which lie in the folder called `name`. Equal runs give equal text."""
+    verdicts = judge(runs)
+    groups = sorted(comparable_groups(runs), key=weight, reverse=True)
+    drawn = list(draw_figures(runs))
+    environment = Environment(
+        loader=PackageLoader("resnet_repro.report"), undefined=StrictUndefined, autoescape=True,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template("page.html").render(
+        name=name,
+        version=__version__,
+        symbols=OUTCOMES,
+        style=_file("style.css"),
+        script=_file("script.js"),
+        runs=len(runs),
+        full_length=any(group.condition.is_papers for group in groups),
+        counts=counts(verdicts),
+        verdicts=[verdict_row(verdict) for verdict in verdicts],
+        groups=[_group(number, group, drawn) for number, group in enumerate(groups)],
+        headline=_headline(verdicts),
+        origins=origins(runs),
+    )
+
+
+def weight(group: Group) -> tuple[bool, bool, int, int]:
+    """What matters most: the papers' own conditions, their data, then the longest schedule."""
+    at = group.condition
+    return at.is_papers, at.data == "CIFAR-10", at.steps * at.batch_size, len(group.runs)
+
+
+def _headline(verdicts: Sequence[Verdict]) -> dict[str, list[Verdict]]:
+    """The two sentences of the papers and what became of them."""
+    by_id = {verdict.claim.id: verdict for verdict in verdicts}
+    return {"degradation": [by_id["C1"], by_id["C2"]], "fix": [by_id["C6"]]}
+
+
+def _group(number: int, group: Group, drawn: Sequence[Drawn]) -> dict[str, Any]:
+    title, *conditions = group.title().split("\n")
+    return {
+        "id": f"group-{number}",
+        "title": title,
+        "conditions": " · ".join(conditions),
+        "short": group.condition.is_short,
+        "table": final_errors(group),
+        "figures": [
+            _figure(found, f"f{number}{slug(found.family)}")
+            for found in drawn
+            if found.group.condition == group.condition
+        ],
+    }
+
+
+def _figure(drawn: Drawn, prefix: str) -> dict[str, Any]:
+    inline = inline_svg(drawn.figure, prefix, drawn.caption.shows)
+    return {
+        "id": prefix,
+        "name": drawn.family.replace("-", " "),
+        "svg": Markup(inline.svg),  # noqa: S704 - drawn by us; the names in it were escaped as it was written
+        "nets": inline.nets,
+        "caption": drawn.caption.text(drawn.group.condition).strip().split("\n\n"),
+    }
+
+
+def slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())
+
+
+def _file(name: str) -> Markup:
+    """A file of this package, as it is."""
+    text = resources.files("resnet_repro.report").joinpath(name).read_text(encoding="utf-8")
+    return Markup(text)  # noqa: S704 - ours

@@ -1,0 +1,52 @@
+"""Verdicts as the rows of the page."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from resnet_repro.claims import Evidence, Ruling, Verdict, phrases
+
+
+def counts(verdicts: Sequence[Verdict]) -> dict[str, int]:
+    """How many claims have each outcome; all outcomes are there."""
+    found = Counter[str](verdict.outcome for verdict in verdicts)
+    return {outcome: found[outcome] for outcome in ("reproduced", "contradicted", "inconclusive", "not run")}
+
+
+def verdict_row(verdict: Verdict) -> dict[str, Any]:
+    claim = verdict.claim
+    return {
+        "id": claim.id,
+        "statement": claim.statement,
+        "source": claim.source,
+        "outcome": verdict.outcome,
+        "setting": verdict.setting,
+        "missing": verdict.missing if claim.checks else "",
+        "remark": claim.remark,
+        "rulings": [_ruling(ruling) for ruling in verdict.rulings],
+    }
+
+
+def _ruling(ruling: Ruling) -> dict[str, Any]:
+    told = [found for found in ruling.evidence if any(sample.estimate or sample.diverged for sample in found.samples)]
+    runs = {run.path.as_posix(): None for found in told for sample in found.samples for run in sample.runs}
+    return {
+        "outcome": ruling.outcome,
+        "setting": ruling.setting,
+        "conditions": ruling.group.title().replace("\n", " · "),
+        "missing": ruling.missing,
+        "evidence": [_evidence(found) for found in told],
+        "runs": list(runs),
+    }
+
+
+def _evidence(found: Evidence) -> dict[str, str]:
+    return {
+        "question": phrases.question(found),
+        "ours": phrases.measured(found),
+        "difference": phrases.difference(found),
+        "basis": found.interval.basis if found.interval else "",
+        "published": phrases.published(found),
+        "outcome": found.outcome,
+        "missing": found.missing,
+    }
