@@ -149,8 +149,10 @@ def _published(group: Group) -> dict[Entry, Mapping[str, float]]:
 
 def _top(group: Group) -> float:
     """Where the error axis ends: near the final errors, where the nets differ, or at 100 %."""
-    finals = [run.final.train_error_pct for run in group.runs if run.final]
-    finals += [run.final.test_error_pct for run in group.runs if run.final and run.final.test_error_pct is not None]
+    ended = [run.final for run in group.runs if run.final and run.status != "diverged"]
+    rows = ended or [run.final for run in group.runs if run.final]
+    finals = [row.train_error_pct for row in rows]
+    finals += [row.test_error_pct for row in rows if row.test_error_pct is not None]
     finals += [error for errors in _published(group).values() for error in errors.values()]
     top = math.ceil(ZOOM * max(finals, default=100) / 5) * 5
     return min(max(top, 5.0), 100.0)

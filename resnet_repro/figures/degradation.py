@@ -1,6 +1,5 @@
 """Final error against depth: plain nets get worse, residual nets do not."""
 
-import math
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
@@ -47,7 +46,7 @@ def draw_degradation(group: Group, style: Style = WEB) -> Figure | None:
             axes.set_xticks(range(len(depths)), [str(depth) for depth in depths])
             axes.margins(x=0.15)
             top = min(100, axes.get_ylim()[1] * 1.15)
-            axes.set_ylim(-0.12 * top, top)  # room for the values under the lowest points
+            axes.set_ylim(-0.15 * top, top)  # room for the values under the lowest points
             axes.tick_params(labelleft=True)
         panels[0].set_ylabel("error at the end (%)")
         handles = [line for line in panels[1].lines if not str(line.get_label()).startswith("_")]
@@ -84,16 +83,19 @@ def _draw_kind(
     finals = [(entry, depths.index(entry.model.depth), final) for entry in entries if (final := entry.final(column))]
     axes.plot([place for _, place, _ in finals], [final.mean for *_, final in finals], color=colour, marker=marker,
               linewidth=1.8 * style.line, markersize=0, label=label if finals else None)  # fmt: skip
+    published = {depth: final_error(kind, depth, column) for depth in depths} if papers else {}
     for entry, place, final in finals:
         bar = axes.errorbar(place, final.mean, final.std or 0, color=colour, marker=marker, capsize=3 * style.line,
                             elinewidth=1.8 * style.line, capthick=style.line)  # fmt: skip
-        edge = final.mean + math.copysign(final.std or 0, side)  # the value stands beyond the bar
+        spread, theirs = final.std or 0, published.get(entry.model.depth)
+        ends = [final.mean + spread, final.mean - spread, final.mean if theirs is None else theirs]
+        edge = max(ends) if side > 0 else min(ends)  # the value stands beyond the bar, and the published one
         written = axes.annotate(f"{final.mean:.1f}", (place, edge), xytext=(0, side * style.small), ha="center",
-                              textcoords="offset points", fontsize=style.small, color=colour)  # fmt: skip
+                                textcoords="offset points", fontsize=style.small, color=colour,
+                                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5})  # fmt: skip
         for artist in (*bar.get_children(), written):
             mark(artist, entry)
     if papers:
-        points = [(place, value) for place, depth in enumerate(depths)
-                  if (value := final_error(kind, depth, column)) is not None]  # fmt: skip
+        points = [(place, value) for place, value in enumerate(published.values()) if value is not None]
         axes.plot(*zip(*points, strict=True), linestyle=":", marker=marker, color=colour, markerfacecolor="white",
                   label=f"{name}, published")  # fmt: skip

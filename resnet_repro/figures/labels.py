@@ -10,6 +10,7 @@ from matplotlib.transforms import offset_copy
 from resnet_repro.analysis import Entry
 from resnet_repro.figures.style import Style, mark
 
+NEAR = 0.9  # of the axis, from where on a line leads from a point to its label
 LINE = 1.3  # the height of a line of text, in its size
 
 
@@ -46,15 +47,17 @@ def _heights(figure: Figure, panels: Mapping[Axes, Sequence[End]]) -> list[tuple
 def _label(figure: Figure, axes: Axes, ends: Sequence[End], line: float, style: Style) -> None:
     """`line` is the height of a line of text as a share of the axis."""
     low, high = axes.get_ylim()
+    left, right = axes.get_xlim()
     gap = line * (high - low)
     beside = offset_copy(axes.get_yaxis_transform(), figure, x=style.small, units="points")
     heights = spread([end.y for end in ends], gap, low + gap / 2, high - gap / 4)
     for end, place in zip(ends, heights, strict=True):
+        near = end.x >= left + NEAR * (right - left)  # a line from far away would look like a curve
+        leader = {"arrowstyle": "-", "color": end.colour, "linewidth": 0.5 * style.line, "shrinkA": 1, "shrinkB": 0,
+                  "relpos": (0, 0.5)}  # fmt: skip
         label = axes.annotate(
             end.text, xy=(end.x, end.y), xytext=(1, place), textcoords=beside, color=end.colour, fontsize=style.small,
-            va="center", annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": end.colour, "linewidth": 0.5 * style.line, "shrinkA": 1,
-                        "shrinkB": 0, "relpos": (0, 0.5)},
+            va="center", annotation_clip=False, arrowprops=leader if near else None,
         )  # fmt: skip
         mark(label, end.entry)
         if label.arrow_patch:

@@ -105,8 +105,8 @@ def _rename(root: Element, prefix: str) -> None:
             for name in _references(attribute, value):
                 names.setdefault(name, f"{prefix}-{len(names)}")
     for element in root.iter():
-        if name := names.get(element.attrib.pop("id", "")):
-            element.set("id", name)
+        if (new := names.get(element.attrib.pop("id", ""))) is not None:
+            element.set("id", new)
         for attribute, value in element.attrib.items():
             for old in _references(attribute, value):
                 element.set(attribute, value.replace(f"#{old}", f"#{names[old]}"))
