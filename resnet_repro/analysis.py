@@ -14,6 +14,12 @@ from resnet_repro.provenance import differing
 from resnet_repro.record import Run, find_runs, read_run
 from resnet_repro.spec import PAPER_STEPS, Experiment, ModelSpec, TrainingSpec, default_milestones
 
+FINAL_COLUMNS = {
+    "train_error_pct": "training error %",
+    "train_error_clean_pct": "clean training error %",
+    "test_error_pct": "test error %",
+}
+
 
 def load_runs(results: str | Path, notice: Callable[[str], None] = warnings.warn) -> list[Run]:
     """Every run below `results`, sorted by folder. Raises RunError if there is none or a file is damaged.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from resnet_repro.analysis import Entry, Estimate, Group, data_name, effects, made_unlike
+from resnet_repro.analysis import FINAL_COLUMNS, Entry, Estimate, Group, data_name, effects, made_unlike
 from resnet_repro.claims.phrases import published_value
 from resnet_repro.claims.samples import published_number
 from resnet_repro.errors import printable
@@ -14,12 +14,6 @@ from resnet_repro.tables import markdown_table, print_table
 
 if TYPE_CHECKING:
     from resnet_repro.data import Dataset
-
-FINAL_COLUMNS = {
-    "train_error_pct": "training error %",
-    "train_error_clean_pct": "clean training error %",
-    "test_error_pct": "test error %",
-}
 
 
 def print_group(group: Group, markdown: bool) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from resnet_repro import __version__
 from resnet_repro.analysis import Group, comparable_groups
 from resnet_repro.claims import Verdict, judge
 from resnet_repro.figures import Drawn, draw_figures
@@ -31,7 +30,6 @@ def render_page(runs: Sequence[Run], name: str) -> str:
     )  # fmt: skip
     return environment.get_template("page.html").render(
         name=name,
-        version=__version__,
         symbols=OUTCOMES,
         style=_file("style.css"),
         script=_file("script.js"),

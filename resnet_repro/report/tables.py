@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from resnet_repro.analysis import Entry, Group, data_name, made_unlike
+from resnet_repro.analysis import FINAL_COLUMNS, Entry, Group, data_name, made_unlike
 from resnet_repro.claims.phrases import published_value
 from resnet_repro.claims.samples import published_number
 from resnet_repro.provenance import decisive
 from resnet_repro.record import Run
-from resnet_repro.reporting import FINAL_COLUMNS
 
 
 class Cell(NamedTuple):

@@ -1,0 +1,163 @@
+"""The page in a real browser, from file://, without a network. `make browser-test` installs what this needs."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from conftest import REPOSITORY, make_run
+
+from resnet_repro.analysis import load_runs
+from resnet_repro.report import render_page
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+playwright = pytest.importorskip("playwright.sync_api", reason="no Playwright; make browser-test installs it")
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium; make browser-test installs it")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    with playwright.sync_playwright() as started:
+        sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=sandbox)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page about the committed quick and tenth suites, and a run that diverged."""
+    runs = [run for suite in ("quick", "tenth") for run in load_runs(REPOSITORY / "results" / suite)]
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(render_page([*runs, make_run(32, status="diverged", milestones=[300])], "results"))
+    return path.as_uri()
+
+
+@pytest.fixture
+def page(browser: "Browser", address: str) -> Iterator["Page"]:
+    """The page on a wide screen; afterwards, that nothing went wrong and nothing was asked of a network."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    troubles: list[str] = []
+    page.on("console", lambda message: troubles.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("request", lambda request: None if request.url == address else troubles.append(request.url))
+    page.goto(address)
+    yield page
+    assert troubles == []
+    context.close()
+
+
+def shown(page: "Page", net: str) -> list[bool]:
+    drawing = page.locator("figure").first.locator(f'[data-net="{net}"]')
+    return [drawing.nth(number).is_visible() for number in range(drawing.count())]
+
+
+def test_the_legend_switches_curves_off_and_on(page: "Page") -> None:
+    button = page.locator("figure").first.locator('[data-switches="plain-56"]')
+    assert any(shown(page, "plain-56"))
+    button.click()
+    assert button.get_attribute("aria-pressed") == "false"
+    assert not any(shown(page, "plain-56"))
+    assert any(shown(page, "plain-20"))
+    button.press("Enter")
+    assert any(shown(page, "plain-56"))
+
+
+def test_verdicts_open_by_mouse_and_keyboard_to_their_evidence(page: "Page") -> None:
+    first, second = page.locator("#C1"), page.locator("#C2")
+    evidence = first.get_by_text("training error: plain-56 > plain-20").first
+    assert not evidence.is_visible()
+    first.locator("summary").click()
+    assert evidence.is_visible()
+    second.locator("summary").focus()
+    page.keyboard.press("Enter")
+    assert second.get_attribute("open") is not None
+
+
+def test_a_link_to_a_verdict_opens_it(page: "Page") -> None:
+    page.locator('.headline a[href="#C6"]').first.click()
+    page.wait_for_function("document.getElementById('C6').open")
+
+
+def test_verdicts_can_be_filtered_by_outcome(page: "Page") -> None:
+    page.locator('button[data-outcome="not run"]').click()
+    assert not page.locator("#C7").is_visible()
+    assert page.locator("#C1").is_visible()
+
+
+def test_tables_sort_by_their_numbers_rising_and_falling(page: "Page") -> None:
+    table = page.locator("table.sortable").first
+    header = table.locator("th", has_text="test error %").nth(0)
+
+    def errors() -> list[float]:
+        column = header.evaluate("cell => cell.cellIndex")
+        return [float(value) for row in table.locator("tbody tr").all()
+                if (value := row.locator("td").nth(column).get_attribute("data-value"))]  # fmt: skip
+
+    header.locator("button").click()
+    assert header.get_attribute("aria-sort") == "ascending"
+    assert errors() == sorted(errors())
+    header.locator("button").press("Enter")
+    assert header.get_attribute("aria-sort") == "descending"
+    assert errors() == sorted(errors(), reverse=True)
+
+
+def test_a_command_is_copied_or_at_least_selected(page: "Page") -> None:
+    origin = page.locator(".origin").first
+    origin.locator("summary").click()
+    command = origin.locator("code").first.inner_text()
+    origin.locator(".copy").click()
+    origin.get_by_text("Copied").or_(origin.get_by_text("Selected")).wait_for()
+    selected = page.evaluate("getSelection().toString()")
+    assert selected in ("", command)
+
+
+@pytest.mark.parametrize("width", [360, 768, 1440])
+def test_nothing_sticks_out_of_the_page(page: "Page", width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.evaluate("document.querySelectorAll('details').forEach(row => { row.open = true; })")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def luminance(page: "Page") -> float:
+    """Of the page's background, from 0 to 255."""
+    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    return sum(float(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(",")) / 3
+
+
+def test_it_follows_the_system_into_the_dark_and_can_be_switched(page: "Page") -> None:
+    assert luminance(page) > 200
+    page.emulate_media(color_scheme="dark")
+    assert luminance(page) < 60
+    page.locator("#theme").click()
+    assert luminance(page) > 200
+    page.locator("#theme").click()
+    assert luminance(page) < 60
+
+
+def test_paper_shows_the_evidence_and_no_controls(page: "Page", tmp_path: Path) -> None:
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert not page.locator("#theme").is_visible()
+    assert page.locator("#C1 .evidence").is_visible()
+    page.pdf(path=tmp_path / "page.pdf")
+    assert (tmp_path / "page.pdf").stat().st_size > 10_000
+
+
+def test_it_is_whole_without_javascript(browser: "Browser", address: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(address)
+    assert not page.locator("#theme").is_visible()
+    assert not page.locator(".legend").first.is_visible()
+    page.locator("#C1 summary").click()
+    assert page.get_by_text("training error: plain-56 > plain-20").first.is_visible()
+    context.close()

@@ -1,0 +1,136 @@
+"""The page without a browser: what it says, that it is whole, escaped, self-contained, small and always the same."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY, Outcome, make_run
+from html_page import Page
+
+from resnet_repro.record import Run
+from resnet_repro.report import render_page
+
+FOUR = [make_run(depth, shortcut, seed=seed, train_error=error, test_error=error + seed)
+        for depth, shortcut, error in ((20, "none", 50.0), (56, "none", 80.0), (20, "identity", 45.0), (56, "identity", 42.0))
+        for seed in (0, 1)]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def page() -> Page:
+    return Page(render_page(FOUR, "results"))
+
+
+def test_it_is_well_formed_with_unique_ids_and_links_that_lead_somewhere(page: Page) -> None:
+    assert page.open == []
+    ids = [value for _, attributes in page.elements if (value := attributes.get("id"))]
+    assert len(ids) == len(set(ids))
+    targets = [str(link["href"]) for link in page.all("a")]
+    assert targets
+    assert all(target.removeprefix("#") in ids for target in targets)
+    referred = [
+        str(value).removeprefix("#") for _, a in page.elements for n, value in a.items() if n == "aria-labelledby"
+    ]
+    assert set(referred) <= set(ids)
+
+
+def test_it_needs_nothing_from_elsewhere(page: Page) -> None:
+    for tag, attributes in page.elements:
+        assert tag not in ("link", "img", "iframe", "object")
+        assert "src" not in attributes
+        assert str(attributes.get("href", "#")).startswith("#")
+    html = render_page(FOUR, "results")
+    assert not re.search(r"url\((?!#)|@import|https?://(?!www\.w3\.org/2000/svg)", html)
+
+
+def test_every_claim_has_its_row_with_word_and_symbol(page: Page) -> None:
+    rows = page.all("details")
+    assert [row["id"] for row in rows if "verdict" in str(row["class"])][:3] == ["C1", "C2", "C3"]
+    assert len([row for row in rows if "verdict" in str(row["class"])]) == 26
+    assert "✓ reproduced short schedule" in page.text
+    assert "training error: plain-56 > plain-20 80.00 ± 0.00 (n=2) − 50.00 ± 0.00 (n=2)" in page.text
+    assert "5.8 − 1.3" in page.text
+
+
+def test_short_schedules_are_said_aloud_and_the_papers_own_are_not(page: Page) -> None:
+    assert "Nothing here was trained for the papers' 64,000 steps" in page.text
+    papers = [make_run(depth, steps=64_000, batch_size=128, learning_rate=0.1) for depth in (20, 56)]
+    assert "Nothing here was trained" not in Page(render_page(papers, "results")).text
+
+
+def test_every_net_can_be_switched_in_its_figure(page: Page) -> None:
+    switches = [button["data-switches"] for button in page.all("button") if "data-switches" in button]
+    assert {"plain-20", "plain-56", "ResNet-20", "ResNet-56"} <= set(switches)
+    drawn = {attributes.get("data-net") for _, attributes in page.elements}
+    assert set(switches) <= drawn
+
+
+def test_tables_sort_by_numbers(page: Page) -> None:
+    values = [float(str(cell["data-value"])) for cell in page.all("td") if "data-value" in cell]
+    assert 80.0 in values
+    assert "13.3" in page.text
+
+
+def test_it_says_how_to_repeat_each_experiment(page: Page) -> None:
+    assert "resnet-repro train none20/seed-0/spec.yaml --seeds 0-1 --results again" in page.text
+
+
+def test_the_command_on_the_page_repeats_the_run(tiny: Path, tmp_path: Path, cli: Callable[..., Outcome]) -> None:
+    cli("train", tiny, "--results", tmp_path / "r", "--device", "cpu")
+    assert cli("report", tmp_path / "r").code == 0
+    text = Page((tmp_path / "r/report.html").read_text()).text
+    [command] = re.findall(r"resnet-repro (train \S+/spec\.yaml --seeds \S+ --results) again", text)
+    assert cli(*command.split(), tmp_path / "again", "--device", "cpu").code == 0
+    assert json.loads((tmp_path / "again/tiny/seed-0/summary.json").read_text())["status"] == "finished"
+
+
+@pytest.mark.parametrize("status", ["interrupted", "diverged", "finished"])
+def test_one_run_makes_a_page_however_it_ended(status: str) -> None:
+    page = Page(render_page([make_run(status=status)], "results"))
+    assert "1 run in 1 set of conditions" in page.text
+    assert status in page.text
+
+
+def test_text_from_files_is_text(page: Page) -> None:
+    hostile = '<script>alert("1")</script> & $x$'
+    run = make_run(data=hostile)
+    run.environment.update(device_name=hostile, git={"commit": hostile}, versions={"torch": hostile})
+    html = render_page([run], hostile)
+    assert "<script>alert" not in html
+    assert len(Page(html).all("script")) == 1
+    assert "alert" in Page(html).text
+
+
+def test_equal_runs_give_equal_pages() -> None:
+    assert render_page(FOUR, "results") == render_page([*FOUR], "results")
+
+
+def test_two_hundred_runs_make_less_than_five_megabytes() -> None:
+    html = render_page(list(many_runs()), "results")
+    assert "200 runs" in html
+    assert len(html.encode()) < 5_000_000
+
+
+def many_runs() -> list[Run]:
+    """The full suite and more: 40 nets with five seeds, a row for each of 164 epochs."""
+    runs = []
+    for number in range(40):
+        for seed in range(5):
+            run = make_run(20 + 6 * number, ("none", "identity")[number % 2], seed=seed, steps=64_000, batch_size=128)
+            rows = [replace(run.rows[0], step=391 * (epoch + 1), test_error_pct=90 - epoch / 2 + seed / 10)
+                    for epoch in range(164)]  # fmt: skip
+            runs.append(replace(run, rows=tuple(rows)))
+    return runs
+
+
+def test_the_output_goes_where_it_is_asked_to(cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    shutil.copytree(REPOSITORY / "results/quick/plain20/seed-0", results / "quick/plain20/seed-0")
+    outcome = cli("report", results, "--output", tmp_path / "page.html")
+    assert (outcome.code, outcome.out) == (0, f"{tmp_path / 'page.html'}\n")
+    refused = cli("report", results, "--output", tmp_path / "none/page.html")
+    assert refused.code == 1
+    assert len(refused.err.splitlines()) == 1
