@@ -6,16 +6,22 @@ RUN := $(BIN)/resnet-repro
 RESULTS ?= results/quick
 TIME_LIMIT ?= 8h
 
-.PHONY: demo reproduce test lint setup figures bench stress clean help
+.PHONY: demo reproduce test browser-test lint setup figures bench stress clean help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup ## the main job: train four small nets in a few minutes, draw the figures, print the table
 	$(RUN) demo
 
 test: setup ## every test, in parallel, offline
 	$(BIN)/pytest -n auto --dist worksteal
+
+browser-test: setup ## the report in a headless Chromium, which Debian has
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,browser]'
+	@command -v chromium chromium-browser google-chrome >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -y -q chromium; } || \
+		{ echo "Chromium is needed; on Debian: sudo apt-get install chromium" >&2; exit 1; }
+	$(BIN)/pytest tests/browser
 
 lint: setup ## format, rules, types, import layers
 	$(BIN)/ruff format --check .

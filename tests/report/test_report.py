@@ -14,9 +14,12 @@ from html_page import Page
 from resnet_repro.record import Run
 from resnet_repro.report import render_page
 
-FOUR = [make_run(depth, shortcut, seed=seed, train_error=error, test_error=error + seed)
-        for depth, shortcut, error in ((20, "none", 50.0), (56, "none", 80.0), (20, "identity", 45.0), (56, "identity", 42.0))
-        for seed in (0, 1)]  # fmt: skip
+NETS = ((20, "none", 50.0), (56, "none", 80.0), (20, "identity", 45.0), (56, "identity", 42.0))
+FOUR = [
+    make_run(depth, shortcut, seed=seed, train_error=error, test_error=error + seed)
+    for depth, shortcut, error in NETS
+    for seed in (0, 1)
+]
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +34,7 @@ def test_it_is_well_formed_with_unique_ids_and_links_that_lead_somewhere(page: P
     targets = [str(link["href"]) for link in page.all("a")]
     assert targets
     assert all(target.removeprefix("#") in ids for target in targets)
-    referred = [
-        str(value).removeprefix("#") for _, a in page.elements for n, value in a.items() if n == "aria-labelledby"
-    ]
-    assert set(referred) <= set(ids)
+    assert {found["aria-labelledby"] for _, found in page.elements if "aria-labelledby" in found} <= set(ids)
 
 
 def test_it_needs_nothing_from_elsewhere(page: Page) -> None:
