@@ -31,7 +31,7 @@ def interval(samples: Sequence[Estimate], noise: float | None, source: str) -> I
         return None
     half_width = SINGLE_RUN * noise * math.sqrt(sum(1 / sample.n for sample in samples))
     why = "no spread between the seeds" if several else "a single run"
-    return Interval(value, half_width, f"{why}: seeds taken to differ by ± {noise:.2f}, {source}")
+    return Interval(value, half_width, f"{why}: seeds taken to differ by ± {noise:.2g}, {source}")
 
 
 def _degrees_of_freedom(samples: Sequence[Estimate], variances: Sequence[float]) -> float:
