@@ -24,6 +24,9 @@ from resnet_repro.figures.style import (
     drawing,
     entry_styles,
     new_figure,
+    panel_width,
+    together,
+    wrapped,
 )  # fmt: skip
 from resnet_repro.naming import is_papers_net
 from resnet_repro.published import final_error
@@ -54,7 +57,7 @@ def draw_curves(group: Group, style: Style = WEB) -> Figure:
         top = _top(group)
         ends = {}
         for axes, (title, entries) in zip(panels, kinds.items(), strict=True):
-            ends[axes] = _panel(axes, style, group, entries, top)
+            ends[axes] = _panel(figure, axes, style, group, entries, top)
             axes.set_title(f"{title}, by depth" if entries else f"{title}: no runs yet", loc="left")
             axes.set_ylabel("error (%)" if axes.get_subplotspec().is_first_col() else "")
         add_legend(figure, style, _legend(group, style))
@@ -86,7 +89,7 @@ def caption_curves(group: Group) -> Caption:
     )  # fmt: skip
 
 
-def _panel(axes: Axes, style: Style, group: Group, entries: Sequence[Entry], top: float) -> list[End]:
+def _panel(figure: Figure, axes: Axes, style: Style, group: Group, entries: Sequence[Entry], top: float) -> list[End]:
     """Draw the nets of one kind; returns what is to stand at their ends."""
     _draw_frame(axes, style, group, top)
     colours = _colours(group, entries)
@@ -102,7 +105,8 @@ def _panel(axes: Axes, style: Style, group: Group, entries: Sequence[Entry], top
         ends += [draw_diverged(axes, style, entry, run, colour, top) for run in diverged]
         draw_published(axes, style, entry, colour, published.get(entry, {}))
     if _highest(entries) > top:
-        axes.set_title(f"errors above {top:g} % lie outside", loc="right", fontsize=style.tiny, color=GREY)
+        outside = f"iterations {together(f'(errors above {top:g} % lie outside)')}"
+        axes.set_xlabel(wrapped(outside, panel_width(figure, axes), style, style.text))
     return ends
 
 

@@ -21,7 +21,7 @@ from resnet_repro.figures.style import (
 from resnet_repro.published import final_error
 
 # Name, colour, marker, and on which side of a marker, in sizes of its text, its value stands.
-KINDS = {"none": ("plain", PLAIN_COLOUR, "o", 0.6), "identity": ("residual", RESIDUAL_COLOUR, "s", -1.6)}
+KINDS = {"none": ("plain", PLAIN_COLOUR, "o", 0.9), "identity": ("residual", RESIDUAL_COLOUR, "s", -1.6)}
 PANELS = {"train_error_pct": "training error (running)", "test_error_pct": "test error"}
 
 

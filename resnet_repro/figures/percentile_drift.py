@@ -5,8 +5,8 @@ from matplotlib.figure import Figure
 from resnet_repro.analysis import Group
 from resnet_repro.errors import printable
 from resnet_repro.figures.captions import Caption
-from resnet_repro.figures.probed import Values, averaged, grid, panel_width, probed
-from resnet_repro.figures.style import WEB, Style, add_legend, drawing, mark, together, wrapped
+from resnet_repro.figures.probed import Values, averaged, grid, probed
+from resnet_repro.figures.style import WEB, Style, add_legend, drawing, mark, panel_width, together, wrapped
 
 PROBE = "input_percentiles"
 LINES = {"p85": ("#0072B2", "85 %"), "p50": ("#000000", "50 %"), "p15": ("#D55E00", "15 %")}

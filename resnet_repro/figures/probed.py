@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from resnet_repro.analysis import Entry, Group
-from resnet_repro.figures.style import Style, add_title, new_figure, wrapped
+from resnet_repro.figures.style import Style, add_title, new_figure, panel_width, wrapped
 
 Values = dict[tuple[str, str], float]  # (layer, name) -> value, in forward order
 COLUMNS = 3
@@ -56,13 +56,6 @@ def grid(
         axes.remove()
     add_title(figure, style, title, group.title())
     return figure, panels[: len(names)]
-
-
-def panel_width(figure: Figure, axes: Axes) -> float:
-    """How many inches a panel is wide at the least, without what stands at its axis."""
-    spec = axes.get_subplotspec()
-    assert spec
-    return 0.66 * figure.get_figwidth() / spec.get_gridspec().ncols
 
 
 def is_first(axes: Axes) -> bool:

@@ -21,7 +21,7 @@ from resnet_repro.analysis import Entry
 class Style:
     """How large everything is, in inches and points. Drawing functions ask for the size on a screen."""
 
-    family: str = "DejaVu Sans"
+    family: tuple[str, ...] = ("DejaVu Sans",)  # and where it lacks a letter
     mathtext: str = "dejavusans"
     text: float = 9.0  # points, of titles and axes
     small: float = 8.0  # of labels and legends
@@ -42,7 +42,7 @@ class Style:
     def settings(self) -> Any:
         """Of matplotlib, while a figure is drawn."""
         return {
-            "font.family": self.family,
+            "font.family": list(self.family),
             "mathtext.fontset": self.mathtext,
             "font.size": self.text,
             "axes.titlesize": self.text + 1,
@@ -75,7 +75,7 @@ WEB = Style()
 STYLES = {
     "web": WEB,
     # A page of two columns, 3.4 and 6.9 inches wide.
-    "paper": Style("STIXGeneral", "stix", text=8, small=7.5, tiny=6.5, letter=0.45, line=0.75, gap=0.6,
+    "paper": Style(("STIXGeneral", "DejaVu Sans"), "stix", text=8, small=7.5, tiny=6.5, letter=0.45, line=0.75, gap=0.6,
                    scale=0.76,
                    widths=(3.4, 6.9), dpi=300),
     # A slide of 16:9; where many panels or labels would not fit, the figure grows downward.
@@ -132,6 +132,13 @@ def drawing(style: Style) -> Iterator[None]:
 def new_figure(style: Style, width: float, height: float, columns: int = 2) -> Figure:
     """An empty figure that takes `width` by `height` inches on a screen, with `columns` panels side by side."""
     return Figure(figsize=style.size(width, height, columns), layout="constrained")
+
+
+def panel_width(figure: Figure, axes: Axes) -> float:
+    """How many inches a panel is wide at the least, without what stands at its axis."""
+    spec = axes.get_subplotspec()
+    assert spec
+    return 0.66 * figure.get_figwidth() / spec.get_gridspec().ncols
 
 
 def add_title(figure: Figure, style: Style, title: str, conditions: str) -> None:
