@@ -11,6 +11,7 @@ from resnet_repro.cli.options import notice
 from resnet_repro.cli.publishing import report
 from resnet_repro.cli.reading import claims, describe, list_runs, plot, table
 from resnet_repro.cli.running import bench, demo, reproduce, train
+from resnet_repro.cli.weights import evaluate, export
 from resnet_repro.errors import DismissedError, ReproError, print_error
 
 app = typer.Typer(
@@ -29,6 +30,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "table": table,
     "claims": claims,
     "report": report,
+    "evaluate": evaluate,
+    "export": export,
     "list": list_runs,
     "describe": describe,
     "bench": bench,
