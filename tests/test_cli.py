@@ -35,8 +35,8 @@ def test_train_plot_list_and_table(cli: Cli, trained: Path, tiny: Path) -> None:
     plotted = cli("plot", trained)
     assert plotted.code == 0
     names = [Path(line).name for line in plotted.out.split()]
-    assert names == ["curves-synthetic-shapes-24x32.png", "curves-synthetic-shapes-24x32.svg"]
-    assert all((trained / "figures" / name).stat().st_size > 1000 for name in names)
+    assert names == [f"curves-synthetic-shapes-24x32.{ending}" for ending in ("png", "svg", "txt")]
+    assert all((trained / "figures" / name).stat().st_size > 500 for name in names)
 
     group = json.loads(cli("table", trained, "--json").out)[0]
     assert [net["net"].split()[0] for net in group["nets"]] == ["plain-8", "ResNet-8"]

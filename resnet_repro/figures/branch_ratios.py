@@ -17,7 +17,7 @@ from resnet_repro.figures.style import (
     log_scale,
     mark,
     new_figure,
-)  # fmt: skip
+)
 
 PROBE = "branch_to_shortcut"
 

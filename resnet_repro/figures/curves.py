@@ -27,7 +27,7 @@ from resnet_repro.figures.style import (
     panel_width,
     together,
     wrapped,
-)  # fmt: skip
+)
 from resnet_repro.naming import is_papers_net
 from resnet_repro.published import final_error
 

@@ -17,7 +17,7 @@ from resnet_repro.figures.style import (
     drawing,
     mark,
     new_figure,
-)  # fmt: skip
+)
 from resnet_repro.published import final_error
 
 # Name, colour, marker, and on which side of a marker, in sizes of its text, its value stands.

@@ -9,16 +9,18 @@ from hypothesis import strategies as st
 
 from resnet_repro.analysis import comparable_groups
 from resnet_repro.figures import draw_figures
-from resnet_repro.figures.curves import draw_curves, mean_curve
+from resnet_repro.figures.curve_lines import mean_curve
+from resnet_repro.figures.curves import draw_curves
 from resnet_repro.figures.degradation import draw_degradation
-from resnet_repro.figures.style import DEPTH_COLOURS, spread
+from resnet_repro.figures.labels import spread
+from resnet_repro.figures.style import DEPTH_COLOURS
 from resnet_repro.record import Run
 
 FOUR = [make_run(20), make_run(56), make_run(20, "identity"), make_run(56, "identity")]
 
 
 def test_each_group_has_its_figures() -> None:
-    names = [name for name, _ in draw_figures([*FOUR, make_run(data="synthetic shapes")])]
+    names = [drawn.name for drawn in draw_figures([*FOUR, make_run(data="synthetic shapes")])]
     assert names == [
         "curves-cifar-10-400x64",
         "degradation-cifar-10-400x64",
@@ -56,11 +58,11 @@ def test_values_outside_the_axis_are_said() -> None:
     low = comparable_groups([make_run(train_error=5.0, test_error=8.0)])[0]
     left, right = draw_curves(low).axes
     assert left.get_ylim() == (0.0, 20.0)
-    assert left.get_title("right") == "errors above 20 % lie outside"
-    assert right.get_title("right") == ""
+    assert left.get_xlabel() == "iterations (errors above 20 % lie outside)"
+    assert right.get_xlabel() == "iterations"
     full = draw_curves(comparable_groups(FOUR)[0]).axes[0]
     assert full.get_ylim() == (0.0, 100.0)
-    assert full.get_title("right") == ""
+    assert full.get_xlabel() == "iterations"
 
 
 def test_the_title_names_data_schedule_device_and_seeds() -> None:

@@ -1,12 +1,9 @@
 """The figures of what probes found, on made-up values."""
 
-from collections.abc import Sequence
-
 import pytest
 from conftest import make_run
-from matplotlib.figure import Figure
+from made_up import drawn, group_of, with_model, with_probes
 
-from resnet_repro.analysis import Group, comparable_groups
 from resnet_repro.figures import FIGURES, draw_figures
 from resnet_repro.figures.batch_norm import draw_batch_norm
 from resnet_repro.figures.branch_ratios import draw_branch_ratios
@@ -16,35 +13,12 @@ from resnet_repro.figures.layer_responses import draw_layer_responses
 from resnet_repro.figures.percentile_drift import draw_percentile_drift, drift
 from resnet_repro.figures.probed import moments
 from resnet_repro.figures.style import DEPTH_COLOURS, MOMENT_COLOURS, entry_styles
-from resnet_repro.metrics import ProbeRow
-from resnet_repro.record import Run
-from resnet_repro.spec import ModelSpec
-
-
-def with_probes(run: Run, rows: Sequence[tuple[int, str, str, str, float]]) -> Run:
-    """The run as if it had these rows in its probes.csv."""
-    run.__dict__["probes"] = tuple(ProbeRow(*row) for row in rows)
-    return run
-
-
-def with_model(run: Run, **fields: object) -> Run:
-    model = ModelSpec.model_validate(run.experiment.model.model_dump() | fields)
-    experiment = run.experiment.model_copy(update={"model": model})
-    return Run(run.path, experiment, run.environment, run.rows, run.summary)
-
-
-def group_of(*runs: Run) -> Group:
-    (group,) = comparable_groups(runs)
-    return group
-
-
-def drawn(figure: Figure | None) -> Figure:
-    assert figure is not None
-    return figure
 
 
 def test_without_probes_there_are_no_figures_of_them() -> None:
-    assert [name for name, _ in draw_figures([make_run(20), make_run(20, "identity")])] == ["curves-cifar-10-400x64"]
+    assert [drawn.name for drawn in draw_figures([make_run(20), make_run(20, "identity")])] == [
+        "curves-cifar-10-400x64"
+    ]
     assert len(FIGURES) == 7
 
 
@@ -94,7 +68,7 @@ def test_percentiles_are_drawn_at_the_steps_that_have_all_three() -> None:
     axes = drawn(draw_percentile_drift(group_of(with_probes(make_run(20), [*rows, broken])))).axes[0]
     assert [list(line.get_xdata()) for line in axes.lines] == [[1, 400]] * 3
     assert [list(line.get_ydata()) for line in axes.lines] == [[1.0, 3.0], [0.0, 2.0], [-1.0, -1.0]]
-    assert axes.get_ylabel() == "deep.act1, map 0"
+    assert axes.get_ylabel() == "deep.act1,\nmap 0"
     assert axes.get_xlabel() == "iterations (median moves 0.7 spreads)"
 
 

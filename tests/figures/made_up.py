@@ -1,0 +1,61 @@
+"""Runs for figures, as if read from disk."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from conftest import make_run
+from matplotlib.figure import Figure
+
+from resnet_repro.analysis import Group, comparable_groups
+from resnet_repro.metrics import ProbeRow, Row
+from resnet_repro.record import Run
+from resnet_repro.spec import ModelSpec
+
+
+def with_probes(run: Run, rows: Sequence[tuple[int, str, str, str, float]]) -> Run:
+    """The run as if it had these rows in its probes.csv."""
+    run.__dict__["probes"] = tuple(ProbeRow(*row) for row in rows)
+    return run
+
+
+def with_model(run: Run, **fields: object) -> Run:
+    model = ModelSpec.model_validate(run.experiment.model.model_dump() | fields)
+    experiment = run.experiment.model_copy(update={"model": model})
+    return Run(run.path, experiment, run.environment, run.rows, run.summary)
+
+
+def papers_run(depth: int, shortcut: str = "none", seed: int = 0, until: int = 64_000) -> Run:
+    """Of the paper's schedule, with rows at 200, 400 and its end, or as far as it has come."""
+    run = make_run(depth, shortcut, seed, steps=64_000, batch_size=128, learning_rate=0.1)
+    last = Row(until, 163.84, 0.001, 0.1, 2.0, 1.0, 0.4, 9.0, 500.0, 3000.0)
+    status = "finished" if until == 64_000 else "interrupted"
+    return replace(run, rows=(*run.rows, last), summary={"status": status, "steps": until})
+
+
+def group_of(*runs: Run) -> Group:
+    (group,) = comparable_groups(runs)
+    return group
+
+
+def drawn(figure: Figure | None) -> Figure:
+    assert figure is not None
+    return figure
+
+
+def everything() -> list[Run]:
+    """Runs of one group that suffice for every kind of figure."""
+    values = [
+        (step, "layer_response", layer, "std", 1.0 + step) for step in (1, 400) for layer in ("a", "b")
+    ]  # fmt: skip
+    values += [(step, "gradient_norm", layer, "norm", 10.0**-step) for step in (1, 4) for layer in ("a", "b")]
+    values += [(step, "input_percentiles", "deep.act1", name, value) for step in (1, 400)
+               for name, value in (("p15", -1.0), ("p50", 0.5), ("p85", 1.0))]  # fmt: skip
+    ratios = [(step, "branch_to_shortcut", f"stage{n}.0", "ratio", 0.5) for step in (1, 400) for n in (1, 2, 3)]
+    return [
+        with_probes(make_run(20), values),
+        make_run(20, seed=1, test_error=62.0),
+        make_run(56),
+        with_probes(make_run(20, "identity"), [*values, *ratios]),
+        with_model(make_run(20, learning_rate=0.01), normalization="none"),
+        make_run(110, status="diverged"),
+    ]

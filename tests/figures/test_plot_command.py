@@ -1,0 +1,89 @@
+"""`plot`: which figures, in which style and formats, and one line where that cannot be."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import TINY, Outcome
+
+from resnet_repro.figures import FIGURES
+from resnet_repro.metrics import Row
+from resnet_repro.record import RunFolder
+from resnet_repro.spec_file import load_spec
+
+Cli = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one finished run without probes."""
+    folder = tmp_path_factory.mktemp("results")
+    (folder / "tiny.yaml").write_text(TINY)
+    run = RunFolder(folder, load_spec(folder / "tiny.yaml"))
+    data = {"name": "synthetic shapes", "exact": False, "digest": "0"}
+    run.begin({"command": ["x"], "device": "cpu", "device_name": "CPU", "data": data, "git": None})
+    for step in (8, 16, 24):
+        run.append(Row(step, step / 10, 0.1, 2.0, 80.0, 70.0, 2.0, 75.0, 9.0, step / 2))
+    run.close("finished", 24, 1000, data, 3.0)
+    return folder
+
+
+def plotted(outcome: Outcome) -> list[str]:
+    assert outcome.code == 0, outcome.err
+    return [Path(line).name.removeprefix("curves-synthetic-shapes-24x32") for line in outcome.out.splitlines()]
+
+
+def test_formats_come_as_a_list_or_one_by_one(cli: Cli, results: Path, tmp_path: Path) -> None:
+    def plot(*arguments: str) -> list[str]:
+        return plotted(cli("plot", results, "--output", tmp_path / "f", *arguments))
+
+    assert plot() == [".png", ".svg", ".txt"]
+    assert plot("--format", "pdf") == [".pdf", ".txt"]
+    assert plot("--format", "svg,pdf", "--format", "svg") == [".svg", ".pdf", ".txt"]
+
+
+def test_a_style_changes_the_figure(cli: Cli, results: Path, tmp_path: Path) -> None:
+    contents = set()
+    for style in ("web", "paper", "slides"):
+        arguments = ("--style", style, "--format", "svg", "--output", tmp_path / style)
+        assert plotted(cli("plot", results, *arguments)) == [".svg", ".txt"]
+        contents.add(next((tmp_path / style).glob("*.svg")).read_bytes())
+    assert len(contents) == 3
+    assert cli("plot", results, "--style", "poster").code == 2
+
+
+def test_families_are_listed_without_results(cli: Cli) -> None:
+    listed = cli("plot", "--list")
+    assert listed.code == 0
+    assert [line.split()[0] for line in listed.out.splitlines()] == list(FIGURES)
+    assert cli("plot").code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("--figure", "curve"), "error: --figure curve: is unknown; did you mean curves?"),
+        (("--figure", "zzz"), "error: --figure zzz: is unknown; there are curves, degradation, layer-responses, "),
+        (("--format", "png,svgz"), "error: --format svgz: is unknown; did you mean svg?"),
+        (("--format", ""), "error: --format : is unknown; there are png, svg, pdf"),
+        (("--figure", "batch-norm"), "it needs a net trained with and without batch normalisation under one schedule"),
+    ],
+)
+def test_what_cannot_be_drawn_is_one_line(
+    cli: Cli, results: Path, tmp_path: Path, arguments: tuple[str, ...], line: str
+) -> None:
+    outcome = cli("plot", results, "--output", tmp_path, *arguments)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert line in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_named_figure_is_drawn_alone_and_one_that_is_missing_is_noted(
+    cli: Cli, results: Path, tmp_path: Path
+) -> None:
+    outcome = cli("plot", results, "--figure", "curves", "--figure", "degradation", "--format", "svg", "--output",
+                  tmp_path)  # fmt: skip
+    assert plotted(outcome) == [".svg", ".txt"]
+    assert outcome.err.startswith("note: --figure degradation: ")
+    assert "it needs plain or residual nets of two depths" in outcome.err
