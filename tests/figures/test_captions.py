@@ -61,7 +61,3 @@ def test_bands_and_published_values_are_told_where_they_are_drawn() -> None:
     assert "published final errors" in caption(papers_run(20))
     assert "(the paper's schedule)" in caption(papers_run(20))
     assert "published values" in caption(papers_run(20), papers_run(56), family="degradation")
-
-
-def test_a_name_that_would_steer_a_terminal_is_escaped() -> None:
-    assert "\x1b" not in caption(make_run(name="\x1b[31mred"))
