@@ -27,7 +27,7 @@ load_once = cache(load_synthetic)
 
 
 @contextmanager
-def after_one_step() -> Iterator[Callable[[], bool]]:
+def after_one_step(deadline: float) -> Iterator[Callable[[], bool]]:
     yield lambda: True
 
 
