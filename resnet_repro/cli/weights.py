@@ -1,34 +1,44 @@
-"""Commands about stored weights: `evaluate` and `export`."""
+"""Commands that use the stored weights of a finished run: `evaluate` and `export`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from resnet_repro.cli.options import DataDir, Device, Json
+from resnet_repro.cli.options import DataDir, Device, Json, notice
 
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as results/plain20/seed-0.")]
+RunArgument = Annotated[
+    Path, typer.Argument(metavar="RUN", help="The folder of a finished run: results/<name>/seed-<k>.")
+]
 
 
 def evaluate(
     run: RunArgument,
     data_dir: DataDir = Path("data"),
     device: Device = "auto",
-    output: Annotated[Path | None, typer.Option("--output", help="A folder to draw the confusion matrix into.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="A folder to draw the confusion matrix into, as PNG and SVG.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Test the final weights of a run: error, by class, and what is taken for what."""
-    from resnet_repro import evaluating
-    from resnet_repro.evaluation_output import print_evaluation, save_confusion
+    """Measure a finished run again from its weights: test error, error of each class, what is taken for what."""
+    from resnet_repro.figures.confusion import draw_confusion
+    from resnet_repro.figures.saving import save_figure
+    from resnet_repro.figures.style import WEB
     from resnet_repro.files import to_json
+    from resnet_repro.trained import reporting
+    from resnet_repro.trained.evaluating import evaluate_run
 
-    found = evaluating.evaluate_run(run, data_dir, device)
+    evaluation = evaluate_run(run, data_dir, device)
     if as_json:
-        print(to_json(evaluating.evaluation_json(found)), end="")
+        print(to_json(reporting.evaluation_json(evaluation)), end="")
     else:
-        print_evaluation(found)
-    for path in save_confusion(found, output) if output else ():
-        typer.echo(path, err=as_json)
+        reporting.print_evaluation(evaluation)
+    if output:
+        figure = draw_confusion(evaluation.confusion, evaluation.classes, reporting.conditions(evaluation))
+        path_of_figure = output / reporting.figure_name(evaluation)
+        for path in save_figure(figure, reporting.caption(evaluation), path_of_figure, WEB):
+            notice(str(path))
 
 
 def export(
@@ -36,8 +46,8 @@ def export(
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The folder to make.")],
     data_dir: DataDir = Path("data"),
 ) -> None:
-    """Make a folder with the net of a run that others can load with PyTorch alone, and a model card."""
-    from resnet_repro.exporting import export_run
+    """Write the net of a finished run for others: weights, a model card, and a program that torch alone can run."""
+    from resnet_repro.trained.exporting import export_run
 
     for path in export_run(run, output, data_dir):
         print(path)

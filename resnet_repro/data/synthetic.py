@@ -71,6 +71,7 @@ def _trefoil(u: Array, v: Array) -> Array:
 SHAPES: tuple[Callable[[Array, Array], Array], ...] = (
     _disk, _ring, _square, _triangle, _star, _cross, _crescent, _bar, _pair, _trefoil,
 )  # fmt: skip
+CLASSES = tuple(shape.__name__.removeprefix("_") for shape in SHAPES)
 
 
 def load_synthetic(data_dir: Path, train_images: int, test_images: int) -> Dataset:

@@ -1,44 +1,71 @@
-"""What a net takes for what: images of each class by the class that was predicted."""
+"""The confusion matrix of a net: what it takes for what. Its diagonal, which is no confusion, is muted."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
 
-from resnet_repro.analysis import Group
-from resnet_repro.figures import Drawn
-from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.style import GREY, WEB, Style, add_title, drawing, new_figure
-from resnet_repro.naming import net_name
+
+Matrix = npt.NDArray[np.floating[Any]]
+COLOURS = LinearSegmentedColormap.from_list("confusion", ["#ffffff", "#f6c9a8", "#D55E00", "#7a3600"])
+MUTED = "#ececec"
+DARK = 0.6  # of the colour scale; from there on text is white
+LEAST_SCALE_PCT = 5.0  # where the colours end at the least, so that a good net's few confusions stay pale
 
 
 def draw_confusion(
-    confusion: npt.NDArray[np.int64], classes: Sequence[str], group: Group, data: str, style: Style = WEB
-) -> Drawn:
-    """`confusion` (C, C), true class by predicted class, of the one run of `group`, on `data`."""
-    [run] = group.runs
-    wrong = np.ma.masked_array(confusion, np.eye(len(classes), dtype=bool))
+    counts: Sequence[Sequence[int]], classes: Sequence[str], conditions: str, style: Style = WEB
+) -> Figure:
+    """Rows are true classes, columns what the net said; cells are % of the row's images, and so is each row's error.
+
+    `counts` are images, (classes, classes); `conditions` say which net, data, run and schedule, in a line or two.
+    """
+    images = np.asarray(counts, dtype=float)
+    shares = 100 * images / np.maximum(images.sum(axis=1, keepdims=True), 1)
+    confusions = np.where(np.eye(len(classes), dtype=bool), np.nan, shares)
+    top = max(float(np.nanmax(confusions)), LEAST_SCALE_PCT)
     with drawing(style):
-        figure = new_figure(style, 6.4, 5.6)
+        figure = new_figure(style, 7.2, 6.2)
         axes = figure.subplots()
-        axes.imshow(wrong, cmap="Oranges", vmin=0, vmax=max(1, int(wrong.max() or 0)) * 1.3)
-        for true, row in enumerate(confusion.tolist()):
-            for taken, count in enumerate(row):
-                if count:
-                    axes.text(taken, true, str(count), ha="center", va="center", fontsize=style.small,
-                              color=GREY if true == taken else "#000000")  # fmt: skip
-        axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right")
-        axes.set_yticks(range(len(classes)), classes)
-        axes.set_xlabel("predicted")
-        axes.set_ylabel("true class")
         axes.grid(visible=False)
+        image = axes.imshow(confusions, cmap=COLOURS.with_extremes(bad=MUTED), vmin=0, vmax=top)
+        for row, column in np.ndindex(*shares.shape):
+            if share := shares[row, column]:
+                colour = GREY if row == column else "white" if share > DARK * top else "black"
+                text = f"{share:.0f}" if share >= 9.95 else f"{share:.1f}"
+                axes.text(column, row, text, ha="center", va="center", fontsize=style.small, color=colour)
+        _write_errors(axes, images, shares, style)
+        places = range(len(classes))
+        axes.set_xticks(places, classes, rotation=40, ha="right", rotation_mode="anchor")
+        axes.set_yticks(places, classes)
+        axes.set_xlabel("predicted class")
+        axes.set_ylabel("true class")
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-        error = 100 * (1 - float(np.trace(confusion)) / float(confusion.sum()))
-        title = f"What {net_name(run.experiment.model)} takes for what"
-        add_title(figure, style, title, f"{error:.2f} % test error on {data}\n{group.title()}")
-    shows = f"What {net_name(run.experiment.model)} takes for what: test images of each class by the predicted class."
-    reading = f"Tested on {data}. Right answers, on the diagonal, are grey; the darker a square, the more mistakes."
-    return Drawn(
-        f"confusion-{run.experiment.label.replace('/', '-')}", group, figure, Caption(shows, reading, group.entries)
-    )
+        _separate(axes, len(classes))
+        bar = figure.colorbar(image, ax=axes, shrink=0.6, pad=0.02)
+        bar.set_label("taken for another class (% of the true class)")
+        bar.outline.set_visible(False)
+        add_title(figure, style, "What is taken for what", conditions)
+    return figure
+
+
+def _write_errors(axes: Axes, images: Matrix, shares: Matrix, style: Style) -> None:
+    """The error of each class, right of its row."""
+    size = len(images)
+    axes.text(size + 0.1, -0.6, "error %", ha="center", va="bottom", fontsize=style.small, fontweight="bold")
+    for row in range(size):
+        text = f"{100 - shares[row, row]:.1f}" if images[row].any() else "–"
+        axes.text(size + 0.1, row, text, ha="center", va="center", fontsize=style.small, fontweight="bold")
+
+
+def _separate(axes: Axes, size: int) -> None:
+    """White lines between the cells."""
+    edges = np.arange(size + 1) - 0.5
+    axes.hlines(edges, -0.5, size - 0.5, color="white", linewidth=1.2)
+    axes.vlines(edges, -0.5, size - 0.5, color="white", linewidth=1.2)

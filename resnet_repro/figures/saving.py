@@ -52,13 +52,21 @@ def save_figures(
 ) -> Iterator[Path]:
     """Write each figure in each format, and its caption, into `folder`; yield the paths. Raises RunError."""
     for drawn in figures:
-        with drawing(style):
-            contents = {ending: FORMATS[ending](drawn.figure, style) for ending in formats}
-        contents["txt"] = drawn.caption.text(drawn.group.condition).encode()
-        for ending, content in contents.items():
-            path = folder / f"{drawn.name}.{ending}"
-            with explained(path, ELSEWHERE):
-                folder.mkdir(parents=True, exist_ok=True)
-            with replacing(path, otherwise=ELSEWHERE) as file:
-                file.write(content)
-            yield path
+        caption = drawn.caption.text(drawn.group.condition)
+        yield from save_figure(drawn.figure, caption, folder / drawn.name, style, formats)
+
+
+def save_figure(
+    figure: Figure, caption: str, path: Path, style: Style, formats: Sequence[str] = USUAL_FORMATS
+) -> Iterator[Path]:
+    """The same for one figure and its caption; `path` is without an ending."""
+    with drawing(style):
+        contents = {ending: FORMATS[ending](figure, style) for ending in formats}
+    contents["txt"] = caption.encode()
+    with explained(path.parent, ELSEWHERE):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    for ending, content in contents.items():
+        file_path = path.with_name(f"{path.name}.{ending}")
+        with replacing(file_path, otherwise=ELSEWHERE) as file:
+            file.write(content)
+        yield file_path

@@ -1,0 +1,1 @@
+"""What stored weights are for: measuring a finished run again, and handing its net to others."""

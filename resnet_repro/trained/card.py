@@ -1,0 +1,154 @@
+"""The model card of an exported net: what it is, what it was trained on, how good it is, and how to load it."""
+
+from typing import Any
+
+from resnet_repro.analysis import comparable_groups
+from resnet_repro.claims.phrases import published_value
+from resnet_repro.claims.samples import published_number
+from resnet_repro.data import CLASSES
+from resnet_repro.errors import printable
+from resnet_repro.naming import net_name
+from resnet_repro.record import SPEC, Run
+from resnet_repro.spec import PAPER_STEPS, ModelSpec, TrainingSpec
+from resnet_repro.tables import markdown_table
+from resnet_repro.trained.phrases import short_phrase
+from resnet_repro.trained.weights import recorded_data
+
+MODEL, PREPROCESSING, PROGRAM = "model.safetensors", "preprocessing.safetensors", "model.pt2"
+CONFIG, README = "config.json", "README.md"
+
+PAPERS = {
+    "R": "He, Zhang, Ren, Sun: [Deep Residual Learning for Image Recognition](https://arxiv.org/abs/1512.03385) (2015)",
+    "I": "He, Zhang, Ren, Sun: [Identity Mappings in Deep Residual Networks](https://arxiv.org/abs/1603.05027) (2016)",
+    "B": "Ioffe, Szegedy: [Batch Normalization](https://arxiv.org/abs/1502.03167) (2015)",
+    "F": "Zhang, Dauphin, Ma: [Fixup Initialization](https://arxiv.org/abs/1901.09321) (2019)",
+}
+LOADING = f"""\
+## How to load it
+
+With torch alone, preprocessing included; `images` are uint8 of shape (N, 3, 32, 32), red, green and blue from 0 to 255,
+and the logits float32 of shape (N, 10). The net is in evaluation mode already.
+
+```python
+import torch
+net = torch.export.load("{PROGRAM}").module()
+logits = net(images)
+```
+
+With resnet-repro, as a module that can be looked into and trained on. Its input is
+`(images.float() - mean) * scale`, with the `mean`, pixel by pixel, and the `scale` of `{PREPROCESSING}`.
+
+```python
+import resnet_repro, safetensors.torch
+net = resnet_repro.build_net(resnet_repro.load_spec("{SPEC}")).eval()
+net.load_state_dict(safetensors.torch.load_file("{MODEL}"))
+```
+
+The safetensors files hold numbers and text alone; load `{PROGRAM}` only if you trust where it comes from.
+"""
+
+
+def model_card(run: Run, parameters: int) -> str:
+    """The card as Markdown, with the front matter that model hubs read. Text from the run's files comes as code."""
+    experiment, data = run.experiment, recorded_data(run)
+    name, exact = net_name(experiment.model), bool(data.get("exact"))
+    steps = experiment.training.steps
+    short = (
+        f"**Trained for {steps:,} steps; the paper's schedule has {PAPER_STEPS:,}. These are not the paper's errors.**"
+    )
+    warnings = [short] * (steps < PAPER_STEPS)
+    warnings += ["**Not trained on the true CIFAR-10.**"] * (not exact)
+    front = ["---", "license: mit", "library_name: pytorch", "pipeline_tag: image-classification"]
+    front += ["datasets:", "- cifar10"] * exact + ["---"]
+    return "\n\n".join([
+        "\n".join(front),
+        f"# {name}, seed {experiment.seed}",
+        f"A net for 32x32 colour images of ten classes, trained with resnet-repro: the run `{experiment.label}`.",
+        *warnings,
+        markdown_table(["", ""], [[field, value] for field, value in _facts(run, parameters)]),
+        LOADING + f"\nIn the order of the logits: {', '.join(CLASSES[experiment.data.dataset])}.",
+        "## Papers\n\n" + "\n".join(f"- [{key}] {PAPERS[key]}" for key in _papers(experiment.model)),
+        "## Licence and limits\n\n" + "\n".join(f"- {limit}" for limit in _limits(run)),
+    ]) + "\n"  # fmt: skip
+
+
+def _facts(run: Run, parameters: int) -> list[tuple[str, str]]:
+    experiment, data, final = run.experiment, recorded_data(run), run.final
+    assert final is not None
+    exact = "the true one, by its digest" if data.get("exact") else "**not the true CIFAR-10**"
+    held_out = experiment.data.validation_images
+    tested_on = f"the last {held_out:,} training images, held out, **not the test set**" if held_out else (
+        f"{experiment.data.test_images:,} test images")  # fmt: skip
+    clean = min(experiment.training.clean_images, experiment.data.epoch_images)
+    return [
+        ("net", f"{net_name(experiment.model)}: {experiment.model.depth} weighted layers, {parameters:,} parameters"),
+        ("data", f"{_code(data.get('name'))}, {exact}; augmentation {experiment.data.augmentation}"),
+        *((f"SHA-256 of the {split} images", _code(digest))
+          for split, digest in zip(("training", "test"), str(data.get("digest", "")).split(), strict=False)),
+        ("test error", f"{final.test_error_pct:.2f} % of {tested_on} (loss {final.test_loss:.4f})"),
+        ("training error", f"{final.train_error_clean_pct:.2f} % of {clean:,} training images as they are; "
+                           f"{final.train_error_pct:.2f} % while training, on augmented ones"),
+        *_published(run),
+        ("schedule", _schedule(experiment.training)),
+        ("seed", str(experiment.seed)),
+        *_origin(run.environment),
+        ("preprocessing", "the mean of the training images subtracted pixel by pixel, and one division"),
+    ]  # fmt: skip
+
+
+def _schedule(training: TrainingSpec) -> str:
+    drops = f", ×{training.gamma:g} after {' and '.join(map(str, training.milestones))}" if training.milestones else ""
+    warmup = f", from {training.warmup.learning_rate:g} in a warm-up" if training.warmup else ""
+    short = f" (**{phrase}**)" if (phrase := short_phrase(training)) else ""
+    nesterov = " (Nesterov)" if training.nesterov else ""
+    return (
+        f"{training.steps} steps of {training.batch_size}{short}; "
+        f"learning rate {training.learning_rate:g}{warmup}{drops}; "
+        f"SGD with momentum {training.momentum:g}{nesterov}, weight decay {training.weight_decay:g}"
+    )
+
+
+def _published(run: Run) -> list[tuple[str, str]]:
+    """The papers' own result for this net, where they have one."""
+    entry = comparable_groups([run])[0].entries[0]
+    number = published_number(entry, "test_error_pct")
+    return (
+        [("the papers' test error", f"{published_value(number)} % at full length, {number.source}")] if number else []
+    )
+
+
+def _origin(environment: dict[str, Any]) -> list[tuple[str, str]]:
+    """The machine and the code that a run recorded."""
+    git, versions = environment.get("git") or {}, environment.get("versions") or {}
+    changed = " with changes that were not committed" if git.get("dirty") else ""
+    return [
+        ("device", f"{_code(environment.get('device_name'))} in {_code(environment.get('precision'))}"),
+        ("versions", ", ".join(f"{_code(name)} {_code(version)}" for name, version in versions.items()) or "unknown"),
+        ("commit of resnet-repro", f"{_code(git.get('commit'))}{changed}"),
+    ]
+
+
+def _papers(model: ModelSpec) -> list[str]:
+    usual = (model.unit, model.block) == ("original", "basic") and model.shortcut in ("none", "identity")
+    return ["R", *["I"] * (not usual), *["B"] * (model.normalization == "batch"),
+            *["F"] * (model.initialization == "fixup")]  # fmt: skip
+
+
+def _limits(run: Run) -> list[str]:
+    precision = run.environment.get("precision")
+    limits = [
+        "The weights are under the MIT licence, as is resnet-repro. The training images are not part of this folder.",
+        "Whatever the image, the net names one of its ten classes; how sure it is of that was not calibrated.",
+        "One run with one seed, at its last step, not its best; another seed gives somewhat other errors.",
+        "A net to study, not to rely on: nothing but the errors above was measured.",
+    ]
+    if precision not in (None, "fp32"):
+        limits.append(f"The errors were measured in {_code(precision)}; `{PROGRAM}` computes in fp32, and may decide a "
+                      "few images otherwise.")  # fmt: skip
+    return limits
+
+
+def _code(value: object) -> str:
+    """Text from a run's files, in which nothing is Markdown or HTML."""
+    text = printable(str("unknown" if value is None else value))[:200].replace("`", "'")
+    return f"`{text or 'unknown'}`"

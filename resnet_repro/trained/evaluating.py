@@ -1,0 +1,146 @@
+"""A finished run measured again: its stored weights on a test set, with the code that its training used."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from resnet_repro.data import CLASSES
+from resnet_repro.data.batches import EvaluationBatches, Normalization
+from resnet_repro.environment import describe_environment
+from resnet_repro.provenance import decisive, segments
+from resnet_repro.record import Run
+from resnet_repro.runner import Session
+from resnet_repro.trained.weights import load_net, read_finished, same_data
+from resnet_repro.training.device import resolve_device, resolve_precision
+from resnet_repro.training.engine import Engine
+from resnet_repro.training.evaluation import evaluate
+
+CAUSES = ("device", "ranks", "precision", "torch")  # what of an environment may change an evaluation
+SAME_LOSS = 1e-4  # relative; one more rounding in the last digits is no difference
+ROUNDING_PCT = 1.0  # how many images another device or precision may well decide otherwise, in % of all
+
+
+class Confused(NamedTuple):
+    """Images of one class that the net took for another."""
+
+    true: str
+    predicted: str
+    images: int
+    share_pct: float  # of the images of the true class
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a run's net makes of a test set. Plain values, in which an error is a percentage."""
+
+    run: Run
+    data: dict[str, Any]  # name, exact and digest of what it was measured on
+    same_data: bool | None  # as the run was trained on; None where it recorded nothing
+    same_training_data: bool | None  # whose per-pixel mean is subtracted
+    environment: dict[str, Any]
+    test_loss: float
+    test_error_pct: float
+    classes: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]  # images, row by row of the true class, by predicted class
+
+    @property
+    def images(self) -> int:
+        return sum(map(sum, self.confusion))
+
+    def class_error_pct(self) -> dict[str, float | None]:
+        """By class; None for one of which there is no image."""
+        return {
+            name: 100 * (sum(row) - row[index]) / sum(row) if any(row) else None
+            for index, (name, row) in enumerate(zip(self.classes, self.confusion, strict=True))
+        }
+
+    def most_confused(self, most: int = 5) -> list[Confused]:
+        """The pairs with the most images, at most so many, the worst first."""
+        pairs = [
+            Confused(self.classes[true], self.classes[predicted], images, 100 * images / sum(row))
+            for true, row in enumerate(self.confusion)
+            for predicted, images in enumerate(row)
+            if images and true != predicted
+        ]
+        return sorted(pairs, key=lambda pair: -pair.images)[:most]
+
+    @property
+    def agrees(self) -> bool | None:
+        """With the run's last row: as many images wrong, and the same loss. None on other data, which says nothing."""
+        if self.same_data is False:
+            return None
+        assert self.run.final is not None
+        assert self.run.final.test_loss is not None
+        return not self._images_off() and math.isclose(self.test_loss, self.run.final.test_loss, rel_tol=SAME_LOSS)
+
+    def verdict(self) -> str:
+        """Whether it agrees with what was recorded, and the likely cause if it does not."""
+        if self.agrees is None:
+            return "not to be compared with the recorded numbers, which are of other data"
+        if self.agrees:
+            return "agrees with the recorded numbers"
+        off = self._images_off()
+        differs = f"differs from the recorded numbers by {abs(off)} of {self.images} images" if off else (
+            "differs from the recorded loss")  # fmt: skip
+        changed = self._changed()
+        if abs(off) > self.images * ROUNDING_PCT / 100:
+            cause = (
+                "more than another device or precision explains: the weights are hardly those that the run ended with"
+            )
+        elif changed:
+            cause = f"likely because it was recorded with another {changed}"
+        else:
+            cause = "though it was recorded in this environment: the weights are hardly those that the run ended with"
+        return f"{differs}, {cause}"
+
+    def _changed(self) -> str:
+        """What was recorded of the environment at the run's end, and is otherwise here."""
+        before, now = segments(self.run.environment)[-1], decisive(self.environment)
+        return ", ".join(f"{name} ({before[name]})" for name in CAUSES if before[name] and now[name] != before[name])
+
+    def _images_off(self) -> int:
+        assert self.run.final is not None
+        assert self.run.final.test_error_pct is not None
+        return round((self.test_error_pct - self.run.final.test_error_pct) * self.images / 100)
+
+
+def evaluate_run(folder: Path, data_dir: Path, device_name: str) -> Evaluation:
+    """Measure the run in `folder` on the test images of its data set, or on those it held out for validation.
+
+    The images come from `data_dir`, and need not be those that the run was trained on; the per-pixel mean is that of
+    the training images beside them. Raises RunError, SpecError or DataError.
+    """
+    run = read_finished(folder)
+    device = resolve_device(device_name)
+    net = load_net(run)
+    dataset = Session(Path(), data_dir, device).dataset(run.experiment.data)
+    precision = resolve_precision(run.experiment.training.precision, device)
+    engine = Engine(net, device, precision, momentum=0.0, nesterov=False, weight_decay=0.0)
+    batches = EvaluationBatches(dataset.test, Normalization(dataset.train, device), device)
+    predicted: list[torch.Tensor] = []
+    with net.register_forward_hook(lambda _net, _images, outputs: predicted.append(outputs.argmax(dim=1))):
+        loss, error = evaluate(engine, batches)
+    same, same_training = same_data(run, dataset)
+    classes = CLASSES[run.experiment.data.dataset]
+    data = {"name": dataset.name, "exact": dataset.exact, "digest": dataset.digest}
+    return Evaluation(
+        run=run,
+        data=data,
+        same_data=same,
+        same_training_data=same_training,
+        environment=describe_environment(device, precision, engine.name, data),
+        test_loss=loss,
+        test_error_pct=error,
+        classes=classes,
+        confusion=_count(batches.labels, torch.cat(predicted), len(classes)),
+    )
+
+
+def _count(labels: torch.Tensor, predicted: torch.Tensor, classes: int) -> tuple[tuple[int, ...], ...]:
+    """Images by true and predicted class, from (N,) and (N,)."""
+    pairs = (labels * classes + predicted).cpu()
+    rows: list[list[int]] = torch.bincount(pairs, minlength=classes**2).reshape(classes, classes).tolist()
+    return tuple(tuple(row) for row in rows)

@@ -1,0 +1,138 @@
+"""A finished run's net as a folder for others: weights, preprocessing, a program that torch runs, and a model card."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+
+from resnet_repro import __version__
+from resnet_repro.data import CLASSES
+from resnet_repro.data.batches import Normalization
+from resnet_repro.errors import RunError, printable
+from resnet_repro.files import explained, read_json, replacing, to_json
+from resnet_repro.models.network import Network
+from resnet_repro.naming import net_name
+from resnet_repro.record import ENVIRONMENT, SPEC, Run
+from resnet_repro.runner import Session
+from resnet_repro.spec_file import dump_spec
+from resnet_repro.trained.card import CONFIG, MODEL, PREPROCESSING, PROGRAM, README, model_card
+from resnet_repro.trained.program import FromBytes, exported
+from resnet_repro.trained.weights import load_net, read_finished, recorded_data, same_data
+
+MADE_BY = "resnet-repro export"  # in config.json, by which a folder is known to be ours
+TOLD = ("device_name", "precision", "python", "platform", "versions", "git")  # the command may name private folders
+ELSEWHERE = "choose another OUTPUT or make room there"
+
+
+def export_run(folder: Path, output: Path, data_dir: Path) -> Iterator[Path]:
+    """Write the net of the run in `folder` into `output`, and yield the paths of the files.
+
+    An earlier export is replaced; a folder that holds anything else is refused. The data set is read for the
+    per-pixel mean, which the files then hold. Raises RunError, SpecError or DataError.
+    """
+    run = read_finished(folder)
+    _check_free(output)
+    net = load_net(run)
+    normalization = _normalization(run, data_dir)
+    files = _contents(run, net, normalization)
+    with explained(output, ELSEWHERE):
+        output.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        with replacing(output / name, otherwise=ELSEWHERE) as file:
+            file.write(content)
+        yield output / name
+
+
+def _check_free(output: Path) -> None:
+    """Whether there is nothing to lose. Raises RunError."""
+    if output.exists() and not output.is_dir():
+        raise RunError(f"{output}: is not a folder; choose another OUTPUT")
+    with explained(output, ELSEWHERE):
+        if output.is_dir() and any(output.iterdir()) and not _is_export(output):
+            raise RunError(f"{output}: holds files that export did not make; choose another OUTPUT, or empty it")
+
+
+def _is_export(output: Path) -> bool:
+    try:
+        return (read_json(output / CONFIG) or {}).get("made_by") == MADE_BY
+    except RunError:
+        return False
+
+
+def _normalization(run: Run, data_dir: Path) -> Normalization:
+    """What the run's images went through. Raises RunError if `data_dir` has other training images."""
+    device = torch.device("cpu")
+    dataset = Session(Path(), data_dir, device).dataset(run.experiment.data)
+    _, same_training_data = same_data(run, dataset)
+    if same_training_data is None:
+        raise RunError(
+            f"{run.path / ENVIRONMENT}: tells no digest of the run's data, whose per-pixel mean belongs to the net; "
+            "restore the file"
+        )
+    if not same_training_data:
+        raise RunError(
+            f"{data_dir}: holds other training images than the run had, whose per-pixel mean belongs to the net; "
+            "name the folder of its data with --data-dir"
+        )
+    return Normalization(dataset.train, device)
+
+
+def _contents(run: Run, net: Network, normalization: Normalization) -> dict[str, bytes]:
+    """File by file; the one that tells an export comes first, so that one that was cut short can be made again."""
+    weights = {name: tensor.contiguous() for name, tensor in net.state_dict().items()}
+    parameters = sum(parameter.numel() for parameter in net.parameters())
+    with_preprocessing = FromBytes(net, normalization)
+    preprocessing = {"mean": with_preprocessing.mean, "scale": torch.tensor(normalization.scale)}
+    files = {
+        MODEL: save(weights, metadata=_header(run)),
+        PREPROCESSING: save(preprocessing, metadata={"format": "pt"}),
+        PROGRAM: exported(with_preprocessing),
+        SPEC: dump_spec(run.experiment).encode(),
+        README: model_card(run, parameters).encode(),
+    }
+    config = {
+        **_config(run, parameters, normalization.scale),
+        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+    }
+    return {CONFIG: to_json(config).encode(), **files}
+
+
+def _config(run: Run, parameters: int, scale: float) -> dict[str, Any]:
+    assert run.final is not None
+    return {
+        "made_by": MADE_BY,
+        "version": __version__,
+        "name": run.experiment.name,
+        "seed": run.experiment.seed,
+        "net": net_name(run.experiment.model),
+        "parameters": parameters,
+        "classes": list(CLASSES[run.experiment.data.dataset]),
+        "input": "uint8 (N, 3, 32, 32), red, green, blue, 0 to 255",
+        "output": f"float32 (N, {len(CLASSES[run.experiment.data.dataset])}), logits",
+        "preprocessing": {"formula": "(images - mean) * scale", "mean": f"in {PREPROCESSING}", "scale": scale},
+        "data": recorded_data(run),
+        "final": asdict(run.final),
+        "spec": run.experiment.model_dump(mode="json"),
+        "environment": {key: run.environment.get(key) for key in TOLD},
+    }
+
+
+def _header(run: Run) -> dict[str, str]:
+    """What the weights' own file says of them; safetensors takes texts alone."""
+    assert run.final is not None
+    data, git = recorded_data(run), run.environment.get("git") or {}
+    told = {
+        "made_by": f"{MADE_BY} {__version__}",
+        "net": net_name(run.experiment.model),
+        "run": run.experiment.label,
+        "steps": run.final.step,
+        "test_error_pct": run.final.test_error_pct,
+        "data": data.get("name"),
+        "data_digest": data.get("digest"),
+        "commit": git.get("commit"),
+    }
+    return {"format": "pt", **{key: printable(str(value)) for key, value in told.items() if value is not None}}

@@ -1,0 +1,38 @@
+"""A net as one file that torch runs by itself: preprocessing, net and weights as an exported program."""
+
+import io
+
+import torch
+from torch import Tensor, nn
+
+from resnet_repro.data.batches import SIZE, Normalization
+
+
+class FromBytes(nn.Module):
+    """The net with its preprocessing before it: (N, 3, 32, 32) uint8, 0 to 255 -> (N, 10) logits."""
+
+    mean: Tensor
+
+    def __init__(self, net: nn.Module, normalization: Normalization) -> None:
+        super().__init__()
+        self.register_buffer("mean", normalization.mean.permute(2, 0, 1).contiguous())  # (3, 32, 32)
+        self.scale = normalization.scale
+        self.net = net
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.net((images.float() - self.mean) * self.scale)
+
+
+def exported(net: FromBytes) -> bytes:
+    """A file that `torch.export.load` reads without this package: fp32, in evaluation mode, for any number of images.
+
+    Freezes the net.
+    """
+    example = torch.zeros(2, 3, SIZE, SIZE, dtype=torch.uint8)
+    any_number = torch.export.Dim("images", min=1)
+    program = torch.export.export(net.eval().requires_grad_(False), (example,), dynamic_shapes=({0: any_number},))
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # which names folders of this machine
+    file = io.BytesIO()
+    torch.export.save(program, file)
+    return file.getvalue()

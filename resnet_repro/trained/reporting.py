@@ -1,0 +1,121 @@
+"""What `evaluate` prints: for people, and as plain numbers for programs."""
+
+from typing import Any
+
+from resnet_repro.analysis import data_name
+from resnet_repro.errors import printable
+from resnet_repro.naming import net_name
+from resnet_repro.tables import print_table
+from resnet_repro.trained.evaluating import Evaluation
+from resnet_repro.trained.phrases import schedule_phrase
+
+
+def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
+    """Errors are percentages; `confusion` counts images, a row for each true class, in the order of `classes`."""
+    run, final = evaluation.run, evaluation.run.final
+    assert final is not None
+    return {
+        "run": run.path.as_posix(),
+        "name": run.experiment.name,
+        "seed": run.experiment.seed,
+        "net": net_name(run.experiment.model),
+        "steps": final.step,
+        "data": evaluation.data,
+        "same_data": evaluation.same_data,
+        "same_training_data": evaluation.same_training_data,
+        "device": evaluation.environment["device_name"],
+        "precision": evaluation.environment["precision"],
+        "images": evaluation.images,
+        "test_error_pct": evaluation.test_error_pct,
+        "test_loss": evaluation.test_loss,
+        "recorded_test_error_pct": final.test_error_pct,
+        "recorded_test_loss": final.test_loss,
+        "agrees": evaluation.agrees,
+        "verdict": evaluation.verdict(),
+        "classes": list(evaluation.classes),
+        "class_error_pct": evaluation.class_error_pct(),
+        "most_confused": [pair._asdict() for pair in evaluation.most_confused()],
+        "confusion": [list(row) for row in evaluation.confusion],
+    }
+
+
+def print_evaluation(evaluation: Evaluation) -> None:
+    """Test error and loss beside the recorded ones, which data these are of, then class by class."""
+    run, final, environment = evaluation.run, evaluation.run.final, evaluation.environment
+    assert final is not None
+    print_table(
+        f"{net_name(run.experiment.model)}, {run.path}, {schedule_phrase(run.experiment.training)}",
+        ["", "test error %", "test loss"],
+        [
+            [f"now, {environment['device_name']}, {environment['precision']}",
+             f"{evaluation.test_error_pct:.2f}", f"{evaluation.test_loss:.4f}"],
+            [f"recorded, {run.environment.get('device_name', 'unknown device')}, "
+             f"{run.environment.get('precision', 'unknown precision')}",
+             f"{final.test_error_pct:.2f}", f"{final.test_loss:.4f}"],
+        ],
+    )  # fmt: skip
+    print(printable(evaluation.verdict()))
+    for line in data_lines(evaluation):
+        print(printable(line))
+    print()
+    errors = evaluation.class_error_pct()
+    rows = [
+        [name, str(sum(row)), "–" if (error := errors[name]) is None else f"{error:.1f}"]
+        for name, row in zip(evaluation.classes, evaluation.confusion, strict=True)
+    ]
+    print_table("error of each class", ["class", "images", "error %"], rows)
+    rows = [
+        [pair.true, pair.predicted, str(pair.images), f"{pair.share_pct:.1f}"] for pair in evaluation.most_confused()
+    ]
+    print_table("most confused", ["true class", "taken for", "images", "% of the class"], rows)
+
+
+def data_lines(evaluation: Evaluation) -> list[str]:
+    """Which data these are: the true CIFAR-10 or not, the run's own or not."""
+    data = evaluation.data
+    exact = "the true CIFAR-10, by its digest" if data["exact"] else "NOT EXACT: this is not the true CIFAR-10"
+    same = {
+        True: "the same that the run was trained and tested on",
+        False: "NOT the data that the run was trained and tested on",
+        None: "the run did not record which data it was trained on",
+    }[evaluation.same_data]
+    lines = [f"data: {data['name']}, {evaluation.images:,} images; {exact}; {same}"]
+    if evaluation.same_training_data is False:
+        lines.append("the mean of other training images was subtracted than the run's, which costs some accuracy")
+    return lines
+
+
+def figure_name(evaluation: Evaluation) -> str:
+    """Without an ending: "confusion-quick-resnet20-seed-0"."""
+    return f"confusion-{evaluation.run.experiment.label.replace('/', '-')}"
+
+
+def conditions(evaluation: Evaluation) -> str:
+    """Net, data, result, run, schedule and device, for the figure's title."""
+    run = evaluation.run
+    net, device = net_name(run.experiment.model), run.environment.get("device_name", "unknown device")
+    trained_on = "" if evaluation.same_data else f" {data_name(run)},"
+    return (
+        f"{net} · {evaluation.data['name']} · "
+        f"test error {evaluation.test_error_pct:.2f} % of {evaluation.images:,} images\n"
+        f"{run.experiment.label} · {schedule_phrase(run.experiment.training)}\n"
+        f"trained on{trained_on} {device}"
+    )
+
+
+def caption(evaluation: Evaluation) -> str:
+    """What the figure shows, for who meets it alone."""
+    run = evaluation.run
+    worst = evaluation.most_confused(3)
+    pairs = "; ".join(f"{pair.true} for {pair.predicted}, {pair.images} images" for pair in worst) or "none"
+    device = run.environment.get("device_name", "an unknown device")
+    lines = [
+        f"Confusion matrix of {net_name(run.experiment.model)}. Each row holds the test images of one true class, each "
+        "column those that the net took for one class, in % of the row. The diagonal, images that were recognised, is "
+        "muted; at the right is the error of each class.",
+        f"From the final weights of the run {run.experiment.label}, trained on {device}: "
+        f"{schedule_phrase(run.experiment.training)}. Another seed would confuse somewhat different images.",
+        f"Test error {evaluation.test_error_pct:.2f} %, which {evaluation.verdict()}. Most confused: {pairs}.",
+        *data_lines(evaluation),
+    ]
+    return "\n".join(printable(line) for line in lines) + "\n"
