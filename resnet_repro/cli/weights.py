@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from resnet_repro.cli.options import DataDir, Device, Json, notice
+from resnet_repro.cli.options import DataDir, Device, Json
 
 RunArgument = Annotated[
     Path, typer.Argument(metavar="RUN", help="The folder of a finished run: results/<name>/seed-<k>.")
@@ -38,7 +38,7 @@ def evaluate(
         figure = draw_confusion(evaluation.confusion, evaluation.classes, reporting.conditions(evaluation))
         path_of_figure = output / reporting.figure_name(evaluation)
         for path in save_figure(figure, reporting.caption(evaluation), path_of_figure, WEB):
-            notice(str(path))
+            typer.echo(path, err=as_json)
 
 
 def export(

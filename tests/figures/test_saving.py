@@ -10,6 +10,7 @@ import pytest
 from conftest import REPOSITORY, make_run
 from PIL import Image
 
+from resnet_repro.errors import RunError
 from resnet_repro.figures import draw_figures
 from resnet_repro.figures.saving import FORMATS, save_figures
 from resnet_repro.figures.style import STYLES, WEB
@@ -72,3 +73,9 @@ def test_ids_in_a_file_are_unique(tmp_path: Path) -> None:
     path, _ = save_figures(figures, tmp_path, WEB, ["svg"])
     ids = [part.split('"')[0] for part in path.read_text().split(' id="')[1:]]
     assert len(ids) == len(set(ids))
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match=r"/file: File exists; choose another folder with --output"):
+        list(save_figures(draw_figures([make_run(20)]), tmp_path / "file", WEB))

@@ -8,11 +8,12 @@ import pytest
 from conftest import make_run
 from made_up import everything, group_of
 from matplotlib.colors import to_hex
+from matplotlib.text import Annotation
 
 from resnet_repro.figures import FIGURES, draw_figures
 from resnet_repro.figures.compact import relative, rounded
 from resnet_repro.figures.curves import draw_curves
-from resnet_repro.figures.style import DEPTH_COLOURS
+from resnet_repro.figures.style import DEPTH_COLOURS, NET
 from resnet_repro.figures.svg import InlineFigure, Net, inline_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -135,6 +136,16 @@ def test_equal_figures_give_equal_text_and_it_is_small(inline: dict[str, InlineF
              for number, drawn in enumerate(draw_figures(everything()))}  # fmt: skip
     assert again == inline
     assert all(len(figure.svg) < 20_000 for figure in inline.values())
+
+
+def test_every_artist_of_a_net_names_it() -> None:
+    figure = draw_curves(group_of(make_run(20), make_run(20, seed=1)))
+    marked = [artist for artist in figure.findobj() if artist.get_gid() == f"{NET}plain-20"]
+    kinds = {type(artist).__name__ for artist in marked}
+    assert kinds == {"Line2D", "FillBetweenPolyCollection", "Annotation"}
+    [label] = [artist for artist in marked if isinstance(artist, Annotation)]
+    assert label.arrow_patch
+    assert label.arrow_patch.get_gid() == f"{NET}plain-20"  # which findobj does not reach
 
 
 def test_numbers_are_rounded_and_steps_do_not_add_their_errors_up() -> None:
