@@ -1,7 +1,8 @@
 """Final error against depth: plain nets get worse, residual nets do not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -23,6 +24,7 @@ from resnet_repro.published import final_error
 # Name, colour, marker, and on which side of a marker, in sizes of its text, its value stands.
 KINDS = {"none": ("plain", PLAIN_COLOUR, "o", 0.9), "identity": ("residual", RESIDUAL_COLOUR, "s", -1.6)}
 PANELS = {"train_error_pct": "training error (running)", "test_error_pct": "test error"}
+ROOM = 0.12  # of the axis, which a value takes under its point
 
 
 def draw_degradation(group: Group, style: Style = WEB) -> Figure | None:
@@ -45,9 +47,9 @@ def draw_degradation(group: Group, style: Style = WEB) -> Figure | None:
             axes.set_xlabel("depth (weighted layers)")
             axes.set_xticks(range(len(depths)), [str(depth) for depth in depths])
             axes.margins(x=0.15)
-            top = min(100, axes.get_ylim()[1] * 1.15)
-            axes.set_ylim(-0.15 * top, top)  # room for the values under the lowest points
             axes.tick_params(labelleft=True)
+        for axes in panels:
+            axes.set_ylim(*_limits([axes] if group.condition.is_papers else panels))
         panels[0].set_ylabel("error at the end (%)")
         handles = [line for line in panels[1].lines if not str(line.get_label()).startswith("_")]
         add_legend(figure, style, handles, "bars: one standard deviation over seeds" if several else None, most=4)
@@ -73,6 +75,13 @@ def _found(group: Group) -> dict[str, list[Entry]]:
     """The papers' nets that finished, by kind; empty unless there are two depths of any kind."""
     found = {kind: [entry for entry in group.entries if group.find(kind, entry.model.depth) is entry] for kind in KINDS}
     return found if any(len(entries) > 1 for entries in found.values()) else {}
+
+
+def _limits(panels: Iterable[Axes]) -> tuple[float, float]:
+    """Of an axis that begins at zero, unless the values under the lowest points need room there."""
+    heights = [float(height) for axes in panels for line in axes.lines for height in np.ravel(line.get_ydata())]
+    lowest, top = min(heights), min(100.0, 1.15 * max(heights))
+    return -ROOM * top if lowest < ROOM * top else 0.0, top
 
 
 def _draw_kind(
