@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/resnet-repro
-RESULTS ?= results/quick
+SUITES := quick tenth diagnosis batchnorm
 TIME_LIMIT ?= 8h
 
 .PHONY: demo reproduce test browser-test lint setup figures bench stress clean help
@@ -29,14 +29,17 @@ lint: setup ## format, rules, types, import layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-reproduce: setup ## train what is missing of the reproduction within TIME_LIMIT, then figures and claims; call again to go on
+reproduce: setup ## train what is missing of the reproduction within TIME_LIMIT, then figures, claims and report; call again to go on
 	$(RUN) data fetch
 	$(RUN) reproduce --time-limit $(TIME_LIMIT) || [ $$? -eq 130 ] # 130: time was up
-	$(RUN) plot results/$(SCHEDULE)
+	$(RUN) plot results
 	$(RUN) claims results
+	$(RUN) report results
 
-figures: setup ## draw the committed results anew (RESULTS=results for every run)
-	$(RUN) plot $(RESULTS)
+figures: setup ## draw the figures of the committed results anew, and write their verdicts and page
+	for suite in $(SUITES); do $(RUN) plot results/$$suite || exit; done
+	$(RUN) claims results --markdown > results/claims.md
+	$(RUN) report results
 
 bench: setup ## measure the speed of training on this machine into results/bench, on a quiet machine
 	$(RUN) bench --output results/bench

@@ -130,9 +130,9 @@ def _furthest(group: Group) -> int:
 
 
 def _colours(group: Group, entries: Sequence[Entry]) -> dict[Entry, str]:
-    """The depth's colour, the same in both panels; or, where a panel has several nets of one depth, one for each."""
-    depths = [entry.model.depth for entry in entries]
-    if len(set(depths)) == len(depths):
+    """The depth's colour, the same in both panels; or, where that and markers do not tell nets apart, one for each."""
+    kinds = [(entry.model.depth, entry.model.normalization) for entry in entries]
+    if len(set(kinds)) == len(kinds):
         colours = depth_colours([entry.model.depth for entry in group.entries])
         return {entry: colours[entry.model.depth] for entry in entries}
     return {entry: colour for entry, (colour, _) in entry_styles(entries).items()}
