@@ -130,6 +130,11 @@ class Condition(NamedTuple):
         return self == Condition("CIFAR-10", "crop_flip", *schedule)
 
     @property
+    def images(self) -> int:
+        """Seen in training, counted each time."""
+        return self.steps * self.batch_size
+
+    @property
     def is_short(self) -> bool:
         """Fewer iterations than [R] section 4.2."""
         return self.steps < PAPER_STEPS

@@ -14,9 +14,7 @@ RESULTS = REPOSITORY / "results"
 MAIN = REPOSITORY / "README.md"
 README = MAIN.read_text()
 PAGES = [MAIN, *(page for page in RESULTS.glob("*/README.md") if page.parent.name != "bench")]  # which holds no runs
-TABLES = {
-    "tenth" if page == MAIN else page.parent.name: page for page in PAGES if "<!-- table -->" in page.read_text()
-}
+TABLES = {"tenth" if page == MAIN else page.parent.name: page for page in PAGES if "<!-- table -->" in page.read_text()}
 
 
 @pytest.fixture(scope="module")

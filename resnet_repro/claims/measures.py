@@ -17,6 +17,11 @@ class Measure(NamedTuple):
     seed_noise: float | None = None  # standard deviation between seeds where it is known; 0 for what no seed changes
     digits: int = 2  # after the point
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether the net alone decides it, however it was trained."""
+        return self.seed_noise == 0
+
 
 SEED_NOISE_PCT = 0.16  # standard deviation of the final error of ResNet-110 over five seeds, [R] Table 6
 

@@ -27,9 +27,11 @@ class Line:
 
     @property
     def difference(self) -> float | None:
-        """Ours less theirs, in points; None where theirs is a bound."""
-        ours = self.sample and self.sample.estimate
-        return ours.mean - self.number.value if ours and self.number.relation == "=" else None
+        """Our mean less theirs, in points; None where theirs is a bound, or the best of several runs."""
+        ours, comparable = self.sample and self.sample.estimate, self.number.relation == "="
+        if not ours or not comparable or self.number.statistic == "best of five":
+            return None
+        return ours.mean - self.number.value
 
     @property
     def minutes(self) -> float | None:
@@ -84,13 +86,13 @@ def print_papers_tables(runs: Sequence[Run], markdown: bool) -> None:
 
 def _cells(line: Line) -> list[str]:
     number, sample = line.number, line.sample
-    name = f"{number.net} ({number.statistic})" if number.statistic and number.source.startswith("[R]") else number.net
+    name = f"{number.net} ({number.statistic})" if number.statistic else number.net
     ours = "not run" if sample is None or sample.is_absent else str(sample.estimate or sample.fault)
     return [
         name.removeprefix("identity_mappings/"),
         published_value(number),
         ours if number.net in NETS else "",
-        "" if line.difference is None else f"{line.difference:+.2f}",
+        "" if line.difference is None else f"{line.difference:+z.2f}",
         "" if line.minutes is None else f"{line.minutes:.0f} min",
         ", ".join(line.devices),
     ]

@@ -20,7 +20,7 @@ def question(evidence: Evidence) -> str:
         return f"{label}: {names[0]} {_bounds(check)}"
     if math.isinf(check.high):
         return f"{label}: {' > '.join(names)}" + (f" by more than {check.low:g}" if check.low else "")
-    return f"{label}: {' = '.join(names)}" if MEASURES[check.measure].seed_noise == 0 else (
+    return f"{label}: {' = '.join(names)}" if MEASURES[check.measure].is_exact else (
         f"{label}: {' within '.join([names[0], f'{check.high:g} of {names[1]}'])}"
     )  # fmt: skip
 
@@ -39,7 +39,7 @@ def measured(evidence: Evidence) -> str:
 def sample_value(measure: str, sample: Sample) -> str:
     if sample.estimate is None:
         return "diverged" if sample.diverged else "?"
-    if MEASURES[measure].seed_noise == 0:
+    if MEASURES[measure].is_exact:
         return f"{sample.estimate.mean:,.0f}"
     return sample.estimate.text(MEASURES[measure].digits)
 
@@ -49,10 +49,10 @@ def difference(evidence: Evidence) -> str:
     found = evidence.interval
     if found is None:
         return ""
-    if MEASURES[evidence.check.measure].seed_noise == 0:
+    if MEASURES[evidence.check.measure].is_exact:
         return f"{found.value:,.0f}"
     sign, digits = "+" if evidence.right else "", MEASURES[evidence.check.measure].digits
-    return f"{found.value:{sign}.{digits}f} ± {found.half_width:.{digits}f}"
+    return f"{found.value:{sign}z.{digits}f} ± {found.half_width:.{digits}f}"
 
 
 def published(evidence: Evidence) -> str:
@@ -66,7 +66,8 @@ def published_value(number: Number | None) -> str:
         return "?"
     relation = "" if number.relation == "=" else f"{number.relation} "
     spread = "" if number.std is None else f" ± {number.std:.2f}"
-    value = f"{number.value:,.0f}" if number.measure == "parameters" else f"{number.value:g}"
+    spelled = number.kind == "printed" and number.relation == "="  # as the papers print it
+    value = f"{number.value:{',.0f' if number.measure == 'parameters' else '.2f' if spelled else 'g'}}"
     return f"{relation}{value}{spread}"
 
 

@@ -31,7 +31,7 @@ def summary(verdicts: Sequence[Verdict]) -> str:
     """How many of each outcome, and how many of those under the paper's own conditions."""
     counts = Counter[str](verdict.outcome for verdict in verdicts)
     told = [verdict for verdict in verdicts if verdict.outcome in ("reproduced", "contradicted")]
-    own = sum(not verdict.setting for verdict in told)
+    own = sum(not verdict.setting and verdict.claim.scope != "any" for verdict in told)
     order = ("reproduced", "contradicted", "inconclusive", "not run")
     return (
         f"{', '.join(f'{counts[name]} {name}' for name in order)}; {own} of {len(told)} decided as the papers ran them"
@@ -56,15 +56,17 @@ def not_reproduced(verdicts: Sequence[Verdict]) -> str:
 def _rows(verdict: Verdict, letters: dict[str, str]) -> list[list[str]]:
     claim, ruling = verdict.claim, verdict.ruling
     missing = verdict.missing if len(verdict.missing) <= LONGEST else f"{verdict.missing[:LONGEST]}..."
-    said = f"{claim.statement} ({claim.source})" + (f": {missing}" if missing else "")
+    notes = dict.fromkeys(note.removesuffix(".") for note in (claim.remark, missing) if note)
+    said = ". ".join([f"{claim.statement} ({claim.source})", *notes])
     head = [claim.id, phrases.outcome(verdict), said]
     if ruling is None:
         return [[*head, "", "", "", ""]]
-    letter = letters.setdefault(ruling.group.title(), _letter(len(letters)))
+    where = {group: letters.setdefault(group.title(), _letter(len(letters))) for group in ruling.groups}
     shown = [found for found in ruling.evidence if all(sample.estimate or sample.diverged for sample in found.samples)]
-    details = [[f"· {phrases.question(found)}", *_values(found), letter] for found in shown]
-    return [[*head, "", "", "", "" if details else letter], *(["", found.outcome, *detail] for found, detail in
-                                                             zip(shown, details, strict=True))]  # fmt: skip
+    details = [
+        ["", found.outcome, f"· {phrases.question(found)}", *_values(found), where[found.group]] for found in shown
+    ]
+    return [[*head, "", "", "", "" if details else ", ".join(where.values())], *details]
 
 
 def _values(found: Evidence) -> list[str]:
@@ -95,7 +97,7 @@ def _ruling_json(ruling: Ruling) -> dict[str, Any]:
         "outcome": ruling.outcome,
         "setting": ruling.setting,
         "missing": ruling.missing,
-        "conditions": {**ruling.group.condition._asdict(), "title": ruling.group.title()},
+        "conditions": [{**group.condition._asdict(), "title": group.title()} for group in ruling.groups],
         "evidence": [_evidence_json(found) for found in ruling.evidence],
     }
 

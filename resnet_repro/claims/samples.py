@@ -12,21 +12,35 @@ from resnet_repro.spec import ModelSpec, TrainingSpec
 BOOKKEEPING = {"evaluate_every", "record_every", "clean_images", "precision", "recompute"}
 
 
+RECIPES = {
+    net: (ModelSpec.model_validate(recipe.model), TrainingSpec.model_validate(recipe.training))
+    for net, recipe in NETS.items()
+}
+
+
+def nets_of(entry: Entry) -> list[str]:
+    """The papers' nets that it stands for: by model and warm-up, and by batch size where that alone tells two apart."""
+    alike = {
+        net: training.batch_size
+        for net, (model, training) in RECIPES.items()
+        if (model, training.warmup) == (entry.model, entry.training.warmup)
+    }
+    return [net for net, size in alike.items() if size == entry.training.batch_size] or list(alike)
+
+
 def published_number(entry: Entry, measure: str) -> Number | None:
     """What the papers ended with for that net, at their full length; None if it is none of theirs."""
-    for net, recipe in NETS.items():
-        model, training = ModelSpec.model_validate(recipe.model), TrainingSpec.model_validate(recipe.training)
-        if (model, training.warmup) == (entry.model, entry.training.warmup):
-            return find_number(net, measure)
-    return None
+    return next((find_number(net, measure) for net in nets_of(entry)), None)
 
 
 def take_sample(group: Group, net: str, measure: str) -> Sample:
     """The net's runs, one a seed, that hold the measure. Under the paper's conditions only runs of its whole recipe."""
-    model = ModelSpec.model_validate(NETS[net].model)
-    training = TrainingSpec.model_validate(NETS[net].training)
+    model, training = RECIPES[net]
     name = net_name(model)
-    entries = [entry for entry in group.entries if entry.model == model and entry.training.warmup == training.warmup]
+    entries = [entry for entry in group.entries if entry.model == model]
+    if entries and MEASURES[measure].is_exact:
+        return _summarise(net, name, entries, measure)
+    entries = [entry for entry in entries if net in nets_of(entry)]
     if group.condition.is_papers:
         entries = [entry for entry in entries if _recipe(entry.training) == _recipe(training)]
     if not entries:
@@ -35,6 +49,12 @@ def take_sample(group: Group, net: str, measure: str) -> Sample:
         specs = ", ".join(entry.runs[0].experiment.name for entry in entries)
         return Sample(net, name, (), None, fault=f"{name} was trained in more than one way ({specs}); keep one")
     return _summarise(net, name, entries, measure)
+
+
+def trained_unlike(left: Sample, right: Sample) -> list[str]:
+    """The fields of `training` in which two nets differ, but for the warm-up, which deep nets alone have."""
+    ours, theirs = (_recipe(sample.runs[0].experiment.training) for sample in (left, right))
+    return [field for field in ours if ours[field] != theirs[field] and field != "warmup"]
 
 
 def _recipe(training: TrainingSpec) -> dict[str, object]:

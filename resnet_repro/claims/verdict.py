@@ -48,6 +48,7 @@ class Evidence:
     """One check of a claim under one set of conditions."""
 
     check: Check
+    group: Group
     left: Sample
     right: Sample | None  # None where a value of one net is checked
     interval: Interval | None  # None where it cannot be told
@@ -61,26 +62,33 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Ruling:
-    """A claim under one set of conditions."""
+    """A claim under one set of conditions; one that holds or fails under any of them, under all there are."""
 
     claim: Claim
-    group: Group
     evidence: tuple[Evidence, ...]
     outcome: Outcome
 
     @property
+    def groups(self) -> list[Group]:
+        """Those whose nets were compared."""
+        compared = [found.group for found in self.evidence if found.outcome != "not run"]
+        return list(dict.fromkeys(compared or [self.evidence[0].group]))
+
+    @property
     def setting(self) -> str:
         """Empty under the paper's own conditions; else what keeps this from counting as the paper's."""
-        at = self.group.condition
+        at = self.groups[0].condition
         if at.is_papers or self.claim.scope == "any":
             return ""
         if at.data != "CIFAR-10":
             return f"on {at.data}, not on CIFAR-10"
-        return "short schedule" if at.is_short else "another schedule"
+        return "short schedule" if at.is_short else "other conditions"
 
     @property
     def missing(self) -> str:
-        """What it would take to tell."""
+        """What it would take to tell; empty where it is told."""
+        if self.outcome in ("reproduced", "contradicted"):
+            return ""
         absent = dict.fromkeys(sample.name for found in self.evidence for sample in found.samples if sample.is_absent)
         needs = [f"needs {', '.join(absent)}"] if absent else []
         return "; ".join([*needs, *dict.fromkeys(found.missing for found in self.evidence if found.missing)])
@@ -92,6 +100,7 @@ class Verdict:
 
     claim: Claim
     rulings: tuple[Ruling, ...]
+    full_length: bool = False  # whether only runs under the papers' conditions were looked at
 
     @property
     def ruling(self) -> Ruling | None:
@@ -112,5 +121,5 @@ class Verdict:
             return self.ruling.missing
         if not self.claim.checks:
             return self.claim.remark
-        length = ", at full length" if self.claim.scope == "full" else ""
+        length = ", at full length" if self.claim.scope == "full" or self.full_length else ""
         return f"needs {', '.join(self.claim.nets)}{length}"

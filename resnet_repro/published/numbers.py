@@ -180,7 +180,7 @@ REPORTED: dict[str, tuple[float, float]] = {
 
 
 def find_number(net: str, measure: str, papers: str = "") -> Number | None:
-    """The first number of that kind from a source that begins with `papers`: what is printed comes before the rest."""
+    """The first number of that kind from a source that begins with `papers`: errors that are printed, exact counts."""
     found = (n for n in NUMBERS if (n.net, n.measure) == (net, measure) and n.source.startswith(papers))
     return next(found, None)
 

@@ -46,7 +46,7 @@ def render_page(runs: Sequence[Run], name: str) -> str:
 def weight(group: Group) -> tuple[bool, bool, int, int]:
     """What matters most: the papers' own conditions, their data, then the longest schedule."""
     at = group.condition
-    return at.is_papers, at.data == "CIFAR-10", at.steps * at.batch_size, len(group.runs)
+    return at.is_papers, at.data == "CIFAR-10", at.images, len(group.runs)
 
 
 def _headline(verdicts: Sequence[Verdict]) -> dict[str, list[Verdict]]:

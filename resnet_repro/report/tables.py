@@ -43,7 +43,7 @@ def _errors(entry: Entry) -> list[Cell]:
     number, ours = published_number(entry, "test_error_pct"), entry.final("test_error_pct")
     cells.append(Cell(published_value(number), number.value) if number else Cell(""))
     if number and ours and number.relation == "=":
-        return [*cells, Cell(f"{ours.mean - number.value:+.2f}", ours.mean - number.value)]
+        return [*cells, Cell(f"{ours.mean - number.value:+z.2f}", ours.mean - number.value)]
     return [*cells, Cell("")]
 
 

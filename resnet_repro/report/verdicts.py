@@ -33,7 +33,7 @@ def _ruling(ruling: Ruling) -> dict[str, Any]:
     return {
         "outcome": ruling.outcome,
         "setting": ruling.setting,
-        "conditions": ruling.group.title().replace("\n", " · "),
+        "conditions": [group.title().replace("\n", " · ") for group in ruling.groups],
         "missing": ruling.missing,
         "evidence": [_evidence(found) for found in told],
         "runs": list(runs),
@@ -48,5 +48,4 @@ def _evidence(found: Evidence) -> dict[str, str]:
         "basis": found.interval.basis if found.interval else "",
         "published": phrases.published(found),
         "outcome": found.outcome,
-        "missing": found.missing,
     }

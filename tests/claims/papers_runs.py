@@ -1,10 +1,15 @@
 """Made-up runs under the paper's own conditions."""
 
+from dataclasses import replace
+from pathlib import Path
+
 from conftest import make_run
 
 from resnet_repro.claims import Ruling, Verdict, judge
 from resnet_repro.metrics import ProbeRow
+from resnet_repro.published import NETS
 from resnet_repro.record import Run
+from resnet_repro.spec import ModelSpec
 
 PAPERS = {"steps": 64_000, "batch_size": 128, "learning_rate": 0.1}
 WARM = {"learning_rate": 0.01, "until_train_error_pct": 80}
@@ -17,6 +22,14 @@ def runs_of(depth: int, shortcut: str, test_errors: list[float], **fields: objec
         make_run(depth, shortcut, seed=seed, test_error=error, train_error=error - 5, **{**PAPERS, **warmup, **fields})  # type: ignore[arg-type]
         for seed, error in enumerate(test_errors)
     ]
+
+
+def run_of_net(net: str, test_error: float = 6.6, status: str = "finished", **training: object) -> Run:
+    """A run of any net of the papers by its own recipe."""
+    recipe = NETS[net]
+    run = make_run(test_error=test_error, status=status, name=net, **{**PAPERS, **recipe.training, **training})  # type: ignore[arg-type]
+    experiment = run.experiment.model_copy(update={"model": ModelSpec.model_validate(recipe.model)})
+    return replace(run, path=Path(experiment.label), experiment=experiment)
 
 
 def verdict_on(claim: str, runs: list[Run], full_length: bool = False) -> Verdict:

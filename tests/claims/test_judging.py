@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from conftest import make_run
-from papers_runs import PAPERS, WARM, measure_responses, ruling_on, runs_of, verdict_on
+from papers_runs import PAPERS, WARM, measure_responses, ruling_on, run_of_net, runs_of, verdict_on
 
 from resnet_repro.claims import judge
 from resnet_repro.record import Run
@@ -32,15 +32,18 @@ def test_an_interval_across_the_bound_is_inconclusive_and_says_how_many_seeds_wo
     runs = runs_of(20, "none", [9.4, 9.7, 10.0]) + runs_of(56, "none", [9.6, 9.9, 10.2])
     found = verdict_on("C2", runs)
     assert found.outcome == "inconclusive"
-    assert (
-        found.missing
-        == "+0.20 ± 0.68 is too close to tell; needs about 15 more seeds of plain-56 and 15 more seeds of plain-20"
+    assert found.missing == (
+        "test error: plain-56 > plain-20 is too close to tell (+0.20 ± 0.68); "
+        "needs about 15 more seeds of plain-56 and 15 more seeds of plain-20"
     )
 
 
 def test_no_reasonable_number_of_seeds_is_said_too() -> None:
     runs = runs_of(20, "none", [9.4, 9.7, 10.0]) + runs_of(56, "none", [9.41, 9.71, 10.01])
-    assert verdict_on("C2", runs).missing == "+0.01 ± 0.68 is too close to tell, with 20 seeds of each as well"
+    assert verdict_on("C2", runs).missing.endswith("too close to tell (+0.01 ± 0.68), even with 20 seeds of each")
+    alone = verdict_on("C7", runs_of(110, "identity", [6.4, 6.6, 6.8]))
+    assert alone.missing.endswith("from 6.45 to 6.77 is too close to tell (6.60 ± 0.50); needs about 5 more seeds of "
+                                  "ResNet-110")  # fmt: skip
 
 
 @pytest.mark.parametrize(("gap", "outcome"), [(0.46, "reproduced"), (0.44, "inconclusive"), (-0.46, "contradicted")])
@@ -57,8 +60,8 @@ def test_a_single_run_borrows_the_spread_of_its_neighbours_where_that_is_larger(
     runs = runs_of(20, "none", [9.0, 10.0, 11.0]) + runs_of(56, "none", [11.0])
     [evidence] = ruling_on("C2", runs).evidence
     assert evidence.interval is not None
-    assert evidence.interval.half_width == pytest.approx(2 * 1.0 * (1 + 1 / 3) ** 0.5)
-    assert "plain-20" in evidence.interval.basis
+    assert evidence.interval.half_width == pytest.approx(4.302653 * (1 + 1 / 3) ** 0.5)  # t of 2 degrees
+    assert "the pooled spread of 1 net" in evidence.interval.basis
     assert evidence.outcome == "inconclusive"
 
 
@@ -77,6 +80,14 @@ def test_a_measure_of_unknown_noise_needs_a_second_seed() -> None:
         measure_responses(run, value)
     [first, *_] = ruling_on("C12", runs).evidence
     assert (first.outcome, first.missing) == ("inconclusive", "needs a second seed of plain-20 and ResNet-20")
+
+
+def test_seeds_of_another_net_that_agree_by_chance_do_not_make_a_single_run_exact() -> None:
+    runs = runs_of(20, "none", [9.7, 9.8]) + runs_of(20, "identity", [8.75])
+    for run, value in zip(runs, (1.85, 1.85, 1.55), strict=True):
+        measure_responses(run, value)
+    [first, *_] = ruling_on("C12", runs).evidence
+    assert (first.outcome, first.missing) == ("inconclusive", "needs a second seed of ResNet-20")
 
 
 def test_layer_responses_are_compared_by_their_median_at_the_end() -> None:
@@ -122,6 +133,14 @@ def test_a_net_that_diverged_is_neither_averaged_nor_left_out_unsaid() -> None:
     assert (everything.outcome, everything.missing) == ("inconclusive", "plain-56 diverged")
 
 
+def test_a_net_that_fails_in_the_paper_and_diverges_here_is_worse_than_one_that_finished() -> None:
+    original = run_of_net("identity_mappings/original-110")
+    for net, outcome in (("dropout", "reproduced"), ("conv1x1", "inconclusive")):
+        runs = [original, run_of_net(f"identity_mappings/{net}", status="diverged")]
+        [found] = [found for found in ruling_on("I1", runs).evidence if net in found.check.net]
+        assert found.outcome == outcome
+
+
 def test_a_net_that_diverged_fails_where_failing_is_the_claim() -> None:
     assert verdict_on("C4", runs_of(110, "none", [70.0], status="diverged")).outcome == "reproduced"
     assert verdict_on("C4", runs_of(110, "none", [70.0])).outcome == "reproduced"
@@ -146,7 +165,8 @@ def test_a_short_schedule_is_said_with_its_verdict_and_gives_way_to_the_papers_o
     assert (both.outcome, both.setting, len(both.rulings)) == ("contradicted", "", 2)
     open_still = verdict_on("C2", short + runs_of(20, "none", [9.7]))
     assert (open_still.outcome, open_still.setting) == ("reproduced", "short schedule")
-    assert verdict_on("C2", short, full_length=True).outcome == "not run"
+    full = verdict_on("C2", short, full_length=True)
+    assert (full.outcome, full.missing) == ("not run", "needs plain56, plain20, at full length")
 
 
 def test_of_several_short_schedules_the_longest_that_decides_counts() -> None:
@@ -154,7 +174,7 @@ def test_of_several_short_schedules_the_longest_that_decides_counts() -> None:
         return [make_run(depth, test_error=error, steps=steps) for depth, error in zip((20, 56), errors, strict=True)]
 
     longest = ruling_on("C2", pair(400, (50.0, 80.0)) + pair(800, (40.0, 39.0)) + pair(1600, (30.0, 30.1)))
-    assert (longest.group.condition.steps, longest.outcome) == (800, "contradicted")
+    assert (longest.groups[0].condition.steps, longest.outcome) == (800, "contradicted")
 
 
 def test_what_only_the_full_schedule_can_tell_is_not_told_by_a_short_one() -> None:
@@ -189,6 +209,20 @@ def test_how_a_run_was_recorded_does_not_matter_and_a_seed_counts_once() -> None
     assert evidence.right.estimate.n == 3
 
 
+@pytest.mark.parametrize("field", [{"learning_rate": 0.001}, {"weight_decay": 0.0}, {"nesterov": True}])
+def test_nets_that_were_not_trained_alike_are_not_compared(field: dict[str, object]) -> None:
+    found = verdict_on("C2", [make_run(20, test_error=50.0), make_run(56, test_error=80.0, **field)])  # type: ignore[arg-type]
+    [name] = field
+    assert (found.outcome, found.missing) == ("inconclusive", f"plain-56 and plain-20 were trained unlike ({name})")
+
+
+def test_what_was_trained_but_does_not_tell_is_said() -> None:
+    unfinished = verdict_on("C7", runs_of(110, "identity", [6.6], status="interrupted"))
+    assert unfinished.missing == "ResNet-110 is unfinished"
+    unmeasured = verdict_on("C12", PLAIN_20 + runs_of(20, "identity", [8.75]))
+    assert "plain-20 recorded no median layer response" in unmeasured.missing
+
+
 def test_two_ways_of_training_one_net_are_not_averaged() -> None:
     runs = [make_run(20, name="a"), make_run(20, name="b", learning_rate=0.5), make_run(56)]
     assert "plain-20 was trained in more than one way (a, b); keep one" in verdict_on("C2", runs).missing
@@ -202,6 +236,35 @@ def test_equal_numbers_of_parameters_are_exact_and_of_any_schedule() -> None:
     assert (found.evidence[0].outcome, found.setting) == ("reproduced", "")
     runs[0].summary["parameters"] += 1
     assert verdict_on("C10", runs).outcome == "contradicted"
+
+
+def test_what_no_condition_changes_is_told_by_all_of_them_together() -> None:
+    runs = [
+        make_run(depth, shortcut, steps=400 if depth < 56 else 800)
+        for depth in (20, 32, 44, 56, 110)
+        for shortcut in ("none", "identity")
+    ]
+    for run in runs:
+        run.summary["parameters"] = run.experiment.model.depth
+    found = ruling_on("C10", runs)
+    assert (found.outcome, found.missing) == ("reproduced", "")
+    assert [group.condition.steps for group in found.groups] == [400, 800]
+    assert [evidence.group.condition.steps for evidence in found.evidence] == [400, 400, 400, 800, 800]
+    assert ruling_on("C10", runs[:-1]).missing == "needs ResNet-110"
+    runs[-1].summary["parameters"] += 1
+    assert verdict_on("C10", runs).outcome == "contradicted"
+
+
+def test_conditions_under_which_nothing_was_compared_are_left_out_where_others_tell() -> None:
+    alone = make_run(56, test_error=70.0, steps=800)
+    found = verdict_on("C2", [make_run(20, test_error=50.0), make_run(56, test_error=80.0), alone])
+    assert [ruling.groups[0].condition.steps for ruling in found.rulings] == [400]
+
+
+def test_what_is_decided_misses_nothing() -> None:
+    runs = runs_of(44, "identity", [7.0]) + runs_of(56, "identity", [9.0])
+    found = verdict_on("C5", runs)
+    assert (found.outcome, found.missing) == ("contradicted", "")
 
 
 def test_every_claim_has_a_verdict_whatever_was_run() -> None:
