@@ -1,6 +1,5 @@
 """Runs become groups that may be compared, and groups become tables. Reads run folders; never imports torch."""
 
-import math
 import statistics
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -34,6 +33,8 @@ def load_runs(results: str | Path, notice: Callable[[str], None] = warnings.warn
         if first is not run:
             notice(f"{run.path} repeats {first.path} (same spec, seed and data) and is left out")
     if not runs:
+        if results.exists() and not results.is_dir():
+            raise RunError(f"{results}: is not a folder; name one that holds run folders")
         there = "there is no run" if results.is_dir() else "there is no such folder"
         raise RunError(f"{results}: {there}; make one with 'resnet-repro train SPEC --results {results}'")
     return list(runs.values())
@@ -215,37 +216,3 @@ def _entries(found: list[list[Run]]) -> list[Entry]:
 
 def _plain_and_shallow_first(entry: Entry) -> tuple[bool, int, str]:
     return entry.model.shortcut != "none", entry.model.depth, entry.name
-
-
-class Effect(NamedTuple):
-    """A difference in final error between two nets of one group."""
-
-    name: str  # "degradation" or "fix"
-    column: str  # of metrics.csv
-    worse: str  # the net expected to have the higher error
-    better: str
-    points: float  # its error minus the other's, in percentage points, mean over the seeds of each
-    std: float | None  # standard deviation of the difference between single runs; None with one run of either
-    n: tuple[int, int]  # runs of each
-
-    def __str__(self) -> str:
-        spread = "" if self.std is None else f" ± {self.std:.1f}"
-        return f"{self.points:+.1f}{spread} points (n={self.n[0]}, {self.n[1]})"
-
-
-def effects(group: Group) -> list[Effect]:
-    """The degradation, deepest plain net against the shallowest, and its fix, the same against the ResNet as deep."""
-    depths = [entry.model.depth for entry in group.entries if group.find("none", entry.model.depth) is entry]
-    if not depths:
-        return []
-    deep = group.find("none", depths[-1])
-    others = {"degradation": group.find("none", depths[0]), "fix": group.find("identity", depths[-1])}
-    found = []
-    for name, other in others.items():
-        for column in ("train_error_pct", "test_error_pct"):
-            left, right = deep and deep.final(column), other and other.final(column)
-            if deep and other and other is not deep and left and right:
-                spread = None if left.std is None or right.std is None else math.hypot(left.std, right.std)
-                points = left.mean - right.mean
-                found.append(Effect(name, column, deep.name, other.name, points, spread, (left.n, right.n)))
-    return found

@@ -48,8 +48,8 @@ def _flush_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def write_text(path: Path, text: str) -> None:
-    with replacing(path) as file:
+def write_text(path: Path, text: str, otherwise: str = ELSEWHERE) -> None:
+    with replacing(path, otherwise=otherwise) as file:
         file.write(text.encode())
 
 

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from resnet_repro.analysis import FINAL_COLUMNS, Entry, Estimate, Group, data_name, effects, made_unlike
+from resnet_repro.analysis import FINAL_COLUMNS, Entry, Estimate, Group, data_name, made_unlike
 from resnet_repro.claims.phrases import published_value
 from resnet_repro.claims.samples import published_number
+from resnet_repro.effects import effects
 from resnet_repro.errors import printable
 from resnet_repro.record import Run
 from resnet_repro.tables import markdown_table, print_table

@@ -3,7 +3,8 @@
 import pytest
 from conftest import make_run
 
-from resnet_repro.analysis import Estimate, comparable_groups, effects, estimate
+from resnet_repro.analysis import Estimate, comparable_groups, estimate
+from resnet_repro.effects import effects
 from resnet_repro.naming import net_name
 from resnet_repro.spec import ModelSpec
 

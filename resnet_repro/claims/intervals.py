@@ -54,7 +54,7 @@ def interval(samples: Sequence[Estimate], noise: Noise | None) -> Interval | Non
         return None
     half_width = noise.half_width * math.sqrt(sum(1 / sample.n for sample in samples))
     why = "no spread between the seeds" if several else "a single run"
-    return Interval(value, half_width, f"{why}: seeds taken to differ by ± {noise.std:.2g}, {noise.source}")
+    return Interval(value, half_width, f"{why}: seeds taken to differ by ± {noise.std:.2g}, {noise.source}", True)
 
 
 def _degrees_of_freedom(samples: Sequence[Estimate], variances: Sequence[float]) -> float:

@@ -10,6 +10,7 @@ from resnet_repro.published import CLAIMS, find_number
 from resnet_repro.tables import markdown_table, print_table
 
 COLUMNS = ["claim", "verdict", "statement, and what was compared", "ours", "difference, 95 %", "published", "where"]
+BORROWED = "*"
 LONGEST = 200  # characters of what is missing; --json has it all
 
 
@@ -19,6 +20,9 @@ def print_verdicts(verdicts: Sequence[Verdict], markdown: bool) -> None:
     rows = [row for verdict in verdicts for row in _rows(verdict, letters)]
     title = "The papers' claims: " + summary(verdicts)
     where = [f"{letter}: {conditions.replace(chr(10), ' · ')}" for conditions, letter in letters.items()]
+    if any(row[4].endswith(BORROWED) for row in rows):
+        where.append(f"{BORROWED} a net with a single run, or seeds without a spread: the noise is the pooled spread of "
+                     "other nets under the same conditions, or the published one of ResNet-110 if that is larger")  # fmt: skip
     if markdown:
         print(f"{title}\n\n{markdown_table(COLUMNS, rows)}\n")
         print("".join(f"- {line}\n" for line in where), end="")
@@ -33,16 +37,16 @@ def summary(verdicts: Sequence[Verdict]) -> str:
     told = [verdict for verdict in verdicts if verdict.outcome in ("reproduced", "contradicted")]
     own = sum(not verdict.setting and verdict.claim.scope != "any" for verdict in told)
     order = ("reproduced", "contradicted", "inconclusive", "not run")
-    return (
-        f"{', '.join(f'{counts[name]} {name}' for name in order)}; {own} of {len(told)} decided as the papers ran them"
-    )
+    decided = f"; {own or 'none'} of the {len(told)} decided at the papers' full length" if told else ""
+    return ", ".join(f"{counts[name]} {name}" for name in order) + decided
 
 
 def parse_ids(text: str) -> list[str]:
     """ "C1,C6" as a list. Raises ValueError, naming the ids there are."""
     ids = [part.strip() for part in text.split(",")]
     if unknown := [name for name in ids if name not in CLAIMS]:
-        raise ValueError(f"{', '.join(unknown)}: no such claim; there are {', '.join(CLAIMS)}")
+        raise ValueError(f"{', '.join(name or 'nothing' for name in unknown)}: no such claim; there are "
+                         f"{', '.join(CLAIMS)}")  # fmt: skip
     return ids
 
 
@@ -56,7 +60,7 @@ def not_reproduced(verdicts: Sequence[Verdict]) -> str:
 def _rows(verdict: Verdict, letters: dict[str, str]) -> list[list[str]]:
     claim, ruling = verdict.claim, verdict.ruling
     missing = verdict.missing if len(verdict.missing) <= LONGEST else f"{verdict.missing[:LONGEST]}..."
-    notes = dict.fromkeys(note.removesuffix(".") for note in (claim.remark, missing) if note)
+    notes = dict.fromkeys(note[0].upper() + note[1:].removesuffix(".") for note in (claim.remark, missing) if note)
     said = ". ".join([f"{claim.statement} ({claim.source})", *notes])
     head = [claim.id, phrases.outcome(verdict), said]
     if ruling is None:
@@ -70,7 +74,8 @@ def _rows(verdict: Verdict, letters: dict[str, str]) -> list[list[str]]:
 
 
 def _values(found: Evidence) -> list[str]:
-    return [phrases.measured(found), phrases.difference(found), phrases.published(found)]
+    mark = BORROWED if found.interval and found.interval.borrowed else ""
+    return [phrases.measured(found), phrases.difference(found) + mark, phrases.published(found)]
 
 
 def _letter(number: int) -> str:

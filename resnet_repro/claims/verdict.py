@@ -15,7 +15,8 @@ class Interval(NamedTuple):
 
     value: float
     half_width: float
-    basis: str  # where the half-width is from: "Welch", "single runs: ..."
+    basis: str  # where the half-width is from: "Welch", "a single run: ..."
+    borrowed: bool = False  # whether the spread is not that of the nets' own seeds
 
     @property
     def low(self) -> float:

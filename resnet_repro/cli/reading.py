@@ -21,7 +21,7 @@ def plot(
     ] = None,
     style: Annotated[
         Literal["web", "paper", "slides"],
-        typer.Option("--style", help="For a screen, a page of two columns, or slides of 16:9."),
+        typer.Option("--style", help="In the sizes and letters of a screen, of a paper's columns, or of slides."),
     ] = "web",
     formats: Annotated[
         list[str] | None, typer.Option("--format", metavar="FORMAT", help="png, svg or pdf, or several: png,svg.")
@@ -84,7 +84,7 @@ def claims(
     from resnet_repro.claims import judge, printing
     from resnet_repro.files import to_json
 
-    wanted = parsed(printing.parse_ids, require) if require else []
+    wanted = parsed(printing.parse_ids, require) if require is not None else []
     verdicts = judge(load_runs(results, notice), full_length)
     if as_json:
         print(to_json([printing.verdict_json(verdict) for verdict in verdicts]), end="")

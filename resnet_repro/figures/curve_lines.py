@@ -27,9 +27,10 @@ def draw_mean(axes: Axes, style: Style, entry: Entry, colour: str) -> tuple[int,
         if not points:
             continue
         steps, means, stds = zip(*points, strict=True)
-        marker = "o" if entry.model.normalization == "none" or len(points) == 1 else None
+        without_bn = entry.model.normalization == "none"
+        marker = "o" if without_bn or len(points) == 1 else None
         (line,) = axes.plot(steps, means, dashes, color=colour, linewidth=width * style.line, marker=marker,
-                            markersize=3.5 * style.line, markerfacecolor="white",
+                            markersize=3.5 * style.line, markerfacecolor="white" if without_bn else colour,
                             markevery=max(1, len(steps) // 8), clip_on=len(points) > 1)  # fmt: skip
         mark(line, entry)
         if len(runs) > 1:

@@ -1,5 +1,7 @@
 """Gradient norm of each weight layer at several moments of training: does it vanish or explode with depth?"""
 
+import math
+
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -24,7 +26,7 @@ def draw_gradient_norms(group: Group, style: Style = WEB) -> Figure | None:
             mark(axes, entry)
             for step, colour in zip(chosen, MOMENT_COLOURS, strict=False):
                 if step in by_step:
-                    norms = [norm for (layer, _), norm in by_step[step].items() if ".shortcut" not in layer]
+                    norms = [norm or math.nan for (layer, _), norm in by_step[step].items() if ".shortcut" not in layer]
                     axes.plot(range(1, len(norms) + 1), norms, color=colour, linewidth=1.2 * style.line)
             log_scale(axes)
             axes.set_xlabel("layer, from the input")
@@ -37,12 +39,15 @@ def draw_gradient_norms(group: Group, style: Style = WEB) -> Figure | None:
 
 
 def caption_gradient_norms(group: Group) -> Caption:
-    entries = list(probed(group, PROBE))
+    found = probed(group, PROBE)
+    zeros = any(norm == 0 for by_step in found.values() for norms in by_step.values() for norm in norms.values())
+    left_out = " Norms of exactly zero, which that scale has not, are left out." if zeros else ""
+    entries = list(found)
     return Caption(
         "Norm of the loss's gradient by the weights of each layer, at up to five moments of training, a panel for "
         "each net.",
         "Layers stand in order from the input; shortcuts are left out. All panels share one logarithmic scale. A line "
         "is a moment, from light (early) to dark (late): lines that fall or rise by orders of magnitude from layer to "
-        f"layer are gradients that vanish or explode.{averaged(entries)}",
+        f"layer are gradients that vanish or explode.{left_out}{averaged(entries)}",
         entries,
     )

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from resnet_repro.errors import RunError, SpecError, print_error
+from resnet_repro.files import explained
 from resnet_repro.launch.board import new_board
 from resnet_repro.launch.mps import multi_process_service
 from resnet_repro.launch.plan import print_plan
@@ -30,11 +31,13 @@ Notice = Callable[[str], None]
 
 
 def find_tasks(experiments: Iterable[Experiment], request: Request, tier: int = 0) -> list[Task]:
-    """How far each run has come. Raises RunError where the folder of one holds a run of another spec."""
+    """How far each run has come. Raises RunError where the folder of one holds a run of another spec, or is none."""
     if request.ranks.count > 1 and request.jobs != 1:
         raise RunError(
             f"--jobs {request.jobs}: torchrun has all of its ranks train one run after another; leave it out"
         )
+    if request.results.exists() and not request.results.is_dir():
+        raise RunError(f"--results {request.results}: is not a folder; choose another")
     tasks = []
     for experiment in experiments:
         folder = request.folder(experiment)
@@ -89,6 +92,8 @@ def _one_by_one(ahead: Sequence[Task], request: Request) -> int:
 def _side_by_side(tasks: Sequence[Task], ahead: Sequence[Task], request: Request, notice: Notice) -> int:
     slots = _slots(ahead, request)
     _check_data(ahead, request, slots[0])
+    with explained(request.results):
+        request.results.mkdir(parents=True, exist_ok=True)
     notice(f"{len(ahead)} runs, {say_slots(slots)}")
     if len(slots) < len(ahead) and len({(task.experiment.model, task.training_images) for task in ahead}) > 1:
         ahead = longest_first(ahead, describe_nets(ahead))

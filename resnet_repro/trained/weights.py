@@ -64,7 +64,8 @@ def same_data(run: Run, dataset: Dataset) -> tuple[bool | None, bool | None]:
 def _read(run: Run, expected: dict[str, Tensor]) -> dict[str, Tensor]:
     """Its tensors, none of which is read before the header is known to be that of this net."""
     path = run.path / WEIGHTS
-    remedy = f"train the run again with '{_training(run)} --restart'"
+    again = shlex.join(["resnet-repro", "train", str(run.path / SPEC), "--results", "again"])
+    remedy = f"train the run again, beside this one, with '{again}'"
     if not path.is_file():
         raise RunError(f"{path}: there is no such file, as weights are not committed; {remedy}")
     try:

@@ -29,6 +29,7 @@ def test_two_single_runs_differ_by_chance_by_less_than_045() -> None:
     assert found is not None
     assert round(found.half_width, 2) == 0.45
     assert found.basis.endswith("± 0.16, as published")
+    assert found.borrowed
 
 
 def test_one_spread_of_zero_leaves_the_other_to_tell() -> None:
@@ -42,7 +43,12 @@ def test_without_any_known_noise_a_single_run_has_no_interval() -> None:
 
 
 def test_what_no_seed_changes_is_exact() -> None:
-    assert interval([Estimate(853_018, None, 1), Estimate(853_018, 0.0, 3)], Noise(0.0, "")) == (0.0, 0.0, "exact")
+    assert interval([Estimate(853_018, None, 1), Estimate(853_018, 0.0, 3)], Noise(0.0, "")) == (
+        0.0,
+        0.0,
+        "exact",
+        False,
+    )
 
 
 def test_borrowed_spreads_are_pooled_by_their_degrees_of_freedom_and_widen_with_few() -> None:

@@ -1,5 +1,6 @@
 """The figures of what probes found, on made-up values."""
 
+import numpy as np
 import pytest
 from conftest import make_run
 from made_up import drawn, group_of, with_model, with_probes
@@ -8,7 +9,7 @@ from resnet_repro.figures import FIGURES, draw_figures
 from resnet_repro.figures.batch_norm import draw_batch_norm
 from resnet_repro.figures.branch_ratios import draw_branch_ratios
 from resnet_repro.figures.curves import draw_curves
-from resnet_repro.figures.gradient_norms import draw_gradient_norms
+from resnet_repro.figures.gradient_norms import caption_gradient_norms, draw_gradient_norms
 from resnet_repro.figures.layer_responses import draw_layer_responses
 from resnet_repro.figures.percentile_drift import draw_percentile_drift, drift
 from resnet_repro.figures.probed import moments
@@ -52,6 +53,18 @@ def test_gradient_norms_have_a_panel_a_net_and_a_line_a_moment_without_shortcuts
     assert [list(line.get_ydata()) for line in figure.axes[1].lines] == [[2.0, 2.0], [800.0, 800.0]]
     assert [line.get_color() for line in figure.axes[1].lines] == list(MOMENT_COLOURS[:2])
     assert figure.axes[0].get_yscale() == "log"
+
+
+def test_gradients_of_exactly_zero_are_left_out_of_the_logarithmic_scale_and_said() -> None:
+    layers = {"stem.conv1": 0.0, "stage1.0.conv1": 3.0, "head": 1.0}
+    rows = [(1, "gradient_norm", name, "norm", norm) for name, norm in layers.items()]
+    some, none = (group_of(with_probes(make_run(20), chosen)) for chosen in (rows, rows[1:]))
+    [line] = drawn(draw_gradient_norms(some)).axes[0].lines
+    first, *others = np.asarray(line.get_ydata())
+    assert np.isnan(first)
+    assert others == [3.0, 1.0]
+    assert "Norms of exactly zero" in caption_gradient_norms(some).reading
+    assert "zero" not in caption_gradient_norms(none).reading
 
 
 def test_moments_are_the_first_the_last_and_some_between() -> None:

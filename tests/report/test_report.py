@@ -131,6 +131,12 @@ def test_the_output_goes_where_it_is_asked_to(cli: Callable[..., Outcome], tmp_p
     shutil.copytree(REPOSITORY / "results/quick/plain20/seed-0", results / "quick/plain20/seed-0")
     outcome = cli("report", results, "--output", tmp_path / "page.html")
     assert (outcome.code, outcome.out) == (0, f"{tmp_path / 'page.html'}\n")
-    refused = cli("report", results, "--output", tmp_path / "none/page.html")
-    assert refused.code == 1
-    assert len(refused.err.splitlines()) == 1
+    assert cli("report", results, "--output", tmp_path / "new/page.html").code == 0
+    before = sorted(tmp_path.rglob("*"))
+    for output, said in ((tmp_path, "is a folder; name a file, such as"), ("/", "is a folder; name a file"),
+                         (tmp_path / "page.html/page.html", "choose another --output")):  # fmt: skip
+        refused = cli("report", results, "--output", output)
+        assert refused.code == 1
+        assert said in refused.err
+        assert len(refused.err.splitlines()) == 1
+    assert sorted(tmp_path.rglob("*")) == before

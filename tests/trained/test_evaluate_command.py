@@ -139,15 +139,20 @@ def test_missing_data_is_told(cli: Cli, trained: Path, tmp_path: Path) -> None:
 
 
 def test_missing_weights_are_told_with_the_command_that_makes_them(
-    cli: Cli, run: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (run / "weights.safetensors").unlink()
     message = refused(cli, run)
-    assert "weights.safetensors: there is no such file, as weights are not committed; train the run again" in message
+    assert (
+        "weights.safetensors: there is no such file, as weights are not committed; train the run again, beside"
+        in message
+    )
     command = message.split("'")[1].split()
-    assert command[-1] == "--restart"
+    assert command[-2:] == ["--results", "again"]
+    monkeypatch.chdir(tmp_path)
     assert cli(*command[1:], "--device", "cpu").code == 0
-    assert evaluated(cli, run)["agrees"] is True
+    assert evaluated(cli, tmp_path / "again/tiny/seed-0")["agrees"] is True
+    assert not (run / "weights.safetensors").exists()
 
 
 def truncated(path: Path) -> None:
@@ -195,7 +200,7 @@ def test_hostile_weights_are_one_line_with_the_way_on(cli: Cli, run: Path, kind:
     damage(run / "weights.safetensors")
     message = refused(cli, run)
     assert fragment in message
-    assert "--restart'" in message
+    assert "--results again'" in message
 
 
 def test_no_run_an_unfinished_and_a_diverged_one_are_told(cli: Cli, run: Path, tmp_path: Path) -> None:
