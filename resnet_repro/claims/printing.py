@@ -10,7 +10,11 @@ from resnet_repro.published import CLAIMS, find_number
 from resnet_repro.tables import markdown_table, print_table
 
 COLUMNS = ["claim", "verdict", "statement, and what was compared", "ours", "difference, 95 %", "published", "where"]
-BORROWED = "*"
+BORROWED = "†"
+ABOUT_BORROWED = (
+    f"{BORROWED} with a single run of a net, or seeds without a spread: the noise is the pooled spread of the nets "
+    "with several seeds under these conditions, or that of ResNet-110 as published if it is larger"
+)
 LONGEST = 200  # characters of what is missing; --json has it all
 
 
@@ -21,8 +25,7 @@ def print_verdicts(verdicts: Sequence[Verdict], markdown: bool) -> None:
     title = "The papers' claims: " + summary(verdicts)
     where = [f"{letter}: {conditions.replace(chr(10), ' · ')}" for conditions, letter in letters.items()]
     if any(row[4].endswith(BORROWED) for row in rows):
-        where.append(f"{BORROWED} a net with a single run, or seeds without a spread: the noise is the pooled spread of "
-                     "other nets under the same conditions, or the published one of ResNet-110 if that is larger")  # fmt: skip
+        where.append(ABOUT_BORROWED)
     if markdown:
         print(f"{title}\n\n{markdown_table(COLUMNS, rows)}\n")
         print("".join(f"- {line}\n" for line in where), end="")

@@ -41,9 +41,9 @@ def test_the_table_says_verdict_values_published_values_and_conditions(
     assert lines[0].startswith("The papers' claims: 1 reproduced, 1 contradicted,")
     assert lines[0].endswith("; none of the 2 decided at the papers' full length")
     compared = next(line for line in lines if "training error: plain-56 > plain-20" in line)
-    for part in ("80.00 (n=1) − 48.00 (n=1)", "+32.00 ± 0.45*", "5.8 − 1.3"):
+    for part in ("80.00 (n=1) − 48.00 (n=1)", "+32.00 ± 0.45†", "5.8 − 1.3"):
         assert part in compared
-    assert lines[-1].startswith("* a net with a single run")
+    assert lines[-1].startswith("† with a single run")
     assert any(line.startswith(" C1 ") and "reproduced (short schedule)" in line for line in lines)
     assert any(line.startswith("a: CIFAR-10 · 400 steps of 64 (short") for line in lines)
 
