@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from resnet_repro.analysis import Entry, Group
 from resnet_repro.figures.captions import Caption
@@ -51,10 +52,18 @@ def draw_degradation(group: Group, style: Style = WEB) -> Figure | None:
         for axes in panels:
             axes.set_ylim(*_limits([axes] if group.condition.is_papers else panels))
         panels[0].set_ylabel("error at the end (%)")
-        handles = [line for line in panels[1].lines if not str(line.get_label()).startswith("_")]
+        handles = [_with_marker(line) for line in panels[1].lines if not str(line.get_label()).startswith("_")]
         add_legend(figure, style, handles, "bars: one standard deviation over seeds" if several else None, most=4)
         add_title(figure, style, "Final error against depth", group.title())
     return figure
+
+
+def _with_marker(line: Line2D) -> Line2D:
+    """For the legend: a line whose markers are drawn apart from it, together with them."""
+    return Line2D(
+        [], [], color=line.get_color(), linestyle=line.get_linestyle(), linewidth=line.get_linewidth(),
+        marker=line.get_marker(), markerfacecolor=line.get_markerfacecolor(), label=line.get_label(),
+    )  # fmt: skip
 
 
 def caption_degradation(group: Group) -> Caption:
