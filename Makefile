@@ -17,9 +17,9 @@ demo: setup ## the main job: train four small nets in a few minutes, draw the fi
 test: setup ## every test, in parallel, offline
 	$(BIN)/pytest -n auto --dist worksteal
 
-browser-test: setup ## the report in a headless Chromium, which Debian has
+browser-test: setup ## the report in a headless Chromium or Chrome; as root on Debian it is installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,browser]'
-	@command -v chromium chromium-browser google-chrome >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -y -q chromium; } || \
+	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -y -q chromium; } || \
 		{ echo "Chromium is needed; on Debian: sudo apt-get install chromium" >&2; exit 1; }
 	$(BIN)/pytest tests/browser
 
