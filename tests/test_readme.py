@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, Outcome
 
-from resnet_repro.analysis import load_runs
+from resnet_repro.analysis import FINAL_COLUMNS, comparable_groups, load_runs
 
 RESULTS = REPOSITORY / "results"
 MAIN = REPOSITORY / "README.md"
@@ -39,7 +39,9 @@ def test_the_verdicts_and_the_page_are_what_the_committed_runs_give(
     committed: Path, cli: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(committed.parent)  # the page names the folders of runs as they were given
-    assert cli("claims", "results", "--markdown").out == (committed / "claims.md").read_text()
+    verdicts = cli("claims", "results", "--markdown").out
+    assert verdicts == (committed / "claims.md").read_text()
+    assert verdicts.partition(": ")[2].partition(";")[0] in README.replace("\n", " ")  # how many of each
     assert cli("report", "results", "--output", tmp_path / "report.html").code == 0
     made, kept = (
         re.sub(r"<svg.*?</svg>", "", page.read_text(), flags=re.DOTALL)  # which another matplotlib draws otherwise
@@ -67,6 +69,22 @@ def test_what_is_said_about_the_gradients_of_deep_nets_holds(committed: Path) ->
     assert 15 < 1 / ratios["plain56", 400] < 25
     assert 5e5 < 1 / ratios["plain110", 400] < 1e6
     assert all(1 / 3 < ratios[f"resnet{depth}", step] < 30 for depth in (20, 56, 110) for step in (1, 400))
+
+
+def test_what_is_said_of_the_tenth_of_the_schedule_holds(committed: Path) -> None:
+    """README.md and results/tenth/README.md: the sentences beside the table."""
+    [group] = comparable_groups(load_runs(committed / "tenth"))
+    found = {column: {entry.name: entry.final(column) for entry in group.entries} for column in FINAL_COLUMNS}
+    test, clean = found["test_error_pct"], found["train_error_clean_pct"]
+    means = {name: estimate.mean for name, estimate in test.items() if estimate}
+    assert f"({means['ResNet-56']:.1f} % against {means['ResNet-20']:.1f} % test error)" in README
+    shallow = [means[f"ResNet-{depth}"] for depth in (20, 32, 44)]
+    assert max(shallow) - min(shallow) < 0.2
+    assert all(10 < clean[f"ResNet-{depth}"].mean < 12 for depth in (20, 32, 44))
+    assert all(5 < means[name] - published < 6 for name, published in (("plain-20", 9.7), ("ResNet-20", 8.75)))
+    assert round(means["plain-56"] - means["plain-20"]) == 40
+    steps = [means[f"plain-{deep}"] - means[f"plain-{shallow}"] for shallow, deep in ((20, 32), (32, 44), (44, 56))]
+    assert [round(step) for step in steps] == [6, 17, 17]
 
 
 def test_the_committed_runs_are_finished_on_the_true_data_from_a_known_commit(committed: Path) -> None:

@@ -85,9 +85,9 @@ def _evidence(check: Check, group: Group) -> Evidence:
     if any(sample.diverged for sample in samples[1 if _is_to_fail(check) else 0 :]):
         return of(found, "inconclusive", _divergence(samples))
     evidence = of(found, decide(found, check))
-    return (
-        evidence if evidence.outcome != "inconclusive" else replace(evidence, missing=_seeds_missing(evidence, noise))
-    )
+    if evidence.outcome == "inconclusive":
+        return replace(evidence, missing=_seeds_missing(evidence, noise))
+    return evidence
 
 
 def _is_to_fail(check: Check) -> bool:
