@@ -85,6 +85,8 @@ def test_what_is_said_of_the_tenth_of_the_schedule_holds(committed: Path) -> Non
     assert round(means["plain-56"] - means["plain-20"]) == 40
     steps = [means[f"plain-{deep}"] - means[f"plain-{shallow}"] for shallow, deep in ((20, 32), (32, 44), (44, 56))]
     assert [round(step) for step in steps] == [6, 17, 17]
+    without_bn, usual = (means[f"plain-20{kind}"] - means[f"ResNet-20{kind}"] for kind in (" without BN", ""))
+    assert [f"{without_bn:.1f}", f"{usual:.1f}"] == ["8.6", "1.7"]
 
 
 def test_the_committed_runs_are_finished_on_the_true_data_from_a_known_commit(committed: Path) -> None:

@@ -20,7 +20,7 @@ from resnet_repro.figures.style import (
 )
 
 PROBE = "layer_response"
-WIDE = 30  # from this ratio of largest to smallest on, the axis is logarithmic
+WIDE = 15  # from this ratio of largest to smallest on, the axis is logarithmic
 
 
 def draw_layer_responses(group: Group, style: Style = WEB) -> Figure | None:
@@ -63,7 +63,7 @@ def caption_layer_responses(group: Group) -> Caption:
     return Caption(
         "Standard deviation of each layer's response at the last measured step, by layer (left) and sorted by size "
         "(right).",
-        "A response is what a 3x3 layer gives after batch normalisation, before the non-linearity or the addition. A "
-        f"line is a net; the legend has each net's median over its layers.{averaged(entries)}",
+        "A response is what a 3x3 layer gives after its batch normalisation, if it has one, before the non-linearity "
+        f"or the addition. A line is a net; the legend has each net's median over its layers.{averaged(entries)}",
         entries,
     )

@@ -107,14 +107,16 @@ def depth_colours(depths: Sequence[int]) -> dict[int, str]:
 
 
 def entry_styles(entries: Sequence[Entry]) -> dict[Entry, tuple[str, str]]:
-    """A colour and a line for each net: the depth's colour, plain nets dashed, where that tells them all apart."""
-    keys = [(entry.model.depth, entry.model.shortcut == "none") for entry in entries]
+    """A colour and a line for each net: the colour of its depth and the line of its kind, where that tells them apart.
+
+    Plain nets are dashed, residual ones solid; without BN dotted, and dash-dotted.
+    """
+    kinds = {(False, "batch"): "-", (True, "batch"): "--", (True, "none"): ":", (False, "none"): "-."}
+    lines = tuple(kinds.values())
+    keys = [(entry.model.depth, (entry.model.shortcut == "none", entry.model.normalization)) for entry in entries]
     if len(set(keys)) == len(keys):
         colours = depth_colours([depth for depth, _ in keys])
-        return {
-            entry: (colours[depth], "--" if plain else "-") for entry, (depth, plain) in zip(entries, keys, strict=True)
-        }
-    lines = ("-", "--", ":", "-.")
+        return {entry: (colours[depth], kinds[kind]) for entry, (depth, kind) in zip(entries, keys, strict=True)}
     return {
         entry: (MANY_COLOURS[number % len(MANY_COLOURS)], lines[number // len(MANY_COLOURS) % len(lines)])
         for number, entry in enumerate(entries)

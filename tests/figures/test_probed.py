@@ -120,6 +120,8 @@ def test_nets_of_one_depth_have_styles_of_their_own() -> None:
     assert list(entry_styles(usual).values()) == [
         (DEPTH_COLOURS[20], "--"), (DEPTH_COLOURS[56], "--"), (DEPTH_COLOURS[20], "-"),
     ]  # fmt: skip
+    without_bn = [with_model(make_run(20, kind), normalization="none") for kind in ("none", "identity")]
+    assert [line for _, line in entry_styles(group_of(*without_bn).entries).values()] == [":", "-."]
     gates = [with_model(make_run(110, "identity"), shortcut="exclusive_gate", gate_bias=-float(b)) for b in range(9)]
     group = group_of(*gates)
     assert len(set(entry_styles(group.entries).values())) == 9
