@@ -48,6 +48,12 @@ def _flush_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
+def make_folder(folder: Path, otherwise: str = ELSEWHERE) -> None:
+    """With those above it, if they are not there yet. Raises RunError."""
+    with explained(folder, otherwise):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
 def write_text(path: Path, text: str, otherwise: str = ELSEWHERE) -> None:
     with replacing(path, otherwise=otherwise) as file:
         file.write(text.encode())

@@ -85,6 +85,9 @@ def test_what_is_said_of_the_tenth_of_the_schedule_holds(committed: Path) -> Non
     assert round(means["plain-56"] - means["plain-20"]) == 40
     steps = [means[f"plain-{deep}"] - means[f"plain-{shallow}"] for shallow, deep in ((20, 32), (32, 44), (44, 56))]
     assert [round(step) for step in steps] == [6, 17, 17]
+    seeds = {entry.name: [run.final.test_error_pct for run in entry.finished if run.final] for entry in group.entries}
+    apart = {name: max(errors) - min(errors) for name, errors in seeds.items()}  # type: ignore[type-var,operator]
+    assert f"{apart.pop('ResNet-56'):.1f} {max(apart.values()):.1f}" == "1.9 0.5"
     without_bn, usual = (means[f"plain-20{kind}"] - means[f"ResNet-20{kind}"] for kind in (" without BN", ""))
     assert [f"{without_bn:.1f}", f"{usual:.1f}"] == ["8.6", "1.7"]
 

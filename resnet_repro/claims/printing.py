@@ -24,7 +24,7 @@ def print_verdicts(verdicts: Sequence[Verdict], markdown: bool) -> None:
     rows = [row for verdict in verdicts for row in _rows(verdict, letters)]
     title = "The papers' claims: " + summary(verdicts)
     where = [f"{letter}: {conditions.replace(chr(10), ' · ')}" for conditions, letter in letters.items()]
-    if any(row[4].endswith(BORROWED) for row in rows):
+    if any(_borrows(found) for verdict in verdicts if verdict.ruling for found in verdict.ruling.evidence):
         where.append(ABOUT_BORROWED)
     if markdown:
         print(f"{title}\n\n{markdown_table(COLUMNS, rows)}\n")
@@ -77,8 +77,12 @@ def _rows(verdict: Verdict, letters: dict[str, str]) -> list[list[str]]:
 
 
 def _values(found: Evidence) -> list[str]:
-    mark = BORROWED if found.interval and found.interval.borrowed else ""
+    mark = BORROWED if _borrows(found) else ""
     return [phrases.measured(found), phrases.difference(found) + mark, phrases.published(found)]
+
+
+def _borrows(found: Evidence) -> bool:
+    return found.interval is not None and found.interval.borrowed
 
 
 def _letter(number: int) -> str:

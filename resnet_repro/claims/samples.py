@@ -10,8 +10,6 @@ from resnet_repro.spec import ModelSpec, TrainingSpec
 
 # How a run is recorded and computed; what it comes to does not depend on it, but for the last digits.
 BOOKKEEPING = {"evaluate_every", "record_every", "clean_images", "precision", "recompute"}
-
-
 RECIPES = {
     net: (ModelSpec.model_validate(recipe.model), TrainingSpec.model_validate(recipe.training))
     for net, recipe in NETS.items()

@@ -17,7 +17,7 @@ def report(
     """Write one page about a results folder: verdicts, figures, tables, and how to repeat it all."""
     from resnet_repro.analysis import load_runs
     from resnet_repro.errors import RunError
-    from resnet_repro.files import explained, write_text
+    from resnet_repro.files import make_folder, write_text
     from resnet_repro.record import REPORT
     from resnet_repro.report import render_page
 
@@ -26,7 +26,6 @@ def report(
         raise RunError(f"--output {page}: is a folder; name a file, such as {page / REPORT}")
     text = render_page(load_runs(results, notice), results.as_posix())
     otherwise = "choose another --output or make room there"
-    with explained(page.parent, otherwise):
-        page.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(page.parent, otherwise)
     write_text(page, text, otherwise)
     print(page)

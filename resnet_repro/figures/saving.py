@@ -10,7 +10,7 @@ from PIL import Image
 
 from resnet_repro.figures import Drawn
 from resnet_repro.figures.style import Style, drawing
-from resnet_repro.files import explained, replacing
+from resnet_repro.files import make_folder, replacing
 
 ELSEWHERE = "choose another folder with --output or make room there"
 COLOURS = 256  # of a PNG, which has few besides the shades at the edges of letters: a third of the size, none visible
@@ -63,8 +63,7 @@ def save_figure(
     with drawing(style):
         contents = {ending: FORMATS[ending](figure, style) for ending in formats}
     contents["txt"] = caption.encode()
-    with explained(path.parent, ELSEWHERE):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent, ELSEWHERE)
     for ending, content in contents.items():
         file_path = path.with_name(f"{path.name}.{ending}")
         with replacing(file_path, otherwise=ELSEWHERE) as file:

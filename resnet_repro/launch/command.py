@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from resnet_repro.errors import RunError, SpecError, print_error
-from resnet_repro.files import explained
+from resnet_repro.files import make_folder
 from resnet_repro.launch.board import new_board
 from resnet_repro.launch.mps import multi_process_service
 from resnet_repro.launch.plan import print_plan
@@ -92,8 +92,7 @@ def _one_by_one(ahead: Sequence[Task], request: Request) -> int:
 def _side_by_side(tasks: Sequence[Task], ahead: Sequence[Task], request: Request, notice: Notice) -> int:
     slots = _slots(ahead, request)
     _check_data(ahead, request, slots[0])
-    with explained(request.results):
-        request.results.mkdir(parents=True, exist_ok=True)
+    make_folder(request.results)
     notice(f"{len(ahead)} runs, {say_slots(slots)}")
     if len(slots) < len(ahead) and len({(task.experiment.model, task.training_images) for task in ahead}) > 1:
         ahead = longest_first(ahead, describe_nets(ahead))

@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from resnet_repro.files import explained
+from resnet_repro.files import explained, make_folder
 
 
 class RunLog:
@@ -12,8 +12,7 @@ class RunLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with explained(path.parent):
-            path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         self._open()
 
     def survive_restart(self) -> None:

@@ -13,7 +13,7 @@ from resnet_repro import __version__
 from resnet_repro.data import CLASSES
 from resnet_repro.data.batches import Normalization
 from resnet_repro.errors import RunError, printable
-from resnet_repro.files import explained, read_json, replacing, to_json
+from resnet_repro.files import explained, make_folder, read_json, replacing, to_json
 from resnet_repro.models.network import Network
 from resnet_repro.naming import net_name
 from resnet_repro.record import ENVIRONMENT, SPEC, Run
@@ -39,8 +39,7 @@ def export_run(folder: Path, output: Path, data_dir: Path) -> Iterator[Path]:
     net = load_net(run)
     normalization = _normalization(run, data_dir)
     files = _contents(run, net, normalization)
-    with explained(output, ELSEWHERE):
-        output.mkdir(parents=True, exist_ok=True)
+    make_folder(output, ELSEWHERE)
     for name, content in files.items():
         with replacing(output / name, otherwise=ELSEWHERE) as file:
             file.write(content)
