@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from resnet_repro.spec import ModelSpec
+from resnet_repro.spec.model import default_classifier
 
 UNIT_NAMES = {
     "bn_after_addition": "BN after addition",
@@ -19,6 +20,7 @@ SHORTCUT_NAMES = {
     "conv1x1": "1x1 shortcut",
 }
 INITIALIZATION_NAMES = {"he_fan_in": "He fan-in", "xavier": "Xavier", "gaussian": "Gaussian", "fixup": "Fixup"}
+CLASSIFIER_NAMES = {"uniform": "uniform", "he": "He", "gaussian": "Gaussian", "zero": "zero"}
 
 # How a field that differs from the paper's net is told; other fields are told as "width 32".
 PHRASES: dict[str, Callable[[Any], str]] = {
@@ -32,6 +34,8 @@ PHRASES: dict[str, Callable[[Any], str]] = {
     "activation": lambda activation: activation,
     "initialization": lambda method: INITIALIZATION_NAMES[method],
     "initialization_std": lambda std: f"std {std:g}",
+    "classifier_initialization": lambda method: f"{CLASSIFIER_NAMES[method]} classifier",
+    "classifier_initialization_std": lambda std: f"classifier std {std:.3g}",
 }
 
 
@@ -39,8 +43,9 @@ def net_name(model: ModelSpec) -> str:
     """The usual name of a net: "plain-56", "ResNet-56 without BN", "ResNet-110 (full pre-activation)"."""
     kind = model.shortcut if model.shortcut in ("none", "identity") else "identity"
     usual = ModelSpec.model_validate(
-        {"depth": model.depth, "block": model.block, "shortcut": kind, "normalization": model.normalization}
-    )
+        {"depth": model.depth, "block": model.block, "shortcut": kind, "normalization": model.normalization,
+         "classifier_initialization": default_classifier(model.initialization)}
+    )  # fmt: skip
     name = f"{'plain' if kind == 'none' else 'ResNet'}-{model.depth}"
     if model.normalization == "none":
         name += " without BN"

@@ -1,5 +1,6 @@
 """Spec files: YAML, `extends` and `--set` become an Experiment, or one line that says where and what to mend."""
 
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -17,16 +18,20 @@ from resnet_repro.spec_yaml import Source, parse, read_source
 DEEPEST_EXTENDS = 16
 RELATIVE_SPEC = re.compile(r"[^/\x00-\x1f][^\x00-\x1f]{0,200}\.ya?ml")
 DEEPEST_FIELD = 8
+CLASSES = 10
+RESOLVED = {"unit", "shortcut", "option", "activation", "initialization", "width"}  # all of them: from `dump_spec`
 
 
 def load_spec(path: str | Path, overrides: Iterable[str] = ()) -> Experiment:
     """The experiment that a spec file describes, every default filled in.
 
-    `overrides` are `section.field=value` texts, as after `--set`. Raises SpecError with file, line and field.
+    It may also be the resolved spec.yaml of a run, of an earlier version too. `overrides` are `section.field=value`
+    texts, as after `--set`. Raises SpecError with file, line and field.
     """
     path = Path(path)
     source = _with_base(path, (), _real(path.parent).parent)
     source.values.setdefault("name", path.stem)
+    _complete_earlier(source)
     return _experiment(source, overrides)
 
 
@@ -54,6 +59,29 @@ def _experiment(source: Source, overrides: Iterable[str]) -> Experiment:
         return Experiment.model_validate(source.values)
     except ValidationError as error:
         raise SpecError(explain(error, source.place)) from None
+
+
+def _complete_earlier(source: Source) -> None:
+    """Give a resolved spec the fields that did not exist when it was written, as what they then were."""
+    model = source.values.get("model")
+    if isinstance(model, dict) and model.keys() >= RESOLVED and "classifier_initialization" not in model:
+        model.update(_earlier_classifier(model))
+
+
+def _earlier_classifier(model: dict[str, Any]) -> dict[str, Any]:
+    """Until it had a field of its own, the classifier followed the rule of the convolutions; "he" by its fan-in."""
+    match model.get("initialization", "he"):
+        case "fixup":
+            return {"classifier_initialization": "zero"}
+        case "gaussian":
+            std = model.get("initialization_std")
+        case "xavier":
+            expansion = 4 if model.get("block") == "bottleneck" else 1
+            width = model.get("width", 16)
+            std = math.sqrt(2 / (4 * width * expansion + CLASSES)) if isinstance(width, int) and width > 0 else None
+        case _:
+            return {"classifier_initialization": "he"}
+    return {"classifier_initialization": "gaussian", "classifier_initialization_std": std}
 
 
 def _with_base(path: Path, above: tuple[Path, ...], root: Path) -> Source:

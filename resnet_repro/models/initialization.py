@@ -20,23 +20,31 @@ INITIALIZATIONS: dict[str, Callable[[int, int, ModelSpec], float]] = {
     "fixup": lambda fan_in, fan_out, model: math.sqrt(2 / fan_out),  # before `_fix_up`
 }
 
+# Standard deviation of the classifier's weights from its fan-in. Only its shape differs: uniform, else normal.
+CLASSIFIER_INITIALIZATIONS: dict[str, Callable[[int, ModelSpec], float]] = {
+    "uniform": lambda fan_in, model: 1 / math.sqrt(3 * fan_in),  # in ±1/sqrt(fan_in), Torch's own
+    "he": lambda fan_in, model: math.sqrt(2 / fan_in),  # He 2015, eq. 10
+    "gaussian": lambda fan_in, model: model.classifier_initialization_std or 0.0,
+    "zero": lambda fan_in, model: 0.0,  # Zhang et al. 2019, section 3
+}
+
 
 def initialize(net: nn.Module, model: ModelSpec, generator: torch.Generator) -> None:
-    """Fill `net` in place: normal weights, zero biases but a gate's, BN as the identity.
+    """Fill `net` in place: normal weights of convolutions, zero biases except a gate's, BN as the identity.
 
-    The classifier has 10 outputs, which makes a fan-out rule far too large; "he" takes its fan-in there.
+    The classifier has a rule of its own, `model.classifier_initialization`. It matters: at 64 inputs He's standard
+    deviation is 0.177, that of the authors' uniform 0.072, and the first loss of ResNet-56 is 4.9 against 2.8.
     """
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
             area = math.prod(module.kernel_size)
             std = INITIALIZATIONS[model.initialization](module.in_channels * area, module.out_channels * area, model)
+            nn.init.normal_(module.weight, std=std, generator=generator)
         elif isinstance(module, nn.Linear):
-            rule = "he_fan_in" if model.initialization == "he" else model.initialization
-            std = INITIALIZATIONS[rule](module.in_features, module.out_features, model)
+            _initialize_classifier(module, model, generator)
         else:
             _start_neutral(module)
             continue
-        nn.init.normal_(module.weight, std=std, generator=generator)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
     for module in net.modules():
@@ -46,6 +54,15 @@ def initialize(net: nn.Module, model: ModelSpec, generator: torch.Generator) -> 
             nn.init.constant_(module.gate.bias, model.gate_bias)
     if model.initialization == "fixup":
         _fix_up(net)
+
+
+def _initialize_classifier(classifier: nn.Linear, model: ModelSpec, generator: torch.Generator) -> None:
+    std = CLASSIFIER_INITIALIZATIONS[model.classifier_initialization](classifier.in_features, model)
+    if model.classifier_initialization == "uniform":
+        bound = std * math.sqrt(3)
+        nn.init.uniform_(classifier.weight, -bound, bound, generator=generator)
+    else:
+        nn.init.normal_(classifier.weight, std=std, generator=generator)
 
 
 def _start_neutral(module: nn.Module) -> None:
@@ -58,7 +75,7 @@ def _start_neutral(module: nn.Module) -> None:
 
 
 def _fix_up(net: nn.Module) -> None:
-    """Fixup (Zhang et al. 2019, section 3): zero the classifier and the last layer of each of the L branches.
+    """Fixup (Zhang et al. 2019, section 3): zero the last layer of each of the L branches.
 
     The other m - 1 layers of a branch shrink by L^(-1/(2m-2)), so that an update changes the output by the learning
     rate's order whatever the depth.
@@ -69,6 +86,3 @@ def _fix_up(net: nn.Module) -> None:
         for layer in others:
             layer.weight.data.mul_(len(branches) ** (-1 / (2 * len(others))))
         nn.init.zeros_(last.weight)
-    for module in net.modules():
-        if isinstance(module, nn.Linear):
-            nn.init.zeros_(module.weight)

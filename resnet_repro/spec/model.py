@@ -22,6 +22,7 @@ COMES_WITH = {
     "gate_bias": ("shortcut", ("exclusive_gate", "shortcut_only_gate")),
     "shortcut_dropout": ("shortcut", ("dropout",)),
     "initialization_std": ("initialization", ("gaussian",)),
+    "classifier_initialization_std": ("classifier_initialization", ("gaussian",)),
 }
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
@@ -57,6 +58,10 @@ class ModelSpec(Section):
         "he"  # he: by fan-out, as [R]'s later code
     )
     initialization_std: PositiveFloat | None = None
+    classifier_initialization: Literal["uniform", "he", "gaussian", "zero"] = Field(
+        default_factory=lambda values: default_classifier(values.get("initialization", "he"))
+    )  # uniform: in ±1/sqrt(inputs), as the authors' released code leaves it; zero is the default of fixup
+    classifier_initialization_std: PositiveFloat | None = None
     dropout: Probability = 0.0  # before the last convolution of each branch; [R] has none
     width: Annotated[int, Field(gt=0, le=MOST_FILTERS)] = (
         16  # filters of the first stage; the next two have twice and four times as many
@@ -139,3 +144,8 @@ class ModelSpec(Section):
 def default_option(block: str) -> Literal["A", "B"]:
     """[R] section 4.2 pads everywhere; the bottleneck nets of [I] project at the start of every stage."""
     return "B" if block == "bottleneck" else "A"
+
+
+def default_classifier(initialization: str) -> Literal["uniform", "zero"]:
+    """[R] does not say. The authors' released code (resnet-1k-layers) keeps Torch's uniform; Fixup starts at zero."""
+    return "zero" if initialization == "fixup" else "uniform"
