@@ -4,18 +4,33 @@ import json
 from collections.abc import Sequence
 
 from resnet_repro.describe import Description, describe, describe_published, forward_seconds, layer_differences
-from resnet_repro.spec import Experiment
+from resnet_repro.spec import Experiment, ModelSpec
 from resnet_repro.spec_file import differences
 from resnet_repro.tables import print_table
 from resnet_repro.training.device import device_name, resolve_device
+
+CONVOLUTIONS = {
+    "he": "normal, variance 2 / fan-out (He et al. 2015b, eq. 14, and the authors' released code)",
+    "he_fan_in": "normal, variance 2 / fan-in (He et al. 2015b, eq. 10)",
+    "xavier": "normal, variance 2 / (fan-in + fan-out) (Glorot and Bengio 2010, eq. 12)",
+    "gaussian": "normal, standard deviation {std:g}",
+    "fixup": "normal, variance 2 / fan-out, then scaled by depth, the last of each branch zero (Zhang et al. 2019)",
+}
+CLASSIFIERS = {
+    "uniform": "uniform in ±1/sqrt(fan-in), bias zero (the authors' released code, resnet-1k-layers)",
+    "he": "normal, variance 2 / fan-in, bias zero (He et al. 2015b, eq. 10)",
+    "gaussian": "normal, standard deviation {std:g}, bias zero",
+    "zero": "zero (Zhang et al. 2019)",
+}
 
 
 def show_nets(experiments: Sequence[Experiment], as_json: bool) -> None:
     """Each net, layer by layer; as JSON its totals, in a list where there are several."""
     descriptions = [describe(experiment) for experiment in experiments]
     if not as_json:
-        for description in descriptions:
+        for experiment, description in zip(experiments, descriptions, strict=True):
             _print_layers(description)
+            print(_first_weights(experiment.model))
         return
     totals = [_totals(experiment, net) for experiment, net in zip(experiments, descriptions, strict=True)]
     print(json.dumps(totals if len(totals) > 1 else totals[0], indent=2))
@@ -71,6 +86,18 @@ def _print_layers(description: Description) -> None:
         f"{description.layers_counted} weighted layers on the longest path, {description.parameters:,} parameters, "
         f"{description.multiply_adds:,} multiply-adds, receptive field {description.receptive_field} pixels"
     )
+
+
+def _first_weights(model: ModelSpec) -> str:
+    """How the weights are drawn, a line each for convolutions and classifier, with the source of the rule."""
+    convolutions, classifier = (
+        (text.format(std=std) if std is not None else text)
+        for text, std in (
+            (CONVOLUTIONS[model.initialization], model.initialization_std),
+            (CLASSIFIERS[model.classifier_initialization], model.classifier_initialization_std),
+        )
+    )
+    return f"convolutions start {convolutions}\nthe classifier starts {classifier}"
 
 
 def _print_totals(descriptions: Sequence[Description], seconds: Sequence[float], timed_on: str) -> None:

@@ -1,5 +1,6 @@
 """Reading specs: extends, overrides, and one clear line for every mistake."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,54 @@ def test_a_dumped_spec_loads_equal(
     path = tmp_path_factory.mktemp("dump") / "spec.yaml"
     path.write_text(dump_spec(experiment))
     assert load_spec(path) == experiment
+
+
+EARLIER = """
+name: before
+seed: 3
+model: {depth: 20, unit: original, shortcut: none, option: A, normalization: none, activation: relu, width: 16}
+"""
+
+
+@pytest.mark.parametrize(
+    ("earlier", "classifier", "std"),
+    [
+        ({"initialization": "he"}, "he", None),
+        ({"initialization": "he_fan_in"}, "he", None),
+        ({"initialization": "xavier"}, "gaussian", math.sqrt(2 / (64 + 10))),
+        ({"initialization": "xavier", "block": "bottleneck", "option": "B", "depth": 29}, "gaussian",
+         math.sqrt(2 / (256 + 10))),
+        ({"initialization": "gaussian", "initialization_std": 0.03}, "gaussian", 0.03),
+        ({"initialization": "fixup", "shortcut": "identity"}, "zero", None),
+    ],
+)  # fmt: skip
+def test_a_resolved_spec_from_before_the_classifiers_field_is_read_as_what_it_was(
+    tmp_path: Path, earlier: dict[str, object], classifier: str, std: float | None
+) -> None:
+    """Its classifier then followed the rule of the convolutions, and "he" its fan-in."""
+    values = yaml.safe_load(EARLIER)
+    values["model"] |= earlier
+    path = tmp_path / "spec.yaml"
+    path.write_text(yaml.safe_dump(values))
+    model = load_spec(path).model
+    assert (model.classifier_initialization, model.classifier_initialization_std) == (classifier, std)
+
+
+def test_a_spec_that_somebody_wrote_gets_the_default_of_today(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("model: {depth: 20, shortcut: none, initialization: gaussian, initialization_std: 0.01}")
+    assert load_spec(path).model.classifier_initialization == "uniform"
+
+
+@pytest.mark.parametrize("fault", ["width: many", "width: 0", "width: null", "initialization_std: [1]"])
+def test_a_damaged_resolved_spec_is_refused_in_one_line(tmp_path: Path, fault: str) -> None:
+    field, value = fault.split(": ")
+    values = yaml.safe_load(EARLIER)
+    values["model"] |= {"initialization": "xavier" if field == "width" else "gaussian", field: yaml.safe_load(value)}
+    path = tmp_path / "spec.yaml"
+    path.write_text(yaml.safe_dump(values))
+    with pytest.raises(SpecError, match=field):
+        load_spec(path)
 
 
 def test_a_dump_writes_every_default_out() -> None:

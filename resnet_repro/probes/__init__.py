@@ -20,10 +20,12 @@ from resnet_repro.probes.activations import (
     read_forward,
 )
 from resnet_repro.probes.gradients import gradient_norms
+from resnet_repro.probes.weight_scale import weight_scale
 from resnet_repro.spec import ProbesSpec
 from resnet_repro.training.engine import Engine
 
 GRADIENT_NORM = "gradient_norm"  # read off the gradients that the last training step has left, not a forward pass
+WEIGHT_SCALE = "weight_scale"  # needs passes of its own, backward as well
 PROBES: dict[str, Callable[[nn.Module, ProbesSpec], list[Point]]] = {
     "layer_response": layer_response,
     "input_percentiles": input_percentiles,
@@ -42,6 +44,7 @@ class Instruments:
     def __init__(self, probes: ProbesSpec, every: int, last_step: int, engine: Engine,
                  batches: Iterable[tuple[Tensor, Tensor]]) -> None:  # fmt: skip
         self.gradients = GRADIENT_NORM in probes.measure
+        self.scale = WEIGHT_SCALE in probes.measure
         self.points: dict[str, list[Point]] = {
             name: find(engine.net, probes) for name, find in PROBES.items() if name in probes.measure
         }
@@ -57,7 +60,10 @@ class Instruments:
     def measure(self, step: int) -> Iterator[ProbeRow]:
         """Right after training step `step`. A value that is not finite, of a net about to diverge, is left out."""
         found = [(GRADIENT_NORM, *value) for value in gradient_norms(self.engine.net)] if self.gradients else []
-        if self.points:
-            with replaced_statistics(self.engine.net, by=lambda statistic: None):
+        with replaced_statistics(self.engine.net, by=lambda statistic: None):
+            if self.points:
                 found += read_forward(self.points, lambda: self.engine.evaluate(self.images, self.labels))
+            if self.scale:
+                self.engine.net.eval()
+                found += [(WEIGHT_SCALE, *value) for value in weight_scale(self.engine.net, self.images, self.labels)]
         yield from (ProbeRow(step, *value) for value in found if math.isfinite(value[-1]))

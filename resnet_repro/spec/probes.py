@@ -6,7 +6,9 @@ from pydantic import Field, model_validator
 
 from resnet_repro.spec.section import AsTuple, Cadence, Images, Section
 
-Probe = Literal["layer_response", "gradient_norm", "input_percentiles", "dead_units", "branch_to_shortcut"]
+Probe = Literal[
+    "layer_response", "gradient_norm", "input_percentiles", "dead_units", "branch_to_shortcut", "weight_scale"
+]
 
 LayerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]{1,100}$")]
 
@@ -14,8 +16,8 @@ LayerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]{1,100}$")]
 class ProbesSpec(Section):
     """Measured after the first step, every so many steps, and after the last; kept in `probes.csv`.
 
-    All but the gradient norms come from one forward pass over the first training images, without augmentation or
-    dropout, and with BN over these images as in training.
+    All but the gradient norms look at the first training images, without augmentation or dropout, and with BN over these
+    images as in training.
     """
 
     measure: Annotated[tuple[Probe, ...], AsTuple] = ()

@@ -28,10 +28,12 @@ def test_a_net_is_shown_layer_by_layer(cli: Cli) -> None:
     assert ["stage2.0.branch.conv1", "conv 3x3, stride 2", "32x16x16", "4,608", "1,179,648", "8", "17"] in lines
     assert ["stage3.2", "addition", "64x8x8"] in lines
     assert ["head", "fully connected", "10", "650", "640", "20"] in lines
-    assert shown.out.splitlines()[-1] == (
+    assert shown.out.splitlines()[-3:] == [
         "20 weighted layers on the longest path, 269,722 parameters, 40,551,040 multiply-adds, "
-        "receptive field 81 pixels"
-    )
+        "receptive field 81 pixels",
+        "convolutions start normal, variance 2 / fan-out (He et al. 2015b, eq. 14, and the authors' released code)",
+        "the classifier starts uniform in ±1/sqrt(fan-in), bias zero (the authors' released code, resnet-1k-layers)",
+    ]
 
 
 def test_overrides_are_described(cli: Cli) -> None:

@@ -2,19 +2,28 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from straight_line import stirred
 from torch import nn
 
 from resnet_repro.assembly import build_net
+from resnet_repro.data.batches import EvaluationBatches, Normalization
+from resnet_repro.data.synthetic import load_synthetic
 from resnet_repro.models.initialization import initialize
 from resnet_repro.models.network import Network, build
 from resnet_repro.randomness import Stream, generator
 from resnet_repro.spec import Experiment, ModelSpec
 
-WEIGHTED = (nn.Conv2d, nn.Linear)
+CPU = torch.device("cpu")
+FIRST_LOSS = {  # of untrained residual nets, by depth; on CIFAR-10 within 0.4 of these
+    20: {"he": 4.02, "uniform": 2.48},
+    56: {"he": 5.15, "uniform": 3.18},
+    110: {"he": 8.47, "uniform": 4.51},
+}
 
 
 def net_of(seed: int = 0, **model: object) -> Network:
@@ -70,28 +79,68 @@ def test_building_a_net_leaves_its_starting_weights_independent_of_torchs_global
 
 
 @pytest.mark.parametrize(
-    ("method", "conv_std", "head_std"),
+    ("method", "conv_std"),
     [
-        ("he", lambda w_in, w_out: math.sqrt(2 / (9 * w_out)), math.sqrt(2 / 192)),
-        ("he_fan_in", lambda w_in, w_out: math.sqrt(2 / (9 * w_in)), math.sqrt(2 / 192)),
-        ("xavier", lambda w_in, w_out: math.sqrt(2 / (9 * (w_in + w_out))), math.sqrt(2 / 202)),
-        ("gaussian", lambda w_in, w_out: 0.03, 0.03),
+        ("he", lambda w_in, w_out: math.sqrt(2 / (9 * w_out))),
+        ("he_fan_in", lambda w_in, w_out: math.sqrt(2 / (9 * w_in))),
+        ("xavier", lambda w_in, w_out: math.sqrt(2 / (9 * (w_in + w_out)))),
+        ("gaussian", lambda w_in, w_out: 0.03),
     ],
 )
 @pytest.mark.parametrize("normalization", ["batch", "none"])
-def test_weights_start_normal_with_the_methods_deviation(
-    method: str, conv_std: Callable[[int, int], float], head_std: float, normalization: str
+def test_convolutions_start_normal_with_the_methods_deviation(
+    method: str, conv_std: Callable[[int, int], float], normalization: str
 ) -> None:
     fields = {"initialization_std": 0.03} if method == "gaussian" else {}
     model = ModelSpec(depth=8, shortcut="none", normalization=normalization, initialization=method, width=48, **fields)
     net = build(model, generator(0, Stream.INITIALIZATION))
-    layers = [module for module in net.modules() if isinstance(module, WEIGHTED)]
-    assert len(layers) == 8
+    layers = [module for module in net.modules() if isinstance(module, nn.Conv2d)]
+    assert len(layers) == 7
     for module in layers:
-        is_conv = isinstance(module, nn.Conv2d)
-        assert_normal(module.weight, conv_std(module.in_channels, module.out_channels) if is_conv else head_std)
+        assert_normal(module.weight, conv_std(module.in_channels, module.out_channels))
         assert module.bias is None or not module.bias.any()
-        assert (module.bias is None) == (is_conv and normalization == "batch")
+        assert (module.bias is None) == (normalization == "batch")
+
+
+@pytest.mark.parametrize("method", ["he", "xavier"])
+def test_the_classifier_starts_uniform_as_the_authors_code_leaves_it(method: str) -> None:
+    head = net_of(initialization=method, width=256).head
+    bound = 1 / math.sqrt(1024)
+    assert head.weight.abs().max() <= bound
+    assert head.weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.03)
+    assert (head.weight.abs() > 0.9 * bound).double().mean().item() == pytest.approx(0.1, abs=0.02)
+    assert not head.bias.any()
+
+
+@pytest.mark.parametrize(("method", "std"), [("he", math.sqrt(2 / 1024)), ("gaussian", 0.25)])
+def test_the_classifier_may_start_normal(method: str, std: float) -> None:
+    fields = {"classifier_initialization_std": std} if method == "gaussian" else {}
+    head = net_of(classifier_initialization=method, width=256, **fields).head
+    assert_normal(head.weight, std)
+    assert not head.bias.any()
+
+
+def test_fixup_starts_its_classifier_at_zero_unless_told_otherwise() -> None:
+    fixup = {"normalization": "none", "initialization": "fixup"}
+    assert not net_of(**fixup).head.weight.any()
+    assert net_of(**fixup, classifier_initialization="uniform").head.weight.all()
+
+
+def test_the_rule_of_the_classifier_leaves_the_convolutions_alone() -> None:
+    ours, theirs = net_of().state_dict(), net_of(classifier_initialization="he").state_dict()
+    assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == ["head.weight"]
+
+
+@pytest.mark.parametrize("depth", [20, 56, 110])
+def test_the_classifiers_first_weights_decide_the_first_loss_of_deep_residual_nets(depth: int) -> None:
+    """Chance is ln 10 = 2.30. With He's classifier, as in many reproductions, the loss grows with depth."""
+    split = load_synthetic(Path(), 256, 10).train
+    images, labels = next(iter(EvaluationBatches(split, Normalization(split, CPU), CPU)))
+    for method, expected in FIRST_LOSS[depth].items():
+        net = net_of(depth=depth, width=16, classifier_initialization=method).train()
+        with torch.no_grad():
+            loss = F.cross_entropy(net(images), labels).item()
+        assert loss == pytest.approx(expected, rel=0.02), method
 
 
 @pytest.mark.parametrize(

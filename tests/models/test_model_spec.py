@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from resnet_repro.errors import SpecError
-from resnet_repro.models.initialization import INITIALIZATIONS
+from resnet_repro.models.initialization import CLASSIFIER_INITIALIZATIONS, INITIALIZATIONS
 from resnet_repro.models.layers import ACTIVATIONS
 from resnet_repro.models.shortcuts import SHORTCUTS
 from resnet_repro.models.units import BLOCKS, UNITS
@@ -37,6 +37,9 @@ REFUSALS = [
     ("shortcut=exclusive_gate", "gate_bias", "is missing; model.shortcut: exclusive_gate needs it"),
     ("shortcut=shortcut_only_gate", "gate_bias", "is missing; model.shortcut: shortcut_only_gate needs it"),
     ("shortcut=dropout", "shortcut_dropout", "is missing; model.shortcut: dropout needs it"),
+    ("classifier_initialization=gaussian", "classifier_initialization_std", "is missing; model.classifier_init"),
+    ("classifier_initialization_std=0.1", "classifier_initialization_std", "goes with model.classifier_initialization"),
+    ("classifier_initialization=torch", "classifier_initialization", "'torch' should be 'uniform', 'he'"),
     ("initialization=gaussian", "initialization_std", "is missing; model.initialization: gaussian needs it"),
     ("shortcut=none option=B", "option", "a plain net has no shortcut to project; remove it or set model.shortcut"),
     ("shortcut=none block=bottleneck option=A", "option", "a plain net has no shortcut to project"),
@@ -163,6 +166,7 @@ def test_depth_is_2_more_than_whole_units_or_refused_with_the_nearest(depth: int
         ("shortcut", SHORTCUTS),
         ("activation", ACTIVATIONS),
         ("initialization", INITIALIZATIONS),
+        ("classifier_initialization", CLASSIFIER_INITIALIZATIONS),
     ],
 )
 def test_the_spec_allows_exactly_what_the_table_holds(field: str, table: dict[str, object]) -> None:
@@ -198,6 +202,7 @@ def test_the_defaults_are_the_residual_net_of_the_first_paper() -> None:
         normalization="batch",
         activation="relu",
         initialization="he",
+        classifier_initialization="uniform",
         dropout=0.0,
         width=16,
     )

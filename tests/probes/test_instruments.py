@@ -10,7 +10,7 @@ from torch import nn
 
 from resnet_repro.models.layers import Dropout
 from resnet_repro.models.network import Network
-from resnet_repro.probes import GRADIENT_NORM, PROBES, Instruments
+from resnet_repro.probes import GRADIENT_NORM, PROBES, WEIGHT_SCALE, Instruments
 from resnet_repro.spec import ProbesSpec
 from resnet_repro.spec.probes import Probe
 
@@ -22,7 +22,7 @@ def modes(net: Network) -> set[bool]:
 
 
 def test_the_spec_names_exactly_the_probes_there_are() -> None:
-    assert set(EVERY_PROBE) == {*PROBES, GRADIENT_NORM}
+    assert set(EVERY_PROBE) == {*PROBES, GRADIENT_NORM, WEIGHT_SCALE}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,58 @@
+"""What becomes of a net whose weights are multiplied by a number: with BN nothing, [B] section 3.3."""
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SCALE = 4.0  # a power of two, so that the multiplication itself rounds nothing
+
+
+def weight_scale(net: nn.Module, images: Tensor, labels: Tensor) -> Iterator[tuple[str, str, float]]:
+    """(layer, name, value), with the weights W of every convolution that BN follows, or all if there is no BN, as aW.
+
+    "gradient" is a · ‖∂ℓ/∂(aW)‖ / ‖∂ℓ/∂W‖ of each such layer, and "loss", of the whole net, the loss with aW divided by
+    the loss with W. [B] says that both are 1 under BN; its epsilon alone keeps them from it. images (N, 3, 32, 32),
+    labels (N,). Weights and their gradients are left as they were.
+    """
+    weights = {f"{name}.weight": weight for name, weight in _scaled(net)}
+    before = _loss_and_gradients(net, images, labels, list(weights.values()))
+    kept = [weight.detach().clone() for weight in weights.values()]
+    try:
+        with torch.no_grad():
+            for weight in weights.values():
+                weight.mul_(SCALE)
+        after = _loss_and_gradients(net, images, labels, list(weights.values()))
+    finally:
+        with torch.no_grad():
+            for weight, value in zip(weights.values(), kept, strict=True):
+                weight.copy_(value)
+    ratios = torch.stack([after[0] / before[0], *(SCALE * ours.norm() / theirs.norm()
+                          for ours, theirs in zip(after[1], before[1], strict=True))]).tolist()  # fmt: skip
+    yield "net", "loss", ratios[0]
+    yield from ((name, "gradient", ratio) for name, ratio in zip(weights, ratios[1:], strict=True))
+
+
+def _scaled(net: nn.Module) -> list[tuple[str, nn.Parameter]]:
+    """The convolutions that BN directly follows or, in a net that has none, all."""
+    found = []
+    for name, chain in net.named_modules():
+        if isinstance(chain, nn.Sequential):
+            children = list(chain.named_children())
+            found += [
+                (f"{name}.{key}", module.weight)
+                for (key, module), (_, after) in zip(children, children[1:], strict=False)
+                if isinstance(module, nn.Conv2d) and isinstance(after, nn.BatchNorm2d)
+            ]
+    every = [(name, module.weight) for name, module in net.named_modules() if isinstance(module, nn.Conv2d)]
+    return found or every
+
+
+def _loss_and_gradients(
+    net: nn.Module, images: Tensor, labels: Tensor, weights: list[nn.Parameter]
+) -> tuple[Tensor, list[Tensor]]:
+    """In fp32 whatever the run computes in, as rounding is not what is looked at."""
+    with torch.enable_grad():
+        loss = F.cross_entropy(net(images), labels)
+        return loss.detach(), list(torch.autograd.grad(loss, weights))
