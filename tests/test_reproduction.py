@@ -20,7 +20,9 @@ def test_the_full_schedule_has_every_net_of_the_papers_and_the_tenth_every_spec_
     full = {spec for tier in SCHEDULES["full"] for spec in tier.specs}
     assert full >= {net for net in NETS if not net.startswith("batchnorm/")}
     tenth = {spec for tier in SCHEDULES["tenth"] for spec in tier.specs}
-    assert tenth == {f"tenth/{path.stem}" for path in (EXPERIMENTS / "tenth").glob("*.yaml")}
+    assert tenth == {
+        f"{folder}/{path.stem}" for folder in ("tenth", "tenth-nobn") for path in (EXPERIMENTS / folder).glob("*.yaml")
+    }
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)

@@ -5,15 +5,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from resnet_repro.analysis import Group, comparable_groups, estimate
+from resnet_repro.analysis import Condition, Group, comparable_groups, estimate
 from resnet_repro.claims import phrases
 from resnet_repro.claims.intervals import Noise, interval, pooled, seeds_needed
 from resnet_repro.claims.measures import MEASURES
 from resnet_repro.claims.samples import take_sample, trained_unlike
 from resnet_repro.claims.verdict import Evidence, Interval, Outcome, Ruling, Sample, Verdict
 from resnet_repro.published import CLAIMS, Check, Claim, find_number
+from resnet_repro.published.claims import Scope
 from resnet_repro.record import Run
+from resnet_repro.spec import PAPER_STEPS, TrainingSpec
 
+LEAST_IMAGES = PAPER_STEPS * TrainingSpec().batch_size // 10  # seen in training, of scope "tenth"
 TELLS_MOST: tuple[Outcome, ...] = ("contradicted", "reproduced", "inconclusive", "not run")
 MOST_SEEDS = 20  # with more than that needed, it is said that the difference is too small to tell
 
@@ -25,12 +28,17 @@ def judge(runs: Sequence[Run], full_length: bool = False) -> list[Verdict]:
 
 
 def _verdict(claim: Claim, groups: Sequence[Group], full_length: bool) -> Verdict:
-    allowed = [group for group in groups if claim.scope != "full" or group.condition.is_papers]
+    allowed = [group for group in groups if _can_tell(claim.scope, group.condition)]
     pools = [allowed] if claim.scope == "any" else [[group] for group in allowed]
-    rulings = [_ruling(claim, pool) for pool in pools if pool and claim.checks]
+    rulings = [_ruling(claim, pool) for pool in pools if pool]
     told = [ruling for ruling in rulings if any(not s.is_absent for found in ruling.evidence for s in found.samples)]
     compared = [ruling for ruling in told if ruling.outcome != "not run"]
     return Verdict(claim, tuple(sorted(compared or told, key=_weight, reverse=True)), full_length)
+
+
+def _can_tell(scope: Scope, at: Condition) -> bool:
+    """Whether runs of that length can judge claims of that scope."""
+    return at.is_papers or scope in ("any", "compare") or (scope == "tenth" and at.images >= LEAST_IMAGES)
 
 
 def _weight(ruling: Ruling) -> tuple[bool, bool, bool, int]:
@@ -50,6 +58,7 @@ def _ruling(claim: Claim, groups: Sequence[Group]) -> Ruling:
     evidence = tuple(
         min((_evidence(check, group) for group in longest_first), key=lambda found: TELLS_MOST.index(found.outcome))
         for check in claim.checks
+        if not check.at_full_length or all(group.condition.is_papers for group in groups)
     )
     return Ruling(claim, evidence, _together([found.outcome for found in evidence]))
 

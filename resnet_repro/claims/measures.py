@@ -66,6 +66,11 @@ def percentile_drift(run: Run) -> float | None:
     return statistics.fmean(statistics.pstdev(values) for values in found.values()) if found else None
 
 
+def weight_scale_deviation(run: Run) -> float | None:
+    """How far the loss and the gradients, times the scale, are from those with the weights themselves; [B] 3.3."""
+    return max((abs(row.value - 1) for row in run.probes if row.probe == "weight_scale"), default=None)
+
+
 MEASURES: dict[str, Measure] = {
     "test_error_pct": Measure("test error", "%", final("test_error_pct"), SEED_NOISE_PCT),
     "train_error_pct": Measure("training error", "%", final("train_error_pct"), SEED_NOISE_PCT),
@@ -76,4 +81,7 @@ MEASURES: dict[str, Measure] = {
     "parameters": Measure("parameters", "", parameters, 0.0, digits=0),
     "median_layer_response": Measure("median layer response", "", median_layer_response, digits=3),
     "percentile_drift": Measure("percentile drift", "", percentile_drift, digits=3),
+    "weight_scale_deviation": Measure(
+        "relative change when weights before BN are scaled", "", weight_scale_deviation, 0.0, digits=4
+    ),
 }

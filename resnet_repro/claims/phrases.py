@@ -40,7 +40,7 @@ def sample_value(measure: str, sample: Sample) -> str:
     if sample.estimate is None:
         return "diverged" if sample.diverged else "?"
     if MEASURES[measure].is_exact:
-        return f"{sample.estimate.mean:,.0f}"
+        return f"{sample.estimate.mean:,.{MEASURES[measure].digits}f}"
     return sample.estimate.text(MEASURES[measure].digits)
 
 
@@ -50,7 +50,7 @@ def difference(evidence: Evidence) -> str:
     if found is None:
         return ""
     if MEASURES[evidence.check.measure].is_exact:
-        return f"{found.value:,.0f}"
+        return f"{found.value:,.{MEASURES[evidence.check.measure].digits}f}"
     sign, digits = "+" if evidence.right else "", MEASURES[evidence.check.measure].digits
     return f"{found.value:{sign}z.{digits}f} ± {found.half_width:.{digits}f}"
 

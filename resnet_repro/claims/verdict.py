@@ -83,7 +83,8 @@ class Ruling:
             return ""
         if at.data != "CIFAR-10":
             return f"on {at.data}, not on CIFAR-10"
-        return "short schedule" if at.is_short else "other conditions"
+        part = ", in part" if len(self.evidence) < len(self.claim.checks) else ""
+        return f"short schedule{part}" if at.is_short else f"other conditions{part}"
 
     @property
     def missing(self) -> str:
@@ -120,7 +121,6 @@ class Verdict:
     def missing(self) -> str:
         if self.ruling:
             return self.ruling.missing
-        if not self.claim.checks:
-            return self.claim.remark
-        length = ", at full length" if self.claim.scope == "full" or self.full_length else ""
+        full = self.claim.scope == "full" or self.full_length
+        length = ", at full length" if full else ", at a tenth of it or more" if self.claim.scope == "tenth" else ""
         return f"needs {', '.join(self.claim.nets)}{length}"

@@ -1,6 +1,7 @@
 """What becomes of a net whose weights are multiplied by a number: with BN nothing, [B] section 3.3."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -42,7 +43,7 @@ def _scaled(net: nn.Module) -> list[tuple[str, nn.Parameter]]:
             children = list(chain.named_children())
             found += [
                 (f"{name}.{key}", module.weight)
-                for (key, module), (_, after) in zip(children, children[1:], strict=False)
+                for (key, module), (_, after) in pairwise(children)
                 if isinstance(module, nn.Conv2d) and isinstance(after, nn.BatchNorm2d)
             ]
     every = [(name, module.weight) for name, module in net.named_modules() if isinstance(module, nn.Conv2d)]

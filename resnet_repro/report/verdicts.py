@@ -21,7 +21,7 @@ def verdict_row(verdict: Verdict) -> dict[str, Any]:
         "source": claim.source,
         "outcome": verdict.outcome,
         "setting": verdict.setting,
-        "missing": verdict.missing if claim.checks else "",
+        "missing": verdict.missing,
         "remark": claim.remark,
         "rulings": [_ruling(ruling) for ruling in verdict.rulings],
     }

@@ -16,8 +16,8 @@ LayerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]{1,100}$")]
 class ProbesSpec(Section):
     """Measured after the first step, every so many steps, and after the last; kept in `probes.csv`.
 
-    All but the gradient norms look at the first training images, without augmentation or dropout, and with BN over these
-    images as in training.
+    All but the gradient norms look at the first training images, without augmentation or dropout, and with BN over
+    these images as in training.
     """
 
     measure: Annotated[tuple[Probe, ...], AsTuple] = ()

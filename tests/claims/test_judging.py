@@ -178,9 +178,36 @@ def test_of_several_short_schedules_the_longest_that_decides_counts() -> None:
 
 
 def test_what_only_the_full_schedule_can_tell_is_not_told_by_a_short_one() -> None:
-    short = [make_run(110, test_error=90.0, warmup=WARM)]
-    assert verdict_on("C4", short).outcome == "not run"
-    assert verdict_on("C4", short).missing == "needs plain110, at full length"
+    short = [make_run(110, "identity", test_error=6.6, warmup=WARM, steps=6400, batch_size=128)]
+    assert verdict_on("C7", short).outcome == "not run"
+    assert verdict_on("C7", short).missing == "needs resnet110, at full length"
+
+
+@pytest.mark.parametrize(("steps", "outcome"), [(6399, "not run"), (6400, "reproduced")])
+def test_a_tenth_of_the_schedule_tells_that_plain_110_fails_and_is_said_to_be_short(steps: int, outcome: str) -> None:
+    short = [make_run(110, train_error=90.0, test_error=90.0, warmup=WARM, steps=steps, batch_size=128)]
+    assert verdict_on("C4", short).outcome == outcome
+    assert verdict_on("C4", short).setting == ("short schedule" if outcome == "reproduced" else "")
+    if outcome == "not run":
+        assert verdict_on("C4", short).missing == "needs plain110, at a tenth of it or more"
+
+
+def test_what_a_tenth_of_the_schedule_tells_of_the_warm_up_is_a_part_of_the_claim() -> None:
+    """Not whether both end alike, which only the whole schedule can tell."""
+
+    def run(seed: int, warm: bool, below: int) -> Run:
+        made = make_run(110, "identity", test_error=20.0 if warm else 40.0, warmup=WARM if warm else None, steps=6400,
+                        batch_size=128, seed=seed)  # fmt: skip
+        rows = [replace(made.rows[-1], step=step, train_error_pct=95.0 if step < below else 50.0, test_error_pct=None)
+                for step in range(100, 6400, 100)]  # fmt: skip
+        return replace(made, rows=(*rows, made.rows[-1]))
+
+    runs = [run(seed, warm, below) for warm, below in ((True, 400), (False, 1600)) for seed in (0, 1)]
+    runs += [run(2, True, 500), run(2, False, 1700)]
+    found = verdict_on("C9", runs)
+    assert (found.outcome, found.setting) == ("reproduced", "short schedule, in part")
+    assert [evidence.check.measure for evidence in ruling_on("C9", runs).evidence] == [
+        "steps_to_80_pct_train_error", "steps_to_90_pct_train_error"]  # fmt: skip
 
 
 def test_other_data_are_never_mixed_with_cifar_10_and_never_count_as_the_papers() -> None:
