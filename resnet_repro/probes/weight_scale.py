@@ -35,9 +35,9 @@ def weight_scale(net: nn.Module, images: Tensor, labels: Tensor) -> Iterator[tup
     yield from ((name, "gradient", ratio) for name, ratio in zip(weights, ratios[1:], strict=True))
 
 
-def _scaled(net: nn.Module) -> list[tuple[str, nn.Parameter]]:
+def _scaled(net: nn.Module) -> list[tuple[str, Tensor]]:
     """The convolutions that BN directly follows or, in a net that has none, all."""
-    found = []
+    found: list[tuple[str, Tensor]] = []
     for name, chain in net.named_modules():
         if isinstance(chain, nn.Sequential):
             children = list(chain.named_children())
@@ -51,7 +51,7 @@ def _scaled(net: nn.Module) -> list[tuple[str, nn.Parameter]]:
 
 
 def _loss_and_gradients(
-    net: nn.Module, images: Tensor, labels: Tensor, weights: list[nn.Parameter]
+    net: nn.Module, images: Tensor, labels: Tensor, weights: list[Tensor]
 ) -> tuple[Tensor, list[Tensor]]:
     """In fp32 whatever the run computes in, as rounding is not what is looked at."""
     with torch.enable_grad():
