@@ -20,24 +20,27 @@ FINAL_COLUMNS = {
 }
 
 
-def load_runs(results: str | Path, notice: Callable[[str], None] = warnings.warn) -> list[Run]:
-    """Every run below `results`, sorted by folder. Raises RunError if there is none or a file is damaged.
+def load_runs(*results: str | Path, notice: Callable[[str], None] = warnings.warn) -> list[Run]:
+    """Every run below these folders, sorted by path. Raises RunError if one has none or a file is damaged.
 
     A second folder with the same spec and seed would count one result twice; it is left out, and `notice` says so.
     """
-    results = Path(results)
     runs: dict[object, Run] = {}
-    for folder in find_runs(results):
+    for folder in dict.fromkeys(folder for path in results for folder in _run_folders(Path(path))):
         run = read_run(folder)
         first = runs.setdefault((run.experiment.model_copy(update={"name": ""}), data_name(run)), run)
         if first is not run:
             notice(f"{run.path} repeats {first.path} (same spec, seed and data) and is left out")
-    if not runs:
-        if results.exists() and not results.is_dir():
-            raise RunError(f"{results}: is not a folder; name one that holds run folders")
-        there = "there is no run" if results.is_dir() else "there is no such folder"
-        raise RunError(f"{results}: {there}; make one with 'resnet-repro train SPEC --results {results}'")
     return list(runs.values())
+
+
+def _run_folders(results: Path) -> list[Path]:
+    if folders := find_runs(results):
+        return folders
+    if results.exists() and not results.is_dir():
+        raise RunError(f"{results}: is not a folder; name one that holds run folders")
+    there = "there is no run" if results.is_dir() else "there is no such folder"
+    raise RunError(f"{results}: {there}; make one with 'resnet-repro train SPEC --results {results}'")
 
 
 class Estimate(NamedTuple):

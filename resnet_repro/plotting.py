@@ -20,7 +20,7 @@ def print_families() -> None:
 
 
 def plot(
-    results: Path,
+    results: Sequence[Path],
     output: Path | None,
     names: Sequence[str],
     style: str,
@@ -29,16 +29,17 @@ def plot(
 ) -> None:
     """Write figures, all kinds unless some are named, and print their paths.
 
+    The runs of several folders stand in the same figures; these go into the first folder unless `output` is given.
     Raises RunError for an unknown name or format, and if no figure that is named can be drawn from these runs.
     """
     endings = chosen("--format", [part for text in formats for part in text.split(",")], FORMATS) or USUAL_FORMATS
     families = chosen("--figure", names, FIGURES)
     drawn: set[str] = set()
-    figures = draw_figures(load_runs(results, notice), STYLES[style], families or FIGURES)
-    for path in save_figures(noting(figures, drawn), output or results / FOLDER, STYLES[style], endings):
+    figures = draw_figures(load_runs(*results, notice=notice), STYLES[style], families or FIGURES)
+    for path in save_figures(noting(figures, drawn), output or results[0] / FOLDER, STYLES[style], endings):
         print(path)
     missing = [
-        f"--figure {name}: {results} holds no runs for it; it needs {FIGURES[name].needs}"
+        f"--figure {name}: {' '.join(map(str, results))} holds no runs for it; it needs {FIGURES[name].needs}"
         for name in families
         if name not in drawn
     ]

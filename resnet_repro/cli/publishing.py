@@ -24,7 +24,7 @@ def report(
     page = output or results / REPORT
     if page.is_dir():
         raise RunError(f"--output {page}: is a folder; name a file, such as {page / REPORT}")
-    text = render_page(load_runs(results, notice), results.as_posix())
+    text = render_page(load_runs(results, notice=notice), results.as_posix())
     otherwise = "choose another --output or make room there"
     make_folder(page.parent, otherwise)
     write_text(page, text, otherwise)

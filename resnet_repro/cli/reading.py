@@ -11,10 +11,16 @@ from resnet_repro.errors import RunError
 
 def plot(
     results: Annotated[
-        Path | None, typer.Argument(metavar="RESULTS", help="A folder that holds run folders.", show_default=False)
+        list[Path] | None,
+        typer.Argument(
+            metavar="RESULTS...",
+            help="Folders that hold run folders. Runs of several stand in the same figures.",
+            show_default=False,
+        ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", help="The folder for the figures; RESULTS/figures if not given.")
+        Path | None,
+        typer.Option("--output", help="The folder for the figures; `figures` in the first RESULTS if not given."),
     ] = None,
     figure: Annotated[
         list[str] | None, typer.Option("--figure", metavar="NAME", help="Draw this one alone; may be repeated.")
@@ -28,14 +34,14 @@ def plot(
     ] = None,
     list_them: Annotated[bool, typer.Option("--list", help="Say which figures there are, and draw none.")] = False,
 ) -> None:
-    """Draw the figures of a results folder, each with its caption in a text file beside it."""
-    if results is None and not list_them:
+    """Draw the figures of results folders, each with its caption in a text file beside it."""
+    if not results and not list_them:
         raise typer.BadParameter("name a folder that holds run folders, or --list the figures there are")
     from resnet_repro import plotting
 
     if list_them:
         plotting.print_families()
-    elif results is not None:
+    elif results:
         plotting.plot(results, output, figure or (), style, formats or (), notice)
 
 
@@ -53,7 +59,7 @@ def table(
     from resnet_repro.files import to_json
     from resnet_repro.reporting import group_json, print_group
 
-    runs = load_runs(results, notice)
+    runs = load_runs(results, notice=notice)
     if published:
         if as_json:
             print(to_json(papers_tables.papers_tables_json(runs)), end="")
@@ -85,7 +91,7 @@ def claims(
     from resnet_repro.files import to_json
 
     wanted = parsed(printing.parse_ids, require) if require is not None else []
-    verdicts = judge(load_runs(results, notice), full_length)
+    verdicts = judge(load_runs(results, notice=notice), full_length)
     if as_json:
         print(to_json([printing.verdict_json(verdict) for verdict in verdicts]), end="")
     else:
@@ -100,7 +106,7 @@ def list_runs(results: Results, as_json: Json = False) -> None:
     from resnet_repro.files import to_json
     from resnet_repro.reporting import print_runs, runs_json
 
-    runs = load_runs(results, notice)
+    runs = load_runs(results, notice=notice)
     if as_json:
         print(to_json(runs_json(runs)), end="")
     else:

@@ -10,11 +10,13 @@ from resnet_repro.analysis import Group, comparable_groups
 from resnet_repro.figures.batch_norm import caption_batch_norm, draw_batch_norm
 from resnet_repro.figures.branch_ratios import caption_branch_ratios, draw_branch_ratios
 from resnet_repro.figures.captions import Caption
+from resnet_repro.figures.classifier import caption_classifier, draw_classifier
 from resnet_repro.figures.curves import caption_curves, draw_curves
 from resnet_repro.figures.degradation import caption_degradation, draw_degradation
 from resnet_repro.figures.gradient_norms import caption_gradient_norms, draw_gradient_norms
 from resnet_repro.figures.layer_responses import caption_layer_responses, draw_layer_responses
 from resnet_repro.figures.percentile_drift import caption_percentile_drift, draw_percentile_drift
+from resnet_repro.figures.reproductions import caption_reproductions, draw_reproductions
 from resnet_repro.figures.style import WEB, Style
 from resnet_repro.record import Run
 
@@ -53,6 +55,14 @@ FIGURES: dict[str, Family] = {
     "batch-norm": Family(
         draw_batch_norm, caption_batch_norm, "training error with and without batch normalisation",
         "a net trained with and without batch normalisation under one schedule",
+    ),
+    "classifier": Family(
+        draw_classifier, caption_classifier, "training error by how the classifier's first weights are drawn",
+        "a net trained from several kinds of classifier under one schedule",
+    ),
+    "reproductions": Family(
+        draw_reproductions, caption_reproductions, "test error of the first epochs beside a reproduction by others",
+        "plain or residual nets on CIFAR-10 as the paper trains them, for eight epochs or more",
     ),
 }  # fmt: skip
 

@@ -1,34 +1,21 @@
 """Training error with and without batch normalisation, for each net that was trained both ways; as [B] Fig. 1a."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from resnet_repro.analysis import Entry, Group
 from resnet_repro.figures.captions import Caption
-from resnet_repro.figures.curve_lines import mean_curve
-from resnet_repro.figures.labels import End, label_ends
-from resnet_repro.figures.probed import averaged, grid, is_first
-from resnet_repro.figures.style import WEB, Style, drawing, mark
+from resnet_repro.figures.contrasts import Contrast, draw_contrasts
+from resnet_repro.figures.probed import averaged
+from resnet_repro.figures.style import WEB, Style
 from resnet_repro.naming import INITIALIZATION_NAMES
-
-WITH_BN, WITHOUT_BN = "#0072B2", ("#D55E00", "#E69F00", "#CC79A7", "#7f6d5f")
 
 
 def draw_batch_norm(group: Group, style: Style = WEB) -> Figure | None:
     """A panel for each kind of net that has both; None where none has."""
-    pairs = _pairs(group)
-    if not pairs:
-        return None
-    with drawing(style):
-        figure, panels = grid(
-            group, style, "With and without batch normalisation", list(pairs), share_y=True, wider=1.3
-        )
-        ends = {axes: _panel(axes, style, entries) for axes, entries in zip(panels, pairs.values(), strict=True)}
-        label_ends(figure, ends, style)
-    return figure
+    contrast = Contrast("With and without batch normalisation", _has_bn, _label)
+    return draw_contrasts(group, style, contrast, _pairs(group))
 
 
 def caption_batch_norm(group: Group) -> Caption:
@@ -43,27 +30,6 @@ def caption_batch_norm(group: Group) -> Caption:
     )
 
 
-def _panel(axes: Axes, style: Style, entries: Sequence[Entry]) -> list[End]:
-    """Draw the nets of one kind; returns what is to stand at their ends."""
-    axes.set_ylim(0, 100)
-    axes.set_xlabel("iterations")
-    axes.tick_params(labelleft=True)
-    axes.set_ylabel("training error (%)" if is_first(axes) else "")
-    others = iter(WITHOUT_BN * len(entries))
-    ends = []
-    for entry in entries:
-        with_bn = entry.model.normalization == "batch"
-        colour = WITH_BN if with_bn else next(others)
-        points = mean_curve([run for run in entry.runs if run.rows], "train_error_pct")
-        if points:
-            steps, means, _ = zip(*points, strict=True)
-            (line,) = axes.plot(steps, means, "-" if with_bn else "--", color=colour, linewidth=1.6 * style.line)
-            mark(line, entry)
-            diverged = any(run.status == "diverged" for run in entry.runs)
-            ends.append(End(steps[-1], means[-1], _label(entry) + (" diverged" if diverged else ""), colour, entry))
-    return ends
-
-
 def _pairs(group: Group) -> dict[str, list[Entry]]:
     """By the name of its panel, the nets of each kind that was trained both ways."""
     found: dict[str, list[Entry]] = defaultdict(list)
@@ -73,11 +39,13 @@ def _pairs(group: Group) -> dict[str, list[Entry]]:
         activation = "" if model.activation == "relu" else f", {model.activation}"
         if model.shortcut in ("none", "identity") and model.unit == "original" and model.dropout == 0:
             found[f"{kind}-{model.depth}{activation}"].append(entry)
-    return {name: entries for name, entries in found.items()
-            if len({entry.model.normalization for entry in entries}) == 2}  # fmt: skip
+    return {name: entries for name, entries in found.items() if len({_has_bn(entry) for entry in entries}) == 2}
+
+
+def _has_bn(entry: Entry) -> bool:
+    return entry.model.normalization == "batch"
 
 
 def _label(entry: Entry) -> str:
-    bn = "BN" if entry.model.normalization == "batch" else "no BN"
     start = INITIALIZATION_NAMES.get(entry.model.initialization, "He")
-    return f"{bn}, {start}, {entry.training.learning_rate:g}"
+    return f"{'BN' if _has_bn(entry) else 'no BN'}, {start}, {entry.training.learning_rate:g}"

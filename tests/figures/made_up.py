@@ -42,8 +42,31 @@ def drawn(figure: Figure | None) -> Figure:
     return figure
 
 
+EPOCH = 391
+
+
+def he(run: Run) -> Run:
+    return with_model(run, classifier_initialization="he")
+
+
+def tenth(depth: int, shortcut: str = "none", seed: int = 0, error: float = 50.0, **training: object) -> Run:
+    """A run of a tenth of the paper's schedule, with a row at each epoch."""
+    run = make_run(depth, shortcut, seed, steps=6400, **{"batch_size": 128, "learning_rate": 0.1, **training})
+    last = run.rows[-1]
+    rows = [replace(last, step=EPOCH * epoch, test_error_pct=error + epoch) for epoch in range(1, 17)]
+    return replace(run, rows=(*rows, replace(last, step=6400)))
+
+
+def contrasts() -> list[Run]:
+    """Runs of one group that suffice for the figures that set ours against others'."""
+    return [tenth(20), he(tenth(20)), tenth(56, "identity"), he(tenth(56, "identity")), tenth(44)]
+
+
+CONTRASTS = ["classifier", "reproductions"]
+
+
 def everything() -> list[Run]:
-    """Runs of one group that suffice for every kind of figure."""
+    """Runs of one group that suffice for every kind of figure but CONTRASTS."""
     values = [
         (step, "layer_response", layer, "std", 1.0 + step) for step in (1, 400) for layer in ("a", "b")
     ]  # fmt: skip

@@ -87,3 +87,19 @@ def test_a_named_figure_is_drawn_alone_and_one_that_is_missing_is_noted(
     assert plotted(outcome) == [".svg", ".txt"]
     assert outcome.err.startswith("note: --figure degradation: ")
     assert "it needs plain or residual nets of two depths" in outcome.err
+
+
+def test_runs_of_several_folders_stand_in_one_figure(cli: Cli, results: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    (tmp_path / "deeper.yaml").write_text(TINY.replace("depth: 8", "depth: 14"))
+    run = RunFolder(other, load_spec(tmp_path / "deeper.yaml"))
+    run.begin({"device": "cpu", "device_name": "CPU", "data": {"name": "synthetic shapes", "exact": False}})
+    run.append(Row(24, 1.0, 0.1, 2.0, 80.0, 70.0, 2.0, 75.0, 9.0, 1.0))
+    outcome = cli("plot", other, results, "--figure", "curves", "--format", "svg")
+    assert plotted(outcome) == [".svg", ".txt"]
+    caption = next((other / "figures").glob("*.txt")).read_text()
+    assert "plain-8" in caption or "ResNet-8" in caption
+    assert "plain-14" in caption or "ResNet-14" in caption
+    missing = cli("plot", results, tmp_path / "none")
+    assert missing.code == 1
+    assert missing.err.startswith(f"error: {tmp_path / 'none'}: there is no such folder")

@@ -5,7 +5,7 @@ import itertools
 import matplotlib
 import pytest
 from conftest import make_run
-from made_up import everything, group_of, with_model
+from made_up import CONTRASTS, contrasts, everything, group_of, with_model
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -22,7 +22,11 @@ def texts(figure: Figure) -> set[Artist]:
 @pytest.mark.parametrize("style", STYLES)
 def test_no_text_leaves_the_figure(style: str) -> None:
     drawn_families = []
-    for made in draw_figures(everything(), STYLES[style]):
+    made_of_all = (
+        *draw_figures(everything(), STYLES[style]),
+        *draw_figures(contrasts(), STYLES[style], CONTRASTS),
+    )
+    for made in made_of_all:
         drawn_families.append(made.family)
         with drawing(STYLES[style]):
             made.figure.draw_without_rendering()

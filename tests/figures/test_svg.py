@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from conftest import make_run
-from made_up import everything, group_of
+from made_up import CONTRASTS, everything, group_of
 from matplotlib.colors import to_hex
 from matplotlib.text import Annotation
 
@@ -24,7 +24,7 @@ def inline() -> dict[str, InlineFigure]:
     """Every kind of figure."""
     found = {drawn.family: inline_svg(drawn.figure, f"f{number}", drawn.caption.shows)
              for number, drawn in enumerate(draw_figures(everything()))}  # fmt: skip
-    assert list(found) == list(FIGURES)
+    assert [*found, *CONTRASTS] == list(FIGURES)
     return found
 
 

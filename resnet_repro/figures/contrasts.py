@@ -1,0 +1,62 @@
+"""Nets that were trained in several ways under one schedule: a panel for each net, a line for each way."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from resnet_repro.analysis import Entry, Group
+from resnet_repro.figures.curve_lines import mean_curve
+from resnet_repro.figures.labels import End, label_ends
+from resnet_repro.figures.probed import grid, is_first
+from resnet_repro.figures.style import Style, drawing, mark
+
+USUAL_COLOUR, OTHER_COLOURS = "#0072B2", ("#D55E00", "#E69F00", "#CC79A7", "#7f6d5f")
+
+
+class Contrast(NamedTuple):
+    """What sets the lines of a panel apart."""
+
+    title: str
+    is_usual: Callable[[Entry], bool]  # drawn as a solid line, the others dashed
+    label: Callable[[Entry], str]  # at the end of a line
+
+
+def draw_contrasts(
+    group: Group, style: Style, contrast: Contrast, panels: Mapping[str, Sequence[Entry]]
+) -> Figure | None:
+    """Running training error of the nets of each panel, the mean over seeds; None where there is no panel."""
+    if not panels:
+        return None
+    with drawing(style):
+        figure, axes = grid(group, style, contrast.title, list(panels), share_y=True, wider=1.3)
+        ends = {
+            panel: _draw(panel, style, entries, contrast) for panel, entries in zip(axes, panels.values(), strict=True)
+        }
+        label_ends(figure, ends, style)
+    return figure
+
+
+def _draw(axes: Axes, style: Style, entries: Sequence[Entry], contrast: Contrast) -> list[End]:
+    """Draw the nets of one panel; returns what is to stand at their ends."""
+    axes.set_ylim(0, 100)
+    axes.set_xlabel("iterations")
+    axes.tick_params(labelleft=True)
+    axes.set_ylabel("training error (%)" if is_first(axes) else "")
+    others = iter(OTHER_COLOURS * len(entries))
+    ends = []
+    for entry in entries:
+        usual = contrast.is_usual(entry)
+        colour = USUAL_COLOUR if usual else next(others)
+        points = mean_curve([run for run in entry.runs if run.rows], "train_error_pct")
+        if points:
+            steps, means, _ = zip(*points, strict=True)
+            (line,) = axes.plot(steps, means, "-" if usual else "--", color=colour, linewidth=1.6 * style.line,
+                                marker="o" if len(points) == 1 else None)  # fmt: skip
+            mark(line, entry)
+            diverged = any(run.status == "diverged" for run in entry.runs)
+            ends.append(
+                End(steps[-1], means[-1], contrast.label(entry) + (" diverged" if diverged else ""), colour, entry)
+            )
+    return ends

@@ -1,0 +1,109 @@
+"""Test error over the first epochs beside what a reproduction by others gives for the same net and recipe."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from resnet_repro.analysis import Entry, Group
+from resnet_repro.figures.captions import Caption, listed
+from resnet_repro.figures.contrasts import OTHER_COLOURS, USUAL_COLOUR
+from resnet_repro.figures.curve_lines import mean_curve
+from resnet_repro.figures.probed import averaged, grid, is_first
+from resnet_repro.figures.style import GREY, WEB, Style, add_legend, drawing, mark
+from resnet_repro.naming import net_name
+from resnet_repro.published.reproductions import REPRODUCTIONS, Reproduction
+from resnet_repro.spec import ModelSpec, TrainingSpec
+
+LABELS = {"uniform": "as in the authors' code", "he": "by He's rule"}
+
+
+def draw_reproductions(group: Group, style: Style = WEB) -> Figure | None:
+    """A panel for each net that others trained alike; None where there is none."""
+    panels = _panels(group)
+    if not panels:
+        return None
+    with drawing(style):
+        names = [net_name(ModelSpec(depth=depth, shortcut=shortcut)) for shortcut, depth in panels]
+        figure, axes = grid(group, style, "Beside a reproduction by others", names, share_y=True)
+        for panel, (net, entries) in zip(axes, panels.items(), strict=True):
+            _draw(panel, style, net, entries)
+        add_legend(figure, style, _legend(style, [entry for entries in panels.values() for entry in entries]))
+    return figure
+
+
+def caption_reproductions(group: Group) -> Caption:
+    entries = [entry for found in _panels(group).values() for entry in found]
+    sources = listed([f"{other.name} ({other.source}; {other.recipe}; one run of each net)" for other in REPRODUCTIONS])
+    return Caption(
+        "Test error in % after each of the first epochs, ours beside a reproduction by others, a panel for each net.",
+        f"Grey dots are {sources}. Lines are ours: solid blue from the classifier's default first weights, dashed "
+        f"orange from He's, as there.{averaged(entries)}",
+        entries,
+    )
+
+
+def _draw(axes: Axes, style: Style, net: tuple[str, int], entries: Sequence[Entry]) -> None:
+    for other in REPRODUCTIONS:
+        theirs = _of(other, net)
+        axes.plot(range(1, len(theirs) + 1), theirs, "o", color=GREY, markersize=4.5 * style.line, zorder=3)
+    epochs = max(len(_of(other, net)) for other in REPRODUCTIONS)
+    for entry in entries:
+        points = mean_curve([run for run in entry.runs if run.rows], "test_error_pct")
+        dashes, colour = _look(entry)
+        per_epoch = entry.runs[0].experiment.data.epoch_images / entry.training.batch_size
+        ours = [(step / per_epoch, mean) for step, mean, _ in points if step / per_epoch < epochs + 0.5]
+        (line,) = axes.plot(*zip(*ours, strict=True), dashes, color=colour, linewidth=1.6 * style.line,
+                            marker="o" if len(ours) == 1 else None)  # fmt: skip
+        mark(line, entry)
+    axes.set_xlim(0.5, epochs + 0.5)
+    axes.set_ylim(0, 100)
+    axes.set_xlabel("epochs")
+    axes.tick_params(labelleft=True)
+    axes.set_ylabel("test error (%)" if is_first(axes) else "")
+
+
+def _panels(group: Group) -> dict[tuple[str, int], list[Entry]]:
+    """By shortcut and depth, our runs of nets that others trained alike, as far as they have come to a first epoch."""
+    found: dict[tuple[str, int], list[Entry]] = defaultdict(list)
+    for entry in group.entries if group.condition.data == "CIFAR-10" else ():
+        model, training, usual = entry.model, entry.training, TrainingSpec()
+        net = (model.shortcut, model.depth)
+        theirs = [_of(other, net) for other in REPRODUCTIONS]
+        epochs = max(map(len, theirs))
+        alike = {"learning_rate", "batch_size", "momentum", "nesterov", "weight_decay", "weight_decay_on", "warmup"}
+        until = min(training.milestones, default=training.steps) * training.batch_size
+        same_net = model.model_copy(update={"classifier_initialization": "uniform"}) == ModelSpec(
+            depth=model.depth, shortcut=model.shortcut
+        )
+        if (
+            any(theirs)
+            and same_net
+            and model.classifier_initialization in LABELS
+            and training.model_dump(include=alike) == usual.model_dump(include=alike)
+            and until >= epochs * entry.runs[0].experiment.data.epoch_images
+            and mean_curve([run for run in entry.runs if run.rows], "test_error_pct")
+        ):
+            found[net].append(entry)
+    return found
+
+
+def _of(other: Reproduction, net: tuple[str, int]) -> tuple[float, ...]:
+    shortcut, depth = net
+    return other.test_error_pct.get(f"{'plain' if shortcut == 'none' else 'resnet'}{depth}", ())
+
+
+def _look(entry: Entry) -> tuple[str, str]:
+    return ("-", USUAL_COLOUR) if entry.model.classifier_initialization == "uniform" else ("--", OTHER_COLOURS[0])
+
+
+def _legend(style: Style, entries: Sequence[Entry]) -> list[Line2D]:
+    names = ", ".join(other.name for other in REPRODUCTIONS)
+    ours = {_look(entry): LABELS[entry.model.classifier_initialization] for entry in entries}
+    return [
+        Line2D([], [], color=GREY, linestyle="", marker="o", label=f"{names}, one run of each net"),
+        *(Line2D([], [], color=colour, linestyle=dashes, linewidth=1.6 * style.line, label=f"ours, classifier {label}")
+          for (dashes, colour), label in ours.items()),
+    ]  # fmt: skip

@@ -1,0 +1,72 @@
+"""Figures that set one way of training a net against another, or against what others found."""
+
+from dataclasses import replace
+
+import pytest
+from conftest import make_run
+from made_up import drawn, group_of, he, tenth, with_model
+
+from resnet_repro.figures.classifier import caption_classifier, draw_classifier
+from resnet_repro.figures.reproductions import caption_reproductions, draw_reproductions
+from resnet_repro.figures.style import STYLES
+from resnet_repro.published.reproductions import REPRODUCTIONS
+from resnet_repro.record import Run
+
+
+def test_nets_that_start_from_several_classifiers_get_a_panel_each() -> None:
+    group = group_of(make_run(20), he(make_run(20)), he(make_run(20, seed=1)), make_run(56), make_run(56, "identity"),
+                     he(make_run(56, "identity")))  # fmt: skip
+    figure = drawn(draw_classifier(group))
+    assert [axes.get_title("left") for axes in figure.axes] == ["plain-20", "ResNet-56"]
+    for axes in figure.axes:
+        assert sorted(text.get_text() for text in axes.texts) == ["He", "uniform"]
+        looks = {line.get_linestyle(): line.get_color() for line in axes.lines}
+        assert looks.keys() == {"-", "--"}
+    caption = caption_classifier(group)
+    assert [entry.name for entry in caption.entries] == [
+        "plain-20", "plain-20 (He classifier)", "ResNet-56", "ResNet-56 (He classifier)"]  # fmt: skip
+    assert "means over the seeds" in caption.reading
+    assert draw_classifier(group_of(make_run(20), he(make_run(56)))) is None
+
+
+def test_nets_that_were_trained_unlike_are_not_set_against_each_other() -> None:
+    assert draw_classifier(group_of(make_run(20), he(make_run(20, learning_rate=0.1)))) is None
+    assert draw_classifier(group_of(make_run(20), with_model(make_run(20), normalization="none"))) is None
+
+
+@pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
+def test_others_curves_stand_under_ours_over_their_epochs(style: object) -> None:
+    group = group_of(tenth(20), tenth(20, seed=1, error=52.0), he(tenth(20)), tenth(32, "identity"), tenth(56))
+    figure = drawn(draw_reproductions(group, style))
+    assert [axes.get_title("left") for axes in figure.axes] == ["plain-20", "plain-56"]  # nobody else's ResNet-32
+    theirs, *ours = figure.axes[0].lines
+    assert list(theirs.get_ydata()) == list(REPRODUCTIONS[0].test_error_pct["plain20"])
+    assert {tuple(line.get_ydata()[:2]) for line in ours} == {(52.0, 53.0), (51.0, 52.0)}  # mean of seeds, and He's
+    assert max(ours[0].get_xdata()) == pytest.approx(8, abs=0.05)
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert [text.split(",")[0] for text in texts] == ["a-martyn/resnet", "ours", "ours"]
+    assert "https://github.com/a-martyn/resnet" in caption_reproductions(group).reading
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        tenth(20, learning_rate=0.02),
+        tenth(20, batch_size=64),
+        tenth(20, warmup={"learning_rate": 0.01, "steps": 400}),
+        tenth(20, milestones=(2000,)),
+        with_model(tenth(20), normalization="none"),
+        with_model(tenth(20), classifier_initialization="zero"),
+        make_run(20, data="synthetic shapes", steps=6400, batch_size=128, learning_rate=0.1),
+    ],
+)
+def test_runs_of_another_recipe_are_not_laid_over_others(run: Run) -> None:
+    assert draw_reproductions(group_of(run)) is None
+
+
+def test_runs_that_have_just_begun_are_drawn_as_far_as_they_are() -> None:
+    begun = tenth(20)
+    group = group_of(replace(begun, rows=begun.rows[:1], summary={}), replace(tenth(56), rows=(), summary={}))
+    figure = drawn(draw_reproductions(group))
+    assert [axes.get_title("left") for axes in figure.axes] == ["plain-20"]
+    assert figure.axes[0].lines[1].get_marker() == "o"
