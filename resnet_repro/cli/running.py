@@ -133,7 +133,7 @@ def demo(
     results = results / dataset
     override = [f"data.dataset={dataset}"]
     train([specs], device=device, results=results, data_dir=data_dir, override=override)
-    plot(results)
+    plot([results])
     table(results)
 
 

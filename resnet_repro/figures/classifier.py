@@ -10,6 +10,7 @@ from resnet_repro.figures.contrasts import Contrast, draw_contrasts
 from resnet_repro.figures.probed import averaged
 from resnet_repro.figures.style import WEB, Style
 from resnet_repro.naming import CLASSIFIER_NAMES, net_name
+from resnet_repro.spec import ModelSpec, TrainingSpec
 from resnet_repro.spec.model import default_classifier
 
 
@@ -33,7 +34,7 @@ def caption_classifier(group: Group) -> Caption:
 
 def _panels(group: Group) -> dict[str, list[Entry]]:
     """By the name of its panel, the ways of each net that was trained in several."""
-    found: dict[object, list[Entry]] = defaultdict(list)
+    found: dict[tuple[ModelSpec, TrainingSpec], list[Entry]] = defaultdict(list)
     for entry in group.entries:
         usual = {"classifier_initialization": default_classifier(entry.model.initialization),
                  "classifier_initialization_std": None}  # fmt: skip

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,7 +14,6 @@ from resnet_repro.figures.contrasts import OTHER_COLOURS, USUAL_COLOUR
 from resnet_repro.figures.curve_lines import mean_curve
 from resnet_repro.figures.probed import averaged, grid, is_first
 from resnet_repro.figures.style import GREY, WEB, Style, add_legend, drawing, mark
-from resnet_repro.naming import net_name
 from resnet_repro.published.reproductions import REPRODUCTIONS, Reproduction
 from resnet_repro.spec import ModelSpec, TrainingSpec
 
@@ -26,7 +26,7 @@ def draw_reproductions(group: Group, style: Style = WEB) -> Figure | None:
     if not panels:
         return None
     with drawing(style):
-        names = [net_name(ModelSpec(depth=depth, shortcut=shortcut)) for shortcut, depth in panels]
+        names = [entries[0].name.split(" (")[0] for entries in panels.values()]
         figure, axes = grid(group, style, "Beside a reproduction by others", names, share_y=True)
         for panel, (net, entries) in zip(axes, panels.items(), strict=True):
             _draw(panel, style, net, entries)
@@ -95,7 +95,7 @@ def _of(other: Reproduction, net: tuple[str, int]) -> tuple[float, ...]:
     return other.test_error_pct.get(f"{'plain' if shortcut == 'none' else 'resnet'}{depth}", ())
 
 
-def _look(entry: Entry) -> tuple[str, str]:
+def _look(entry: Entry) -> tuple[Literal["-", "--"], str]:
     return ("-", USUAL_COLOUR) if entry.model.classifier_initialization == "uniform" else ("--", OTHER_COLOURS[0])
 
 
