@@ -81,7 +81,7 @@ def _title(first: dict[str, Any]) -> str:
     if "curve" in first:
         parts.append(environment["precision"])
     if git:
-        parts.append(f"commit {git['commit'][:7]}{', changed' * git['dirty']}")
+        parts.append(f"commit {git['commit'][:7]}{', changed' if git['dirty'] else ''}")
     return " · ".join(parts)
 
 

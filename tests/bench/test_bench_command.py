@@ -86,7 +86,7 @@ def test_the_default_is_the_papers_nets_with_what_is_set() -> None:
 
 def test_tables_of_several_machines_stand_below_each_other(tmp_path: Path) -> None:
     gpu = {**ROW, "device": "NVIDIA H100", "bytes_share": 0.75, "outside_share": None,
-           "environment": {**ENVIRONMENT, "device": "cuda", "git": None}}  # fmt: skip
+           "environment": {**ENVIRONMENT, "device": "cuda", "git": {"commit": "0123456789", "dirty": None}}}  # fmt: skip
     for measurements in ([ROW], [gpu], [POINT]):
         save(measurements, tmp_path)
     assert tables(tmp_path) == (
@@ -100,7 +100,7 @@ def test_tables_of_several_machines_stand_below_each_other(tmp_path: Path) -> No
         "| what grows | value | ms a step | images/s | against the first | memory GB |\n"
         "| --- | --- | --- | --- | --- | --- |\n"
         "| model.depth | 20 | 100.00 | 1,280 | 1.00 | – |\n\n"
-        "NVIDIA H100 · 2 CPU threads · torch 2.13.0 · random images, not CIFAR-10\n\n"
+        "NVIDIA H100 · 2 CPU threads · torch 2.13.0 · random images, not CIFAR-10 · commit 0123456\n\n"
         "| spec | batch | computed in | rounds × steps | ms a step | images/s | script, images/s | ratio (min–max) "
         "| limit % | peak % | bandwidth % | outside % | evaluation % |\n"
         f"|{' --- |' * 13}\n"
