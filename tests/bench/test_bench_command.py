@@ -145,6 +145,9 @@ def test_a_damaged_measurement_is_named(tmp_path: Path, text: str) -> None:
         (("tiny.yaml", "--scaling"), 2, "take no specs"),
         (("tiny.yaml", "--page", "empty"), 2, "take no specs"),
         (("--compile", "--scaling"), 2, "no --compile"),
+        (("--gpu-check", "--device", "cpu"), 1, "--gpu-check: needs a CUDA device, and the device is cpu"),
+        (("tiny.yaml", "--gpu-check"), 2, "take no specs"),
+        (("--gpu-check", "--scaling"), 2, "do not go together"),
         (("--seconds", "0"), 2, "0.001"),
     ],
 )
