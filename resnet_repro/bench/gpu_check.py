@@ -151,7 +151,7 @@ class GpuCheck:
     def _evaluation(self, nets: Sequence[Experiment]) -> None:
         """As many images as a run of the net evaluates after each epoch, beside the steps of an epoch."""
         alone = self._step_seconds()
-        for net in nets:
+        for net in self._kept(nets):
             trainer = self.trainers[net.name]
             turn = always(partial(_evaluate_first, trainer), TURN_SECONDS)
             batch = len(next(iter(trainer.test))[1])
@@ -163,13 +163,19 @@ class GpuCheck:
             )
 
     def _kernels(self, nets: Sequence[Experiment]) -> None:
-        for net in nets:
+        for net in self._kept(nets):
             trainer = self.trainers[net.name]
             found = kernels_of(training_step(trainer), self.device, self.synchronize)
             self.found["kernels"].append({"spec": net.name, "precision": trainer.engine.precision, **found})
 
+    def _kept(self, nets: Sequence[Experiment]) -> list[Experiment]:
+        """Those for which there was time before, and which did not fail."""
+        return [net for net in nets if net.name in self.trainers]
+
     def _step_seconds(self) -> dict[str, float]:
-        """Of the runs that were kept, each alone."""
+        """Of the runs that were kept, each alone. Raises LookupError if there are none."""
+        if not self.trainers:
+            raise LookupError("no net has been measured alone")
         step_ms = {row["spec"]: row["step_ms"] for row in reversed(self.found["speed"])}  # the first is the kept one's
         return {name: step_ms[name] / 1000 for name in self.trainers}
 

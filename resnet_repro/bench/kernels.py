@@ -21,7 +21,8 @@ def kernels_of(step: Callable[[], object], device: torch.device, synchronize: Ca
     kind = DeviceType.CUDA if on_cuda else DeviceType.CPU
     step()
     synchronize()
-    with profile(activities=[ProfilerActivity.CUDA if on_cuda else ProfilerActivity.CPU]) as profiler:
+    activity = ProfilerActivity.CUDA if on_cuda else ProfilerActivity.CPU
+    with profile(activities=[activity], acc_events=True) as profiler:  # which only keeps torch 2.11 from a warning
         for _ in range(STEPS):
             step()
         synchronize()

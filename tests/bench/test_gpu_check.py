@@ -111,6 +111,17 @@ def test_the_parts_come_in_the_order_of_their_importance_and_wait_for_time(monke
     assert check_tables(found) == []
 
 
+def test_parts_that_build_on_others_do_with_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu_check, "TURN_SECONDS", 0.01)
+    made = GpuCheck(NETS, CPU)
+    parts = {part.name: part.measure for part in made.parts()}
+    with pytest.raises(LookupError, match="no net has been measured alone"):
+        parts["all nets side by side"]()
+    for name in ("speed, plain", "evaluation", "kernels"):
+        parts[name]()
+    assert [[row["spec"] for row in made.found[name]] for name in ("speed", "evaluation", "kernels")] == [["plain"]] * 3
+
+
 def test_a_part_that_fails_is_told_with_its_cause_and_the_next_one_begins(caplog: pytest.LogCaptureFixture) -> None:
     said: list[str] = []
     found: dict[str, Any] = {}
