@@ -1,12 +1,14 @@
-# Every target makes .venv and installs what it needs if it is not there.
+# Every target makes .venv and installs what it needs if it is not there, but for gpu-check.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/resnet-repro
 SUITES := quick tenth diagnosis batchnorm
 TIME_LIMIT ?= 8h
+GPU_SECONDS ?= 130
+GPU_OUTPUT ?= results/bench
 
-.PHONY: demo reproduce test browser-test lint setup figures bench stress clean help
+.PHONY: demo reproduce test browser-test lint setup figures bench gpu-check stress clean help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +46,9 @@ figures: setup ## draw the figures of the committed results anew, and write thei
 bench: setup ## measure the speed of training on this machine into results/bench, on a quiet machine
 	$(RUN) bench --output results/bench
 	$(RUN) bench --scaling --output results/bench
+
+gpu-check: ## is training right on this GPU, and how fast: in GPU_SECONDS, into GPU_OUTPUT; installs nothing
+	$(or $(wildcard $(BIN)/python),$(PYTHON)) -m resnet_repro bench --gpu-check --seconds $(GPU_SECONDS) --output $(GPU_OUTPUT)
 
 stress: setup ## kill trainings at random moments, resume them, compare the bits: about 20 minutes on two CPU cores
 	$(BIN)/python tests/stress/stress.py

@@ -1,17 +1,24 @@
 """What a run was made with, so that its numbers can be traced and repeated."""
 
+import logging
+import os
 import platform
+import re
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
+from resnet_repro import __version__
 from resnet_repro.training.device import device_name
 
-PACKAGES = ("resnet-repro", "torch", "torchvision", "numpy")
+COMMIT_VARIABLE = "RESNET_REPRO_COMMIT"
+
+log = logging.getLogger(__name__)
 
 
 def describe_environment(
@@ -28,18 +35,36 @@ def describe_environment(
         "engine": engine,
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "data": data,
-        "git": git_state(Path(__file__).parent),
+        "git": git_state(Path(__file__).parent) or stated_commit(),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": versions(),
         "cuda": torch.version.cuda if device.type == "cuda" else None,
+    }
+
+
+def versions() -> dict[str, str | None]:
+    """As the packages themselves give them, so that this works for a package that is not installed.
+
+    Importing torchvision takes long, so its version is read from its metadata, and is None without them. torch names
+    its build too (2.11.0+cu130), which the metadata may leave out.
+    """
+    try:
+        torchvision = version("torchvision")
+    except PackageNotFoundError:
+        torchvision = None
+    return {
+        "resnet-repro": __version__,
+        "torch": str(torch.__version__),
+        "torchvision": torchvision,
+        "numpy": np.__version__,
     }
 
 
 def git_state(package: Path) -> dict[str, Any] | None:
     """The commit this package was run from, and whether tracked files differed, results apart.
 
-    None outside its repository.
+    None outside its repository, or where git cannot be asked.
     """
 
     def git(*arguments: str) -> str:
@@ -52,6 +77,24 @@ def git_state(package: Path) -> dict[str, Any] | None:
         return {
             "commit": git("rev-parse", "HEAD"),
             "dirty": bool(git("status", "--porcelain", "-uno", "--", ":/", ":/!results")),
+            "from": "git",
         }
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def stated_commit() -> dict[str, Any] | None:
+    """The commit that RESNET_REPRO_COMMIT names, for a copy of the code without its repository.
+
+    Nobody can tell whether such a copy differs from the commit, so `dirty` is None. A value that is no commit is left
+    out and said.
+    """
+    commit = os.environ.get(COMMIT_VARIABLE, "").strip().lower()
+    if not commit:
+        return None
+    if not re.fullmatch("[0-9a-f]{7,64}", commit):
+        log.warning(
+            "%s: should be the commit's 7 to 64 hexadecimal digits; the commit is not recorded", COMMIT_VARIABLE
+        )
+        return None
+    return {"commit": commit, "dirty": None, "from": COMMIT_VARIABLE}

@@ -2,6 +2,6 @@
 
 from resnet_repro.bench.measurement import measure
 from resnet_repro.bench.scaling import measure_scaling
-from resnet_repro.bench.specs import default_experiments
+from resnet_repro.bench.specs import default_experiments, fig6_experiments
 
-__all__ = ["default_experiments", "measure", "measure_scaling"]
+__all__ = ["default_experiments", "fig6_experiments", "measure", "measure_scaling"]

@@ -2,50 +2,38 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from resnet_repro.bench.columns import Cell, Table, number, percent, title
+from resnet_repro.bench.gpu_tables import check_tables
 from resnet_repro.errors import RunError
-from resnet_repro.files import explained, write_text
-from resnet_repro.tables import Rows, markdown_table
+from resnet_repro.files import explained, to_json, write_text
+from resnet_repro.tables import markdown_table
 
 PAGE, BEGIN, END = "README.md", "<!-- table -->", "<!-- /table -->"
 Measurements = Sequence[dict[str, Any]]
-
-
-class Table(NamedTuple):
-    title: str
-    columns: list[str]
-    rows: Rows
-
-
-def _number(key: str, digits: int = 0) -> Callable[[dict[str, Any]], str]:
-    return lambda row: "–" if row[key] is None else f"{row[key]:,.{digits}f}"
-
-
-def _percent(key: str) -> Callable[[dict[str, Any]], str]:
-    return lambda row: "–" if row[key] is None else f"{100 * row[key]:.1f}"
 
 
 def _ratio(row: dict[str, Any]) -> str:
     return "–" if row["ratio"] is None else f"{row['ratio']:.2f} ({row['ratio_min']:.2f}–{row['ratio_max']:.2f})"
 
 
-SPEED_COLUMNS: dict[str, Callable[[dict[str, Any]], str]] = {
+SPEED_COLUMNS: dict[str, Cell] = {
     "spec": lambda row: row["spec"],
-    "batch": _number("batch_size"),
+    "batch": number("batch_size"),
     "computed in": lambda row: f"{row['precision']}, {row['engine']}",
     "rounds × steps": lambda row: f"{row['rounds']} × {row['steps_per_round']}",
-    "ms a step": _number("step_ms", 2),
-    "images/s": _number("images_per_second"),
-    "script, images/s": _number("baseline_images_per_second"),
+    "ms a step": number("step_ms", 2),
+    "images/s": number("images_per_second"),
+    "script, images/s": number("baseline_images_per_second"),
     "ratio (min–max)": _ratio,
-    "limit %": _percent("limit_share"),
-    "peak %": _percent("peak_share"),
-    "bandwidth %": _percent("bytes_share"),
-    "outside %": _percent("outside_share"),
-    "evaluation %": _percent("evaluation_share"),
+    "limit %": percent("limit_share"),
+    "peak %": percent("peak_share"),
+    "bandwidth %": percent("bytes_share"),
+    "outside %": percent("outside_share"),
+    "evaluation %": percent("evaluation_share"),
 }
 MEANINGS = """\
 script: the same net trained as most public scripts do it; ratio: our images/s over its, by round
@@ -53,12 +41,12 @@ limit: what the convolutions take, each alone at its best, in % of our step; pea
 bandwidth: what moving each layer's values once takes; outside: spent on other than forward, backward and update
 evaluation: one evaluation, in % of the training from one to the next"""
 
-SCALING_COLUMNS: dict[str, Callable[[dict[str, Any]], str]] = {
+SCALING_COLUMNS: dict[str, Cell] = {
     "what grows": lambda row: row["curve"],
     "value": lambda row: str(row["value"]),
-    "ms a step": _number("step_ms", 2),
-    "images/s": _number("images_per_second"),
-    "against the first": _number("relative_speed", 2),
+    "ms a step": number("step_ms", 2),
+    "images/s": number("images_per_second"),
+    "against the first": number("relative_speed", 2),
     "memory GB": lambda row: "–" if row["memory_bytes"] is None else f"{row['memory_bytes'] / 1e9:.2f}",
 }
 
@@ -70,19 +58,7 @@ def table_of(measurements: Measurements) -> Table:
     if first["environment"]["device"] == "cpu":
         columns = {name: cell for name, cell in columns.items() if name != "bandwidth %"}
     rows = [[cell(row) for cell in columns.values()] for row in measurements]
-    return Table(_title(first), list(columns), rows)
-
-
-def _title(first: dict[str, Any]) -> str:
-    environment, git = first["environment"], first["environment"]["git"]
-    parts = [first["device"], f"torch {environment['versions']['torch']}", environment["data"]["name"]]
-    if environment["device"] != "cpu":  # whose name says it
-        parts.insert(1, f"{environment['threads']} CPU threads")
-    if "curve" in first:
-        parts.append(environment["precision"])
-    if git:
-        parts.append(f"commit {git['commit'][:7]}{', changed' * git['dirty']}")
-    return " · ".join(parts)
+    return Table(title(first), list(columns), rows)
 
 
 def make_folder(folder: Path) -> None:
@@ -95,10 +71,21 @@ def make_folder(folder: Path) -> None:
 
 def save(measurements: Measurements, folder: Path) -> Path:
     """Keep them under the name of the machine, in place of earlier ones. Raises RunError."""
-    name = re.sub(r"[^a-z0-9]+", "-", measurements[0]["device"].lower()).strip("-")
-    path = folder / f"{name}{'-scaling' * ('curve' in measurements[0])}.json"
+    path = _file_of(measurements[0]["device"], "-scaling" * ("curve" in measurements[0]), folder)
     write_text(path, json.dumps(measurements, indent=2) + "\n")
     return path
+
+
+def save_check(found: dict[str, Any], folder: Path) -> Path:
+    """Keep what a GPU check has found, in the same way. Raises RunError."""
+    path = _file_of(found["device"], "-check", folder)
+    write_text(path, to_json(found))
+    return path
+
+
+def _file_of(device: str, kind: str, folder: Path) -> Path:
+    name = re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-")
+    return folder / f"{name}{kind}.json"
 
 
 def tables(folder: Path) -> str:
@@ -108,10 +95,11 @@ def tables(folder: Path) -> str:
         with explained(path):
             text = path.read_text(encoding="utf-8")
         try:
-            table = table_of(json.loads(text))
+            found = json.loads(text)
+            several = check_tables(found) if isinstance(found, dict) else [table_of(found)]
         except (ValueError, LookupError, TypeError):
             raise RunError(f"{path}: holds no measurements of 'resnet-repro bench'; restore or delete it") from None
-        texts.append(f"{table.title}\n\n{markdown_table(table.columns, table.rows)}\n")
+        texts += [f"{table.title}\n\n{markdown_table(table.columns, table.rows)}\n" for table in several]
     return "\n".join(texts)
 
 

@@ -1,20 +1,25 @@
-"""Several runs side by side on one machine, each in a process of its own: what they train together."""
+"""Several runs side by side on one machine: what they train together.
+
+On CUDA they are threads of one process, each with a stream of its own; elsewhere each has a process of its own.
+"""
 
 import multiprocessing
+import threading
 import time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing.synchronize import Barrier
-from threading import BrokenBarrierError
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import synchronize as processes
 
 import torch
 
 from resnet_repro.bench.ours import bench_trainer, training_step
-from resnet_repro.bench.rounds import synchronizer
+from resnet_repro.bench.rounds import Step, synchronizer
+from resnet_repro.bench.specs import with_few_images
 from resnet_repro.errors import RunError
-from resnet_repro.spec import DataSpec, Experiment
+from resnet_repro.spec import Experiment
 from resnet_repro.training.device import usable_cores
 
-IMAGES = 5000  # of each run, as many of them share the memory
 CHUNK = 5  # steps between two looks at the clock, for which a GPU has to finish
 START_SECONDS = 300.0  # within which all runs must be ready
 
@@ -27,27 +32,75 @@ def parallel_runs(device: torch.device) -> list[int]:
 
 def images_per_second(experiment: Experiment, device: torch.device, runs: int, seconds: float) -> float:
     """Of all `runs` together, which start at the same moment; on a CPU they divide its cores. Raises RunError."""
-    data = DataSpec(dataset="synthetic", train_images=max(IMAGES, experiment.training.batch_size), test_images=1000)
-    small = experiment.model_copy(
-        update={"data": data.model_copy(update={"augmentation": experiment.data.augmentation})}
-    )
+    small = with_few_images(experiment)
+    if device.type == "cuda":
+        steps = [training_step(bench_trainer(small, device)) for _ in range(runs)]
+        return experiment.training.batch_size * sum(steps_per_second(steps, device, seconds))
     threads = max(usable_cores() // runs, 1)
     context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(runs)
-    with ProcessPoolExecutor(runs, context, _share, (barrier,)) as pool:
-        futures = [pool.submit(_train, small, str(device), threads, seconds) for _ in range(runs)]
-        failures = [failure for future in futures if (failure := future.exception())]
+    with ProcessPoolExecutor(runs, context, _share, (context.Barrier(runs),)) as pool:
+        return sum(_results([pool.submit(_train, small, str(device), threads, seconds) for _ in range(runs)]))
+
+
+def steps_per_second(steps: Sequence[Step], device: torch.device, seconds: float) -> list[float]:
+    """Of each training step, all taken side by side in threads of this process. Raises RunError."""
+    barrier = threading.Barrier(len(steps))
+
+    def work(step: Step) -> float:
+        with _stream(device) as synchronize:
+            return _rate(step, synchronize, barrier, seconds)
+
+    synchronizer(device)()  # what the steps were built with was given to another stream
+    with ThreadPoolExecutor(len(steps)) as pool:
+        return _results([pool.submit(work, step) for step in steps])
+
+
+@contextmanager
+def _stream(device: torch.device) -> Iterator[Callable[[], None]]:
+    """A stream for this thread, on CUDA; yields what waits for the work given to it."""
+    if device.type != "cuda":
+        yield synchronizer(device)
+        return
+    with torch.cuda.device(device), torch.cuda.stream(torch.cuda.Stream(device)):
+        yield torch.cuda.current_stream(device).synchronize
+
+
+def _rate(
+    step: Step, synchronize: Callable[[], None], barrier: threading.Barrier | processes.Barrier, seconds: float
+) -> float:
+    """Steps per second, from the moment at which all runs are ready."""
+    try:
+        for _ in range(2):
+            step()
+        synchronize()
+        barrier.wait(START_SECONDS)
+    except BaseException:
+        barrier.abort()  # or the others would wait
+        raise
+    began, steps = time.perf_counter(), 0
+    while steps == 0 or time.perf_counter() - began < seconds:
+        for _ in range(CHUNK):
+            step()
+        synchronize()
+        steps += CHUNK
+    return steps / (time.perf_counter() - began)
+
+
+def _results(runs: Sequence[Future[float]]) -> list[float]:
+    """Once all have ended. Raises RunError with the cause if one failed, which has the others fail too."""
+    failures = [failure for run in runs if (failure := run.exception())]
     if failures:
-        cause = next((failure for failure in failures if not isinstance(failure, BrokenBarrierError)), failures[0])
+        causes = [failure for failure in failures if not isinstance(failure, threading.BrokenBarrierError)]
+        cause = (causes or failures)[0]
         reason = (str(cause).splitlines() or [type(cause).__name__])[0]
-        raise RunError(f"{runs} runs side by side: one of them failed: {reason}")
-    return sum(future.result() for future in futures)
+        raise RunError(f"{len(runs)} runs side by side: one of them failed: {reason}")
+    return [run.result() for run in runs]
 
 
-_barrier: Barrier | None = None  # of this process, as it can only be handed over when a process starts
+_barrier: processes.Barrier | None = None  # of this process, as it can only be handed over when a process starts
 
 
-def _share(barrier: Barrier) -> None:
+def _share(barrier: processes.Barrier) -> None:
     global _barrier
     _barrier = barrier
 
@@ -58,18 +111,8 @@ def _train(experiment: Experiment, device_name: str, threads: int, seconds: floa
     try:
         torch.set_num_threads(threads)
         device = torch.device(device_name)
-        step, synchronize = training_step(bench_trainer(experiment, device)), synchronizer(device)
-        for _ in range(2):
-            step()
-        synchronize()
-        _barrier.wait(START_SECONDS)
+        step = training_step(bench_trainer(experiment, device))
     except BaseException:
-        _barrier.abort()  # or the others would wait
+        _barrier.abort()
         raise
-    began, steps = time.perf_counter(), 0
-    while steps == 0 or time.perf_counter() - began < seconds:
-        for _ in range(CHUNK):
-            step()
-        synchronize()
-        steps += CHUNK
-    return steps * experiment.training.batch_size / (time.perf_counter() - began)
+    return experiment.training.batch_size * _rate(step, synchronizer(device), _barrier, seconds)

@@ -12,6 +12,8 @@ from resnet_repro.spec_file import overridden
 
 DEPTHS = (20, 56, 110)
 RANDOM_IMAGES = "random images, not CIFAR-10"
+FEW_TRAINING_IMAGES = 5000
+FEW_TEST_IMAGES = 2000  # one mini-batch of an evaluation on a GPU
 
 
 def default_experiments(overrides: Iterable[str] = ()) -> list[Experiment]:
@@ -22,6 +24,28 @@ def default_experiments(overrides: Iterable[str] = ()) -> list[Experiment]:
 
 def residual_net(depth: int) -> Experiment:
     return Experiment(name=f"resnet{depth}", model=ModelSpec(depth=depth))
+
+
+def plain_net(depth: int) -> Experiment:
+    return Experiment(name=f"plain{depth}", model=ModelSpec(depth=depth, shortcut="none"))
+
+
+def fig6_experiments(overrides: Iterable[str] = ()) -> list[Experiment]:
+    """The nine nets of the paper's Fig. 6, with the three of `default_experiments` first. Raises SpecError."""
+    overrides = list(overrides)
+    others = [plain_net(20), plain_net(56), residual_net(32), residual_net(44), plain_net(32), plain_net(44)]
+    return [*default_experiments(overrides), *(overridden(net, overrides) for net in others)]
+
+
+def with_few_images(experiment: Experiment) -> Experiment:
+    """The same training on a small data set, where many runs are built: a step costs the same on any number."""
+    few = DataSpec(
+        dataset="synthetic",
+        train_images=max(FEW_TRAINING_IMAGES, experiment.training.batch_size),
+        test_images=FEW_TEST_IMAGES,
+        augmentation=experiment.data.augmentation,
+    )
+    return experiment.model_copy(update={"data": few})
 
 
 def random_images(data: DataSpec) -> Dataset:

@@ -145,9 +145,14 @@ def bench(
     scaling: Annotated[
         bool, typer.Option("--scaling", help="How cost grows with depth, width, batch, and runs side by side.")
     ] = False,
+    gpu_check: Annotated[
+        bool, typer.Option("--gpu-check", help="First contact with a GPU: right, how fast, how many side by side.")
+    ] = False,
     baseline: Annotated[bool, typer.Option(help="Measure a usual training script as well.")] = True,
     compiled: Compiled = False,
-    seconds: Annotated[float, typer.Option(min=0.001, help="About how long a spec, or a curve, may take.")] = 30.0,
+    seconds: Annotated[
+        float, typer.Option(min=0.001, help="About how long a spec, a curve, or the GPU check may take.")
+    ] = 30.0,
     output: Annotated[
         Path | None, typer.Option("--output", help="A folder to keep the numbers in, as JSON named after the machine.")
     ] = None,
@@ -159,13 +164,17 @@ def bench(
     as_json: Json = False,
 ) -> None:
     """Measure the speed of training, on random images: beside a usual script, and beside the machine's limit."""
-    if (specs or compiled) and (scaling or page):
-        raise typer.BadParameter("--scaling and --page take no specs, and no --compile")
-    from resnet_repro.bench import default_experiments, reporting
+    if (specs or compiled) and (scaling or page or gpu_check):
+        raise typer.BadParameter("--scaling, --gpu-check, --page take no specs, no --compile")
+    if (scaling, gpu_check, page is not None).count(True) > 1:
+        raise typer.BadParameter("--scaling, --gpu-check and --page do not go together")
+    from resnet_repro.bench import default_experiments, fig6_experiments, reporting
     from resnet_repro.suite import load_suite
 
     if page:
         reporting.show_page(page)
+    elif gpu_check:
+        reporting.show_gpu_check(fig6_experiments(override or ()), device, seconds, output, as_json)
     elif scaling:
         reporting.show_scaling(override or (), device, seconds, output, as_json)
     else:

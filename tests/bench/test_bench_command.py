@@ -85,8 +85,9 @@ def test_the_default_is_the_papers_nets_with_what_is_set() -> None:
 
 
 def test_tables_of_several_machines_stand_below_each_other(tmp_path: Path) -> None:
+    brought = {"commit": "0123456789", "dirty": None}  # by files alone, so nobody knows whether they were changed
     gpu = {**ROW, "device": "NVIDIA H100", "bytes_share": 0.75, "outside_share": None,
-           "environment": {**ENVIRONMENT, "device": "cuda", "git": None}}  # fmt: skip
+           "environment": {**ENVIRONMENT, "device": "cuda", "git": brought}}  # fmt: skip
     for measurements in ([ROW], [gpu], [POINT]):
         save(measurements, tmp_path)
     assert tables(tmp_path) == (
@@ -100,7 +101,7 @@ def test_tables_of_several_machines_stand_below_each_other(tmp_path: Path) -> No
         "| what grows | value | ms a step | images/s | against the first | memory GB |\n"
         "| --- | --- | --- | --- | --- | --- |\n"
         "| model.depth | 20 | 100.00 | 1,280 | 1.00 | – |\n\n"
-        "NVIDIA H100 · 2 CPU threads · torch 2.13.0 · random images, not CIFAR-10\n\n"
+        "NVIDIA H100 · 2 CPU threads · torch 2.13.0 · random images, not CIFAR-10 · commit 0123456\n\n"
         "| spec | batch | computed in | rounds × steps | ms a step | images/s | script, images/s | ratio (min–max) "
         "| limit % | peak % | bandwidth % | outside % | evaluation % |\n"
         f"|{' --- |' * 13}\n"
@@ -144,6 +145,9 @@ def test_a_damaged_measurement_is_named(tmp_path: Path, text: str) -> None:
         (("tiny.yaml", "--scaling"), 2, "take no specs"),
         (("tiny.yaml", "--page", "empty"), 2, "take no specs"),
         (("--compile", "--scaling"), 2, "no --compile"),
+        (("--gpu-check", "--device", "cpu"), 1, "--gpu-check: needs a CUDA device, and the device is cpu"),
+        (("tiny.yaml", "--gpu-check"), 2, "take no specs"),
+        (("--gpu-check", "--scaling"), 2, "do not go together"),
         (("--seconds", "0"), 2, "0.001"),
     ],
 )

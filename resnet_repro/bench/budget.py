@@ -1,0 +1,61 @@
+"""Measurements one after another within a given time, where one that fails does not stop the others."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+LONGEST_CAUSE = 600  # characters
+
+
+class Part(NamedTuple):
+    name: str
+    least_seconds: float  # it is left out if there is less time than this
+    measure: Callable[[], None]
+
+
+def work_off(
+    parts: Iterable[Part],
+    seconds: float,
+    found: dict[str, Any],
+    keep: Callable[[dict[str, Any]], object],
+    say: Callable[[str], None],
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Measure part after part; each adds to `found`, which `keep` gets after every part, so that a kill loses none.
+
+    `found` tells under "failures" which part failed, and why; under "left_out" those for which there was no time; and
+    under "notices" what the package had to say meanwhile, such as why a step was not captured.
+    """
+    found |= {"budget_seconds": seconds, "elapsed_seconds": 0.0, "failures": [], "left_out": [], "notices": []}
+    began = clock()
+    with _noticing(found["notices"]):
+        for part in parts:
+            started = clock()
+            if seconds - (started - began) < part.least_seconds:
+                found["left_out"].append(part.name)
+                continue
+            outcome = "done"
+            try:
+                part.measure()
+            except Exception as error:
+                cause = f"{type(error).__name__}: {' '.join(str(error).split())}"[:LONGEST_CAUSE]
+                found["failures"].append({"part": part.name, "cause": cause})
+                outcome = f"failed: {cause}"
+            found["elapsed_seconds"] = clock() - began
+            say(f"{part.name}: {outcome}, {clock() - started:.1f} s")
+            keep(found)
+    keep(found)
+
+
+@contextmanager
+def _noticing(notices: list[str]) -> Iterator[None]:
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: notices.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("resnet_repro")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)

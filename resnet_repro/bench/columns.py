@@ -1,0 +1,34 @@
+"""How measurements are written: the cells of tables, and on what they were made."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from resnet_repro.tables import Rows
+
+Cell = Callable[[dict[str, Any]], str]  # of a row
+
+
+class Table(NamedTuple):
+    title: str
+    columns: list[str]
+    rows: Rows
+
+
+def number(key: str, digits: int = 0) -> Cell:
+    return lambda row: "–" if row[key] is None else f"{row[key]:,.{digits}f}"
+
+
+def percent(key: str) -> Cell:
+    return lambda row: "–" if row[key] is None else f"{100 * row[key]:.1f}"
+
+
+def title(first: dict[str, Any]) -> str:
+    environment, git = first["environment"], first["environment"]["git"]
+    parts = [first["device"], f"torch {environment['versions']['torch']}", environment["data"]["name"]]
+    if environment["device"] != "cpu":  # whose name says it
+        parts.insert(1, f"{environment['threads']} CPU threads")
+    if "curve" in first:
+        parts.append(environment["precision"])
+    if git:
+        parts.append(f"commit {git['commit'][:7]}{', changed' if git['dirty'] else ''}")
+    return " · ".join(parts)

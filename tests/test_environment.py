@@ -1,0 +1,71 @@
+"""What a run records of where it was made, also where the package is not installed and came without its repository."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import REPOSITORY
+
+from resnet_repro import __version__
+from resnet_repro.environment import COMMIT_VARIABLE, git_state, stated_commit, versions
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def test_versions_are_those_of_the_packages_not_of_their_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("resnet_repro.environment.version", missing)
+    found = versions()
+    assert (found["resnet-repro"], found["torch"]) == (__version__, torch.__version__)
+    assert type(found["torch"]) is str  # torch's own class cannot be read back from a checkpoint
+    assert found["torchvision"] is None
+
+
+def test_without_a_repository_the_commit_is_the_one_that_is_stated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert git_state(tmp_path) is None
+    monkeypatch.delenv(COMMIT_VARIABLE, raising=False)
+    assert stated_commit() is None
+    monkeypatch.setenv(COMMIT_VARIABLE, f" {COMMIT}\n")
+    assert stated_commit() == {"commit": COMMIT, "dirty": None, "from": COMMIT_VARIABLE}
+    monkeypatch.setenv(COMMIT_VARIABLE, "$(git rev-parse HEAD)")
+    with caplog.at_level(logging.WARNING):
+        assert stated_commit() is None
+    assert caplog.messages == [
+        "RESNET_REPRO_COMMIT: should be the commit's 7 to 64 hexadecimal digits; the commit is not recorded"
+    ]
+
+
+def test_a_copy_that_is_only_on_the_path_trains_and_names_its_commit(tiny: Path, tmp_path: Path) -> None:
+    """As on a machine to which the files alone were brought: nothing is installed, and there is no repository."""
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "resnet_repro").symlink_to(REPOSITORY / "resnet_repro")
+    program = (
+        "import importlib.metadata as m, sys\n"
+        "find = m.Distribution.from_name\n"
+        "def hidden(name):\n"
+        "    if name == 'resnet-repro': raise m.PackageNotFoundError(name)\n"
+        "    return find(name)\n"
+        "m.Distribution.from_name = hidden\n"
+        "import resnet_repro.environment as e\n"
+        "e.git_state = lambda package: None\n"
+        "from resnet_repro.cli import main\n"
+        "main()\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(copy), COMMIT_VARIABLE: COMMIT, "OMP_NUM_THREADS": "1"}
+    arguments = ["train", tiny, "--results", tmp_path / "results", "--device", "cpu"]
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    subprocess.run(command, env=environment, cwd=tmp_path, check=True, capture_output=True)
+    recorded = json.loads((tmp_path / "results/tiny/seed-0/environment.json").read_text())
+    assert recorded["git"] == {"commit": COMMIT, "dirty": None, "from": COMMIT_VARIABLE}
+    assert recorded["versions"]["resnet-repro"] == __version__
