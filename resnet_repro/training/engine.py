@@ -1,7 +1,7 @@
 """One optimisation step, and one forward pass for evaluation, on one device in one precision."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from resnet_repro.training.casting import CastNet
 from resnet_repro.training.distributed import ALONE, Ranks
+
+Kernels = Literal["torch", "fused"]
 
 
 class Outcome(NamedTuple):
@@ -46,6 +48,7 @@ class Engine:
         ranks: Ranks = ALONE,
     ) -> None:
         self.name = "eager" if ranks.count == 1 else f"eager, {ranks.count} ranks"
+        self.kernels: Kernels = "torch"  # what computes BN in training
         self.ranks = ranks
         self.net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
         self.device = device
