@@ -17,7 +17,8 @@ from resnet_repro.spec import Experiment, ModelSpec
 from resnet_repro.training.capture import GRAPHS, captured
 from resnet_repro.training.device import resolve_precision
 from resnet_repro.training.distributed import ALONE, Ranks
-from resnet_repro.training.engine import Engine, Outcome
+from resnet_repro.training.engine import Engine, Kernels, Outcome
+from resnet_repro.training.kernels import choose_kernels
 from resnet_repro.training.loop import Trainer
 from resnet_repro.training.schedule import Schedule
 
@@ -30,10 +31,16 @@ def build_net(experiment: Experiment) -> Network:
 
 
 def build_trainer(
-    experiment: Experiment, dataset: Dataset, device: torch.device, compiled: bool = False, ranks: Ranks = ALONE
+    experiment: Experiment,
+    dataset: Dataset,
+    device: torch.device,
+    compiled: bool = False,
+    ranks: Ranks = ALONE,
+    kernels: Kernels | None = None,
 ) -> Trainer:
     """Net, batches and engine of one run, ready for its first step. `compiled` has torch.compile work on its units.
 
+    `kernels` computes BN; by default torch's own, or the fused ones where a trial on the device finds them faster.
     Raises RunError if the ranks cannot share the mini-batches of the spec.
     """
     training, data = experiment.training, experiment.data
@@ -52,6 +59,10 @@ def build_trainer(
         decay_vectors=training.weight_decay_on == "all",
         ranks=ranks,
     )
+    if kernels is None:
+        kernels = "torch" if compiled else choose_kernels(engine, net.fuse, training.batch_size)
+    net.fuse(kernels == "fused")
+    engine.kernels = kernels
     normalization = Normalization(dataset.train, device)
     batches = TrainingBatches(
         dataset.train, normalization, training.batch_size, experiment.seed, data.augmentation, device

@@ -1,5 +1,6 @@
 """Shared by all tests: one thread each, as they run side by side, and a net and data set small enough to train."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,9 @@ from resnet_repro.cli import main
 from resnet_repro.metrics import Row
 from resnet_repro.record import Run
 from resnet_repro.spec import Experiment, ModelSpec, TrainingSpec
+
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")  # Triton's kernels run on the CPU
 
 REPOSITORY = Path(__file__).parent.parent
 REAL_DATA = REPOSITORY / "data"

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from resnet_repro.spec import ModelSpec
 
+FUSED_PRECISIONS = (torch.float32, torch.bfloat16, torch.float16)
+MOST_FUSED_VALUES = 2**31  # the kernels count in 32 bits
+
 
 class BatchNorm2d(nn.BatchNorm2d):
     """BN whose statistics are those of each of `splits` equal, consecutive parts of the mini-batch.
@@ -18,8 +21,11 @@ class BatchNorm2d(nn.BatchNorm2d):
     [R] section 4.2 trains 128 images on two GPUs, each with the statistics of its own 64. The population statistics
     follow the mean over the parts. `synchronized` has the processes of a run share the statistics of all their images,
     on CPUs as well, which nn.SyncBatchNorm does not. Mini-batches are not counted, as nn.BatchNorm2d does for another
-    kind of average: on a GPU that is one more kernel for each layer.
+    kind of average: on a GPU that is one more kernel for each layer. `fused`, which is not for split or synchronized
+    BN, allows what runs the layers (`layers.in_order`) to compute BN and what follows it as one operation.
     """
+
+    fused = False
 
     def __init__(self, width: int, splits: int, eps: float, momentum: float, synchronized: bool = False) -> None:
         super().__init__(width, eps=eps, momentum=momentum)
@@ -41,6 +47,16 @@ class BatchNorm2d(nn.BatchNorm2d):
         mean.copy_(torch.stack(means).mean(dim=0))
         variance.copy_(torch.stack(variances).mean(dim=0))
         return normalized
+
+    def fuses(self, x: Tensor) -> bool:
+        """Whether `fused_batch_norm` stands in for `forward` on x: in training, by the statistics of all of x."""
+        return (
+            self.fused
+            and self.training
+            and self.running_mean is not None
+            and x.dtype in FUSED_PRECISIONS
+            and x.shape[1] < x.numel() < MOST_FUSED_VALUES
+        )
 
     def _normalized(self, x: Tensor, mean: Tensor | None, variance: Tensor | None, by_batch: bool) -> Tensor:
         """By the statistics of x, which the population statistics given then follow, or by those."""

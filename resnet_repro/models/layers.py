@@ -1,14 +1,17 @@
 """Sequences of operations, named by their order: "conv bn act"."""
 
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resnet_repro.models.batch_norm import batch_norm
+from resnet_repro.models.batch_norm import BatchNorm2d, batch_norm
 from resnet_repro.spec import ModelSpec
+
+T = TypeVar("T")
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
 
@@ -73,9 +76,57 @@ def convolution(w_in: int, w_out: int, kernel: int, stride: int, bias: bool) -> 
     return kind(w_in, w_out, kernel, stride, padding=kernel // 2, bias=bias)
 
 
+class Addition(NamedTuple):
+    """term + x, as one of the operations that `in_order` runs."""
+
+    term: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.term + x
+
+
+class Layers(nn.Sequential):
+    """Operations one after the other."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return in_order(x, self)
+
+
+def in_order(x: Tensor, operations: Iterable[nn.Module | Addition]) -> Tensor:
+    """The operations one after the other, each on what the one before gave.
+
+    BN that fuses takes the addition and the ReLU that follow with it, unless a hook watches one of them.
+    """
+    left = deque(operations)
+    while left:
+        operation = left.popleft()
+        if isinstance(operation, BatchNorm2d) and operation.fuses(x) and not is_watched(operation):
+            from resnet_repro.models.fused_batch_norm import fused_batch_norm  # needs Triton, which is not everywhere
+
+            addition = _next_if(Addition, left)
+            relu = _next_if(nn.ReLU, left)
+            x = fused_batch_norm(x, operation, addition.term if addition else None, relu is not None)
+        else:
+            x = operation(x)
+    return x
+
+
+def _next_if(kind: type[T], left: deque[nn.Module | Addition]) -> T | None:
+    """Take the next operation, if it is of this kind and no hook watches it."""
+    if left and isinstance(left[0], kind) and not is_watched(left[0]):
+        return cast("T", left.popleft())
+    return None
+
+
+def is_watched(*operations: object) -> bool:
+    """Whether one of them is a module with hooks, which are to see what goes in and comes out of it."""
+    kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return any(getattr(operation, kind, None) for operation in operations for kind in kinds)
+
+
 def layers(
     order: str, w_in: int, model: ModelSpec, widths: Sequence[int] = (), kernels: Sequence[int] = (), stride: int = 1
-) -> nn.Sequential:
+) -> Layers:
     """The operations that `order` names: (N, w_in, H, W) -> (N, widths[-1], H/stride, W/stride).
 
     The convolutions have these `widths` and `kernels`, and the first one the `stride`. Without BN, the bn tokens are
@@ -103,7 +154,7 @@ def layers(
             case "multiplier":
                 module = ScalarMultiplier()
         modules[f"{token}{1 + sum(key.startswith(token) for key in modules)}"] = module
-    return nn.Sequential(modules)
+    return Layers(modules)
 
 
 def _tokens(order: str, model: ModelSpec) -> Iterator[str]:

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from resnet_repro.models.batch_norm import BatchNorm2d
 from resnet_repro.models.initialization import initialize
 from resnet_repro.models.layers import layers
 from resnet_repro.models.recompute import recomputed
@@ -72,6 +73,19 @@ class Network(nn.Module):
         """Keep few activations while training, for nets whose activations do not fit into memory."""
         for stage in self.stages():
             stage.recompute = True
+
+    def fuse(self, fused: bool = True) -> bool:
+        """Have BN, an addition and a ReLU in a row run as one operation in training, by kernels that need Triton.
+
+        Ghost BN (`batch_norm_splits`) and synchronised BN stay as they are; False if there is no other BN.
+        """
+        found = False
+        for module in self.modules():
+            if isinstance(module, Unit):
+                module.fused = fused
+            elif isinstance(module, BatchNorm2d) and module.splits == 1 and not module.synchronized:
+                module.fused, found = fused, True
+        return found
 
     def compile_units(self) -> None:
         """Have torch.compile fuse the operations of each unit; units of one shape share what was compiled."""

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from resnet_repro.models.layers import layers
-from resnet_repro.models.shortcuts import SHORTCUTS, projects
+from resnet_repro.models.layers import Addition, in_order, is_watched, layers
+from resnet_repro.models.shortcuts import SHORTCUTS, Shortcut, projects
 from resnet_repro.spec import ModelSpec
 
 
@@ -64,8 +64,11 @@ class Unit(nn.Module):
 
     (N, w_in, H, W) -> (N, expansion * width, H/stride, W/stride). Its first convolution has the stride, as in the
     authors' code. Pre-activation stands in the branch, except that the net's first unit, and one whose shortcut
-    projects, apply it before the paths part ([I], appendix, and the authors' code).
+    projects, apply it before the paths part ([I], appendix, and the authors' code). `fused` allows operations to run
+    as one across the ends of the branch; where a hook or a shortcut that changes the branch is in the way, they do not.
     """
+
+    fused = False
 
     def __init__(self, w_in: int, width: int, stride: int, model: ModelSpec, first: bool = False) -> None:
         super().__init__()
@@ -86,6 +89,11 @@ class Unit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.before(x)
+        if self.fused and not is_watched(self.branch, self.shortcut, self.after):
+            if self.shortcut is None:
+                return in_order(x, [*self.branch, *self.after])
+            if type(self.shortcut) is Shortcut:  # which leaves the branch as it is
+                return in_order(x, [*self.branch, Addition(self.shortcut.h(x)), *self.after])
         residual = self.branch(x)
         if self.shortcut is None:
             return self.after(residual)

@@ -1,12 +1,16 @@
 """One optimisation step, and one forward pass for evaluation, on one device in one precision."""
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from resnet_repro.training.casting import CastNet
 from resnet_repro.training.distributed import ALONE, Ranks
+
+Kernels = Literal["torch", "fused"]
 
 
 class Outcome(NamedTuple):
@@ -44,6 +48,7 @@ class Engine:
         ranks: Ranks = ALONE,
     ) -> None:
         self.name = "eager" if ranks.count == 1 else f"eager, {ranks.count} ranks"
+        self.kernels: Kernels = "torch"  # what computes BN in training
         self.ranks = ranks
         self.net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
         self.device = device
@@ -52,7 +57,8 @@ class Engine:
             torch.backends.cudnn.allow_tf32 = False
         if device.type == "cuda":
             torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
-        self.training_net = ranks.parallel(self.net)
+        parallel = ranks.parallel(self.net)
+        self.training_net = parallel if precision == "fp32" else CastNet(parallel, COMPUTED_IN[precision])
         self.statistics = [buffer for buffer in self.net.buffers() if buffer.is_floating_point()]  # of BN's population
         self.optimizer = torch.optim.SGD(
             _decay_groups(net, weight_decay, decay_vectors),
@@ -107,7 +113,7 @@ class Engine:
         loss, errors = self.ranks.sum(torch.stack([outcome.loss, outcome.errors.float()]))
         return Outcome(loss / self.ranks.count, errors)
 
-    def _forward(self, net: nn.Module, images: Tensor, labels: Tensor) -> Outcome:
+    def _forward(self, net: Callable[[Tensor], Tensor], images: Tensor, labels: Tensor) -> Outcome:
         dtype = COMPUTED_IN[self.precision]
         with torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32, cache_enabled=False):
             outputs = net(images)

@@ -1,0 +1,88 @@
+"""Which kernels compute BN in training: torch's own, or the fused ones where they are faster on this device."""
+
+import copy
+import logging
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+
+from resnet_repro.training.capture import GRAPHS, Graph
+from resnet_repro.training.engine import Engine, Kernels
+
+ROUNDS, STEPS = 4, 10  # of each kind, in turn, as other work may slow down the device for a while
+LEARNING_RATE = 0.01  # of the trial
+TOLERANCE = 0.02  # between the losses of both, which differ by rounding alone
+
+log = logging.getLogger(__name__)
+
+
+def choose_kernels(engine: Engine, fuse: Callable[[bool], bool], batch_size: int) -> Kernels:
+    """The faster kind in a few dozen captured steps of each. The engine is left as it was.
+
+    `fuse` switches the fused kernels of the engine's net on or off, which it leaves to the caller in the end, and says
+    whether the net has a layer for them. They are not for CPUs, nor without Triton, nor for steps that cannot be
+    captured, nor where they give other losses than torch's, nor where equal bits are asked for, as the choice may
+    differ from one process to the next. The trial needs as much memory as two runs.
+    """
+    new_graph = GRAPHS.get(engine.device.type)
+    if new_graph is None or engine.ranks.count > 1 or find_spec("triton") is None:
+        return "torch"
+    if torch.are_deterministic_algorithms_enabled():
+        return "torch"
+    if not fuse(True):
+        log.info("no BN of this net has fused kernels: ghost BN and synchronised BN have none")
+        return "torch"
+    before = copy.deepcopy(engine.state())
+    try:
+        fused = _Trial(engine, before, batch_size, new_graph(engine.device))
+        fuse(False)
+        return _better(_Trial(engine, before, batch_size, new_graph(engine.device)), fused)
+    except Exception as error:  # whatever it is, training goes on without the fused kernels
+        log.warning("the fused kernels are not used, as their trial failed: %s", error)
+        return "torch"
+    finally:
+        engine.restore(before)
+
+
+class _Trial:
+    """A captured training step of random images, and the losses of the first two from `start`."""
+
+    def __init__(self, engine: Engine, start: dict[str, Any], batch_size: int, graph: Graph) -> None:
+        random = torch.Generator().manual_seed(0)
+        images = torch.randn(batch_size, 3, 32, 32, generator=random).to(memory_format=torch.channels_last)
+        labels = torch.randint(0, 10, (batch_size,), generator=random)
+        images, labels = images.to(engine.device), labels.to(engine.device)
+        self.loss = torch.zeros((), device=engine.device)
+        self.graph = graph
+
+        def step() -> None:
+            self.loss.copy_(engine.train_step(images, labels, LEARNING_RATE).loss)
+
+        graph.warm_up(step)
+        graph.capture(step)
+        engine.restore(start)
+        self.losses = [self._replayed(1), self._replayed(1)]
+
+    def seconds(self) -> float:
+        began = time.perf_counter()
+        self._replayed(STEPS)
+        return time.perf_counter() - began
+
+    def _replayed(self, steps: int) -> float:
+        """The loss of the last of so many steps, once they are done."""
+        for _ in range(steps):
+            self.graph.replay()
+        return self.loss.item()
+
+
+def _better(usual: _Trial, fused: _Trial) -> Kernels:
+    if not all(abs(a - b) <= TOLERANCE * abs(b) for a, b in zip(fused.losses, usual.losses, strict=True)):  # or NaN
+        log.warning("the fused kernels are not used, as their losses differ: %s, not %s", fused.losses, usual.losses)
+        return "torch"
+    seconds = [(usual.seconds(), fused.seconds()) for _ in range(ROUNDS)]
+    of_usual, of_fused = (1e3 * min(times) / STEPS for times in zip(*seconds, strict=True))
+    log.info("a training step takes %.3f ms, with fused kernels %.3f ms", of_usual, of_fused)
+    return "fused" if of_fused < of_usual else "torch"

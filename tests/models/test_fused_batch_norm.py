@@ -1,0 +1,260 @@
+"""BN, an addition and a ReLU as one operation, against float64: on a GPU, else in Triton's interpreter."""
+
+import copy
+import os
+import subprocess
+import sys
+from collections import OrderedDict
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+
+pytest.importorskip("triton", reason="the fused kernels need Triton, which comes with torch's builds for CUDA")
+
+from resnet_repro.models import fused_batch_norm as module
+from resnet_repro.models import fused_kernels as kernels
+from resnet_repro.models.batch_norm import BatchNorm2d
+from resnet_repro.models.fused_batch_norm import fused_batch_norm
+from resnet_repro.models.layers import Layers
+from resnet_repro.models.network import Network, build
+from resnet_repro.models.units import UNITS
+from resnet_repro.spec import ModelSpec
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+SHAPES = [
+    (2, 16, 8, 8),
+    (3, 5, 7, 3),  # neither rows nor channels fill a tile
+    (1, 33, 5, 5),  # three strips of channels
+    (5, 8, 16, 16),  # five tiles: two for each of four parts, of which one is short and one is empty
+    (2, 1, 3, 1),
+]
+
+
+def layer_of(channels: int) -> BatchNorm2d:
+    layer = BatchNorm2d(channels, splits=1, eps=1e-3, momentum=0.3)
+    random = torch.Generator().manual_seed(channels)
+    for tensor in (layer.weight.data, layer.bias.data, layer.running_mean, layer.running_var):
+        tensor.copy_(torch.rand(channels, generator=random) + 0.5)
+    layer.weight.data[::2] *= -1
+    return layer.to(DEVICE)
+
+
+def maps(shape: tuple[int, ...], seed: int, mean: float = 0.0) -> Tensor:
+    values = torch.randn(shape, generator=torch.Generator().manual_seed(seed)) + mean
+    return values.to(DEVICE).contiguous(memory_format=torch.channels_last)
+
+
+def separately(x: Tensor, layer: BatchNorm2d, addend: Tensor | None, relu: bool) -> Tensor:
+    y = layer(x)
+    y = y if addend is None else addend + y
+    return F.relu(y) if relu else y
+
+
+def results(
+    operation: Callable[..., Tensor], layer: BatchNorm2d, x: Tensor, addend: Tensor | None, relu: bool, dy: Tensor
+) -> list[Tensor]:
+    """Output, gradients of x, scale, shift and addend, and the running statistics."""
+    layer = copy.deepcopy(layer).to(torch.float64 if x.dtype == torch.float64 else torch.float32)
+    inputs = [t.clone().requires_grad_() for t in (x, addend) if t is not None]
+    y = operation(inputs[0], layer, inputs[1] if addend is not None else None, relu)
+    gradients = torch.autograd.grad(y, [*inputs, layer.weight, layer.bias], dy)
+    assert layer.running_mean is not None
+    assert layer.running_var is not None
+    return [y.detach(), *gradients, layer.running_mean, layer.running_var]
+
+
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("adds", [False, True])
+@pytest.mark.parametrize("mean", [0.0, 1000.0])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_float32_is_as_close_to_float64_as_its_rounding_allows(
+    shape: tuple[int, ...], mean: float, adds: bool, relu: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernels, "PROGRAMS", 4)
+    layer, x, dy = layer_of(shape[1]), maps(shape, 0, mean), maps(shape, 1)
+    addend = 5 * maps(shape, 2) if adds else None
+    ours = results(fused_batch_norm, layer, x, addend, relu, dy)
+    passed = dy * (ours[0] > 0) if relu else dy  # as a value near 0 may round to either side
+    expected = results(
+        separately, layer, x.double(), None if addend is None else addend.double(), False, passed.double()
+    )
+    expected[0] = F.relu(expected[0]) if relu else expected[0]
+    tolerance = 2e-6 if mean == 0 else 5e-4  # float32 has seven digits, of which the mean takes three
+    for one, other in zip(ours, expected, strict=True):
+        scale = max(other.abs().max().item(), 1.0)
+        torch.testing.assert_close(one.double(), other, rtol=0, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_16_bits_are_rounded_where_separate_operations_round(dtype: torch.dtype) -> None:
+    shape = (4, 16, 8, 8)
+    layer, dy = layer_of(16), maps(shape, 1).to(dtype)
+    x, addend = (maps(shape, seed).to(dtype) for seed in (0, 2))
+    exact = dtype == torch.float16 or DEVICE.type == "cuda"  # the interpreter truncates to bf16
+    ours = results(fused_batch_norm, layer, x, addend, exact, dy)
+    theirs = results(separately, layer, x, addend, exact, dy)
+    assert [one.dtype for one in ours] == [other.dtype for other in theirs]
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=2e-2, atol=2e-2)
+        if one.dtype == dtype and exact:
+            assert (one != other).double().mean().item() < 0.02  # where float32's rounding tips that to 16 bits
+
+
+@pytest.mark.parametrize("place", ["x", "addend"])
+def test_not_a_number_stays_so(place: str) -> None:
+    layer, x, addend = layer_of(4), maps((2, 4, 4, 4), 0), maps((2, 4, 4, 4), 1)
+    {"x": x, "addend": addend}[place][0, 1, 2, 3] = float("nan")
+    assert fused_batch_norm(x, layer, addend, relu=True)[0, 1, 2, 3].isnan()
+
+
+def test_any_memory_format_will_do() -> None:
+    layer, x, addend = layer_of(4), maps((2, 4, 4, 6), 0), maps((2, 4, 4, 6), 1)
+    rows_first = [t.contiguous() for t in (x, addend, maps((2, 4, 4, 6), 2))]
+    ours = results(fused_batch_norm, layer, *rows_first[:2], True, rows_first[2])
+    expected = results(fused_batch_norm, layer, x, addend, True, maps((2, 4, 4, 6), 2))
+    assert all(torch.equal(*pair) for pair in zip(ours, expected, strict=True))
+
+
+NETS: dict[str, dict[str, object]] = {
+    **{unit: {"unit": unit} for unit in UNITS},
+    "plain": {"shortcut": "none"},
+    "option B": {"option": "B"},
+    "projections": {"shortcut": "conv1x1"},
+    "scaled": {"shortcut": "scaled", "shortcut_scale": 0.5, "branch_scale": 0.5},
+    "gates": {"shortcut": "exclusive_gate", "gate_bias": -1.0},
+    "bottlenecks": {"depth": 11, "block": "bottleneck"},
+    "sigmoid": {"activation": "sigmoid"},
+    "recompute": {},
+}
+
+
+@pytest.fixture
+def fused(monkeypatch: pytest.MonkeyPatch) -> list[tuple[BatchNorm2d, bool, bool]]:
+    """The layers that were fused, in order, each with whether an addition and a ReLU were fused with it."""
+    calls: list[tuple[BatchNorm2d, bool, bool]] = []
+
+    def noted(x: Tensor, layer: BatchNorm2d, addend: Tensor | None = None, relu: bool = False) -> Tensor:
+        calls.append((layer, addend is not None, relu))
+        return fused_batch_norm(x, layer, addend, relu)
+
+    monkeypatch.setattr(module, "fused_batch_norm", noted)
+    return calls
+
+
+def nets_of(**fields: object) -> tuple[Network, Network]:
+    """Two equal nets in training, of which the second fuses."""
+    net = build(ModelSpec.model_validate({"depth": 8, "width": 4, **fields}), torch.Generator().manual_seed(0))
+    net = net.to(DEVICE, memory_format=torch.channels_last).train()
+    other = copy.deepcopy(net)
+    assert other.fuse()
+    return net, other
+
+
+def all_of(net: Network, x: Tensor) -> dict[str, Tensor]:
+    output = net(x)
+    output.square().sum().backward()
+    gradients = {f"gradient of {name}": p.grad for name, p in net.named_parameters() if p.grad is not None}
+    return {"output": output.detach(), **gradients, **net.state_dict()}
+
+
+@pytest.mark.parametrize("kind", NETS)
+def test_a_net_of_any_order_gives_the_same_with_all_its_bn_fused(
+    kind: str, fused: list[tuple[BatchNorm2d, bool, bool]]
+) -> None:
+    net, other = nets_of(**NETS[kind])
+    if kind == "recompute":
+        other.recompute()
+    assert list(net.state_dict()) == list(other.state_dict())
+    expected, ours = (all_of(each, maps((3, 3, 8, 8), 0)) for each in (net, other))
+    assert {layer for layer, _, _ in fused} == {m for m in other.modules() if isinstance(m, BatchNorm2d)}
+    for name, tensor in expected.items():
+        torch.testing.assert_close(
+            ours[name], tensor, rtol=2e-3, atol=2e-4, msg=lambda text, name=name: f"{name}: {text}"
+        )
+
+
+@pytest.mark.parametrize(
+    ("fields", "additions", "relus"),
+    [
+        ({}, 3, 7),  # every ReLU follows BN, or an addition that follows BN
+        ({"shortcut": "none"}, 0, 7),
+        ({"unit": "bn_after_addition"}, 0, 7),
+        ({"unit": "relu_before_addition"}, 0, 7),
+        ({"unit": "relu_only_preactivation"}, 3, 3),
+        ({"unit": "full_preactivation"}, 0, 7),
+        ({"shortcut": "scaled", "shortcut_scale": 0.5, "branch_scale": 0.5}, 0, 4),
+        ({"activation": "tanh"}, 3, 0),
+    ],
+)  # fmt: skip
+def test_what_is_fused_with_bn(
+    fields: dict[str, object], additions: int, relus: int, fused: list[tuple[BatchNorm2d, bool, bool]]
+) -> None:
+    nets_of(**fields)[1](maps((2, 3, 8, 8), 0))
+    assert (sum(adds for _, adds, _ in fused), sum(relu for *_, relu in fused)) == (additions, relus)
+
+
+@pytest.mark.parametrize(
+    "watched", ["branch.bn1", "branch.act1", "branch.bn2", "branch", "shortcut", "after", "after.act1"]
+)
+def test_a_hook_sees_what_it_sees_without_fusing(watched: str) -> None:
+    seen: list[list[Tensor]] = []
+    for net in nets_of():
+        net.get_submodule(f"stage2.0.{watched}").register_forward_hook(
+            lambda _module, inputs, output: seen.append(tree_leaves((inputs, output)))
+        )
+        net(maps((2, 3, 8, 8), 0))
+    assert len(seen) == 2
+    for one, other in zip(*seen, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_evaluation_ghost_bn_and_synchronised_bn_are_not_fused(fused: list[tuple[BatchNorm2d, bool, bool]]) -> None:
+    net, other = nets_of()
+    x = maps((4, 3, 8, 8), 0)
+    assert torch.equal(net.eval()(x), other.eval()(x))
+    for fields in ({"batch_norm_splits": 2}, {"batch_norm_sync": True}, {"normalization": "none"}):
+        apart = build(ModelSpec(depth=8, width=4, **fields), torch.Generator()).to(DEVICE).train()
+        assert not apart.fuse()
+        apart(x)
+    assert other.fuse(False)
+    other.train()(x)
+    assert not fused
+
+
+def test_one_value_a_map_is_refused_as_ever() -> None:
+    layer = layer_of(4)
+    layer.fused = True
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        Layers(OrderedDict(bn1=layer))(torch.zeros(1, 4, 1, 1, device=DEVICE))
+
+
+COMPILE = """
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from resnet_repro.models import fused_kernels as kernels
+
+FLAGS = {"parts": 64, "part_tiles": 2, "tile": kernels.TILE, "block": kernels.BLOCK, "adds": True, "rectifies": True}
+MAPS = ("x", "y", "dy", "dx", "addend", "d_addend")
+for name in ("moments", "normalize", "gradient_sums", "gradients"):
+    kernel = getattr(kernels, name)
+    def kind(argument):
+        if argument in FLAGS:
+            return "constexpr"
+        if argument in ("rows", "channels"):
+            return "i32"
+        return "fp32" if argument in ("momentum", "epsilon") else "*bf16" if argument in MAPS else "*fp32"
+    signature = {argument: kind(argument) for argument in kernel.arg_names}
+    constants = {argument: FLAGS[argument] for argument in kernel.arg_names if argument in FLAGS}
+    triton.compile(ASTSource(kernel, signature, constants), target=GPUTarget("cuda", 90, 32))
+"""
+
+
+def test_the_kernels_compile_for_a_gpu_that_need_not_be_there() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    call = subprocess.run([sys.executable, "-c", COMPILE], env=environment, capture_output=True, text=True)
+    assert call.returncode == 0, call.stderr
