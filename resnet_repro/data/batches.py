@@ -133,7 +133,8 @@ class TrainingBatches:
         self.batch_size = batch_size
         side = SIZE + 2 * PADDING
         self._padded = torch.zeros(batch_size, side, side, 3, device=device)  # each batch is written inside the border
-        self._places = torch.arange(batch_size, device=device)[:, None]
+        # (B, 1024), written out: CUDA copies indexes of unlike strides before it uses them.
+        self._places = torch.arange(batch_size, device=device)[:, None].repeat(1, SIZE * SIZE)
         self._pixels = view_pixels().to(device)
 
         @lru_cache(maxsize=2)  # a batch of one epoch's end spans two
