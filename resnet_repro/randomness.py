@@ -10,6 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+GAMMA = 0x9E3779B97F4A7C15  # SplitMix64's step from one number to the next
+INVERSE_GAMMA = 0xF1DE83E19937733D  # modulo 2**64
+
 
 class Stream(IntEnum):
     """What the numbers are for. The values are part of every result: never renumber them."""
@@ -38,7 +41,8 @@ def random_bits(seed: Tensor, count: int) -> Tensor:
     a state nor a word from the host, so a CUDA graph can hold it; torch's generators on a CPU and a GPU also differ.
     """
     numbers = torch.arange(1, (count + 1) // 2 + 1, device=seed.device)
-    z = seed + numbers * _signed(0x9E3779B97F4A7C15)
+    # seed + numbers * GAMMA, in an order that torch.compile does not work out in 32 bits
+    z = (seed * _signed(INVERSE_GAMMA) + numbers) * _signed(GAMMA)
     z = (z ^ _shifted(z, 30)) * _signed(0xBF58476D1CE4E5B9)
     z = (z ^ _shifted(z, 27)) * _signed(0x94D049BB133111EB)
     return (z ^ _shifted(z, 31)).view(torch.int32)[:count]

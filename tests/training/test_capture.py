@@ -242,9 +242,7 @@ def test_a_step_that_reads_on_the_host_is_not_captured_and_the_first_cause_is_to
 
 def test_a_required_graph_that_fails_is_an_error() -> None:
     trainer = build_trainer(experiment(), random_dataset(), CPU)
-    with pytest.raises(
-        RunError, match=r"^--require-graph: the training step could not be captured in a CUDA graph: "
-    ):
+    with pytest.raises(RunError, match=r"^--require-graph: the training step could not be captured in a CUDA graph: "):
         capture(failing(trainer), trainer.engine, RecordedGraph(), required=True)
 
 
