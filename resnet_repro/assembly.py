@@ -1,26 +1,26 @@
 """A run put together from its spec: net, batches, engine, schedule and probes, ready for the first step."""
 
 import logging
-from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from resnet_repro.data import Dataset
-from resnet_repro.data.batches import EvaluationBatches, Normalization, TrainingBatches
+from resnet_repro.data.batches import EvaluationBatches, TrainingBatches, normalization_of
 from resnet_repro.errors import RunError
 from resnet_repro.models.layers import Dropout
 from resnet_repro.models.network import Network, build
 from resnet_repro.probes import Instruments
 from resnet_repro.randomness import Stream, generator, seeds
 from resnet_repro.spec import Experiment, ModelSpec
-from resnet_repro.training.capture import GRAPHS, captured
+from resnet_repro.training.capture import GRAPHS, capture
 from resnet_repro.training.device import resolve_precision
 from resnet_repro.training.distributed import ALONE, Ranks
 from resnet_repro.training.engine import Engine, Kernels, Outcome
 from resnet_repro.training.kernels import choose_kernels
 from resnet_repro.training.loop import Trainer
 from resnet_repro.training.schedule import Schedule
+from resnet_repro.training.stepping import Stepper
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +36,14 @@ def build_trainer(
     device: torch.device,
     compiled: bool = False,
     ranks: Ranks = ALONE,
+    require_graph: bool = False,
     kernels: Kernels | None = None,
 ) -> Trainer:
     """Net, batches and engine of one run, ready for its first step. `compiled` has torch.compile work on its units.
 
     `kernels` computes BN; by default torch's own, or the fused ones where a trial on the device finds them faster.
-    Raises RunError if the ranks cannot share the mini-batches of the spec.
+    Raises RunError if the ranks cannot share the mini-batches of the spec, or if the training step is not captured in
+    a CUDA graph though `require_graph` is set.
     """
     training, data = experiment.training, experiment.data
     net = build_net(experiment.model_copy(update={"model": _share_of_rank(experiment, ranks)}))
@@ -63,15 +65,19 @@ def build_trainer(
         kernels = "torch" if compiled else choose_kernels(engine, net.fuse, training.batch_size)
     net.fuse(kernels == "fused")
     engine.kernels = kernels
-    normalization = Normalization(dataset.train, device)
+    normalization = normalization_of(dataset.train, device)
     batches = TrainingBatches(
         dataset.train, normalization, training.batch_size, experiment.seed, data.augmentation, device
     )
+    stepper = _stepper(experiment, engine, batches)
+    _capture(stepper, engine, require_graph)
+    if compiled:
+        engine.name += ", compiled units"
     share = {"start": ranks.rank, "every": ranks.count}
     return Trainer(
         engine=engine,
-        train_step=_train_step(engine, batches, compiled),
-        batches=batches,
+        stepper=stepper,
+        batch_size=training.batch_size,
         train_images=data.epoch_images,
         clean=EvaluationBatches(dataset.train, normalization, device, limit=training.clean_images, **share),
         test=EvaluationBatches(dataset.test, normalization, device, **share),
@@ -79,7 +85,6 @@ def build_trainer(
         steps=training.steps,
         record_every=experiment.steps_of(training.record_every),
         evaluate_every=experiment.steps_of(training.evaluate_every),
-        before_step=_dropout_seeder(net, experiment.seed, ranks),
     )
 
 
@@ -103,40 +108,49 @@ def _share_of_rank(experiment: Experiment, ranks: Ranks) -> ModelSpec:
     return model.model_copy(update={"batch_norm_splits": max(1, splits // count)})
 
 
-def _train_step(engine: Engine, batches: TrainingBatches, compiled: bool) -> Callable[[Tensor, float], Outcome]:
-    """One step from draw to update: on CUDA replayed from a graph, elsewhere launched operation by operation."""
+def _stepper(experiment: Experiment, engine: Engine, batches: TrainingBatches) -> Stepper:
+    """The step of a run, from what it draws to the update: the rank's share of a mini-batch, and seeds of dropout."""
+    layer_seeds = [module.seed for module in engine.net.modules() if isinstance(module, Dropout)]
+    places = 2 * experiment.training.batch_size  # an image and a view for each
 
-    def step(draw: Tensor, learning_rate: float | Tensor) -> Outcome:
-        return engine.train_step(*batches.load(engine.ranks.share(draw)), learning_rate)
+    def draws(first: int, count: int) -> Tensor:
+        seeds = dropout_seeds(experiment.seed, first, count, len(layer_seeds), engine.ranks)
+        return torch.cat([batches.draws(first, count).flatten(1), seeds], dim=1)
 
-    train_step: Callable[[Tensor, float], Outcome] = step
-    if graph := GRAPHS.get(engine.device.type):
-        if engine.ranks.count > 1:
-            log.warning("what several ranks tell each other is not captured in a CUDA graph: trains eagerly")
-        elif any(isinstance(module, Dropout) for module in engine.net.modules()):
-            log.warning("dropout draws anew on the host for each step, which a CUDA graph cannot hold: trains eagerly")
-        else:
-            train_step = captured(step, engine, batches.draw(0), graph(engine.device))
-    if compiled:
-        engine.name += ", compiled units"
-    return train_step
+    def take(draw: Tensor, learning_rate: float | Tensor) -> Outcome:
+        if layer_seeds:
+            torch._foreach_copy_(layer_seeds, draw[places:].unbind())
+        share = engine.ranks.share(draw[:places].view(-1, 2))
+        return engine.train_step(*batches.load(share), learning_rate)
+
+    return Stepper(take, draws, experiment.training.steps, engine.device)
 
 
-def _dropout_seeder(net: nn.Module, seed: int, ranks: Ranks) -> Callable[[int], None]:
-    """Gives every dropout layer its random numbers for a step; each rank has others."""
-    dropouts = [module for module in net.modules() if isinstance(module, Dropout)]
+def dropout_seeds(seed: int, first: int, count: int, layers: int, ranks: Ranks) -> Tensor:
+    """The seeds of the dropout layers at the steps from `first` on, (count, layers) int64. Each rank has others."""
+    if not layers:
+        return torch.empty(count, 0, dtype=torch.int64)
+    steps = range(first, first + count)
+    drawn = [seeds(seed, Stream.DROPOUT, step, layers * (ranks.rank + 1)) for step in steps]
+    return torch.tensor(drawn)[:, -layers:]  # the first rank's come first
 
-    def reseed(step: int) -> None:
-        drawn = seeds(seed, Stream.DROPOUT, step, len(dropouts) * (ranks.rank + 1))  # the first rank's come first
-        for dropout, own in zip(dropouts, drawn[-len(dropouts) :], strict=True):
-            dropout.seed = own
 
-    return reseed if dropouts else lambda step: None
+def _capture(stepper: Stepper, engine: Engine, required: bool) -> None:
+    """On CUDA, have the step replayed from a graph; elsewhere it is launched operation by operation."""
+    graph = GRAPHS.get(engine.device.type)
+    if graph and engine.ranks.count == 1:
+        capture(stepper, engine, graph(engine.device), required)
+    elif required and not graph:
+        raise RunError(f"--require-graph: only CUDA devices have graphs, and the device is {engine.device.type}")
+    elif required:
+        raise RunError("--require-graph: the step of several ranks is not captured; train in one process")
+    elif graph:
+        log.warning("several ranks train eagerly: their messages to each other are not captured in a CUDA graph")
 
 
 def build_instruments(experiment: Experiment, dataset: Dataset, engine: Engine) -> Instruments:
     """The probes of a run, which look at its first training images."""
-    probes, normalization = experiment.probes, Normalization(dataset.train, engine.device)
+    probes, normalization = experiment.probes, normalization_of(dataset.train, engine.device)
     batches = EvaluationBatches(dataset.train, normalization, engine.device, limit=probes.images)
     return Instruments(probes, experiment.steps_of(probes.every), experiment.training.steps, engine, batches)
 

@@ -45,7 +45,7 @@ class Sampler:
         if now - self.sampled < REFRESH_SECONDS or not trainer.step:
             return None
         self.sampled = now
-        images = (trainer.step - self.from_step) * trainer.batches.batch_size
+        images = (trainer.step - self.from_step) * trainer.batch_size
         return Sample(trainer.step, *trainer.recent(), images / max(now - self.began, 1e-9))
 
 
@@ -113,7 +113,7 @@ class LiveWatcher(Watcher):
         if not (sample := self.sampler(trainer)):
             return
         self.display.numbers = (
-            f"epoch {sample.step * trainer.batches.batch_size / trainer.train_images:.2f}  loss {sample.loss:.3f}  "
+            f"epoch {sample.step * trainer.batch_size / trainer.train_images:.2f}  loss {sample.loss:.3f}  "
             f"error {sample.train_error_pct:.1f} %{self.test}  {sample.images_per_second:.0f} images/s"
         )
         self.display.update(self.task, completed=sample.step)
@@ -130,7 +130,7 @@ def _beginning(trainer: Trainer) -> str:
     at = f"resumes at step {trainer.step}" if trainer.step else "starts"
     engine = trainer.engine
     where = f"{engine.ranks.count} ranks, each on {engine.device.type}," if engine.ranks.count > 1 else engine.device
-    return f"{at}: {trainer.steps} steps of {trainer.batches.batch_size} on {where} in {engine.precision}"
+    return f"{at}: {trainer.steps} steps of {trainer.batch_size} on {where} in {engine.precision}"
 
 
 def _ending(status: Status, trainer: Trainer) -> str:

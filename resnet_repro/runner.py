@@ -52,6 +52,7 @@ class Session:
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     ranks: Ranks = ALONE
     deadline: float = math.inf  # of time.monotonic(): runs then stop, resumably
+    require_graph: bool = False  # a training step that cannot be captured in a CUDA graph is an error
     _loaded: tuple[DataSpec, Dataset] | None = None
 
     def dataset(self, data: DataSpec) -> Dataset:
@@ -81,7 +82,9 @@ def train_run(experiment: Experiment, session: Session, watcher: Watcher, restar
 
     with ExitStack() as holding, stop_signals(session.deadline) as stopped:
         ranks.first(lambda: holding.enter_context(folder.held()))
-        trainer = ranks.each(lambda: build_trainer(experiment, dataset, session.device, session.compiled, ranks))
+        trainer = ranks.each(
+            lambda: build_trainer(experiment, dataset, session.device, session.compiled, ranks, session.require_graph)
+        )
         engine = trainer.engine
         measuring = bool(experiment.probes.measure) and ranks.is_first
         instruments = ranks.each(lambda: build_instruments(experiment, dataset, engine) if measuring else None)

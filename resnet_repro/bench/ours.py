@@ -27,16 +27,10 @@ def bench_trainer(experiment: Experiment, device: torch.device, compiled: bool =
     return build_trainer(endless, random_images(experiment.data), device, compiled)
 
 
-def training_step(trainer: Trainer) -> Callable[[], Outcome]:
+def training_step(trainer: Trainer) -> Callable[[], None]:
     """One call is one step: draw, load, augment, forward, backward, update."""
     numbers = count()
-
-    def step() -> Outcome:
-        number = next(numbers)
-        trainer.before_step(number)
-        return trainer.train_step(trainer.batches.draw(number), trainer.schedule.learning_rate)
-
-    return step
+    return lambda: trainer.stepper(next(numbers), trainer.schedule.learning_rate)
 
 
 def outside_share(trainer: Trainer, experiment: Experiment, steps: int) -> float | None:

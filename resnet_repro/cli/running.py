@@ -37,6 +37,9 @@ def train(
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Equal seeds give equal bits on a GPU too; slower there.")
     ] = False,
+    require_graph: Annotated[
+        bool, typer.Option("--require-graph", help="Fail if the training step cannot be captured in a CUDA graph.")
+    ] = False,
     checkpoint_seconds: Annotated[
         float, typer.Option(min=0.0, help="How often to save what a killed run would lose.")
     ] = 60.0,
@@ -57,7 +60,7 @@ def train(
     with joined_ranks(device) as ranks:
         request = Request(
             results, data_dir, device, side_by_side, restart, compiled, deterministic, checkpoint_seconds, ranks,
-            deadline,
+            deadline, require_graph,
         )  # fmt: skip
         tasks = ranks.first(lambda: command.find_tasks(load_suite(specs, override or (), seeds_wanted), request))
         code = 0

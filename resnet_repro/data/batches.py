@@ -4,13 +4,13 @@
 its horizontal flip"; the per-pixel mean is subtracted. The whole split lives on the device that trains, as bytes.
 """
 
-from collections.abc import Iterator
-from functools import lru_cache
-from typing import NamedTuple
+import threading
+from collections.abc import Callable, Iterator
+from functools import lru_cache, wraps
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from resnet_repro.data.dataset import Split
@@ -18,7 +18,10 @@ from resnet_repro.randomness import Stream, generator
 
 PADDING = 4
 SIZE = 32
+CORNERS = 2 * PADDING + 1  # places of a crop along each side of the padded image
 EVALUATION_BATCH = {"cpu": 500, "cuda": 2000, "mps": 500}  # images, by device; a GPU needs many to be busy
+
+T = TypeVar("T")
 
 
 class Batch(NamedTuple):
@@ -45,17 +48,19 @@ def epoch_plan(seed: int, epoch: int, images: int, augmentation: str) -> EpochPl
     return EpochPlan(order, corners, flips)
 
 
-def crop_and_flip(images: Tensor, corners: Tensor, flips: Tensor) -> Tensor:
-    """Pad with zeros, crop each image at its own corner, mirror where its flip says so.
+def view_numbers(corners: Tensor, flips: Tensor) -> Tensor:
+    """Number the views, 0 to 161: corners (N, 2), flips (N,) -> (N,) int64"""
+    return 2 * (CORNERS * corners[:, 0] + corners[:, 1]) + flips
 
-    images (B, 32, 32, C), corners (B, 2), flips (B,) -> (B, 32, 32, C)
-    """
-    padded = F.pad(images, (0, 0, PADDING, PADDING, PADDING, PADDING))  # (B, 40, 40, C)
-    steps = torch.arange(SIZE, device=images.device)
-    rows = corners[:, :1] + steps  # (B, 32)
-    columns = corners[:, 1:] + torch.where(flips[:, None], SIZE - 1 - steps, steps)  # (B, 32)
-    batch = torch.arange(len(images), device=images.device)
-    return padded[batch[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+def view_pixels() -> Tensor:
+    """Where each view, by its number, takes its pixels from in the padded image: (162, 1024) int64, 0 to 1599."""
+    side = SIZE + 2 * PADDING
+    steps = torch.arange(SIZE)
+    starts = torch.arange(CORNERS)[:, None]
+    rows = starts + steps  # (9, 32)
+    columns = torch.stack([starts + steps, starts + steps.flip(0)], dim=1)  # (9, 2, 32), as it is and mirrored
+    return (side * rows[:, None, None, :, None] + columns[None, :, :, None, :]).flatten(3).flatten(0, 2)
 
 
 class Normalization:
@@ -72,9 +77,32 @@ class Normalization:
         self.mean = torch.tensor(mean, dtype=torch.float32, device=device)  # (32, 32, 3)
         self.scale = 1 / (float(np.sqrt(variance.mean())) or 1.0)  # equal images have nothing to scale
 
-    def __call__(self, images: Tensor) -> Tensor:
-        """(B, 32, 32, 3) uint8 -> (B, 32, 32, 3) float32"""
-        return (images.float() - self.mean) * self.scale
+    def __call__(self, images: Tensor, out: Tensor | None = None) -> Tensor:
+        """(B, 32, 32, 3) uint8 -> (B, 32, 32, 3) float32, written to `out` if given"""
+        return torch.mul(images - self.mean, self.scale, out=out)
+
+
+def _once(make: Callable[[Split, torch.device], T]) -> Callable[[Split, torch.device], T]:
+    """Keep what was made of the last splits: the runs of one process share it, and a thread waits for another's."""
+    making, kept = threading.Lock(), lru_cache(maxsize=4)(make)
+
+    @wraps(make)
+    def shared(split: Split, device: torch.device) -> T:
+        with making:
+            return kept(split, device)
+
+    return shared
+
+
+@_once
+def normalization_of(train: Split, device: torch.device) -> Normalization:
+    return Normalization(train, device)
+
+
+@_once
+def _on_device(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Images (N, 32, 32, 3) uint8 and labels (N,) int64; on the CPU, the memory of the split itself"""
+    return torch.from_numpy(split.images).to(device), torch.from_numpy(split.labels).to(device)
 
 
 def _as_input(images: Tensor) -> Tensor:
@@ -87,7 +115,7 @@ class TrainingBatches:
 
     The epochs' orders are joined end to end, so a batch may end one epoch and begin the next: every image is seen
     equally often, and 64,000 steps of 128 are 163.84 epochs of 50,000. `batches[step]` depends on nothing but the
-    seed and the step. It is made in two parts: `draw` chooses, on the host; `load` does the work, with operations
+    seed and the step. It is made in two parts: `draws` chooses, on the CPU; `load` does the work, with operations
     on the device alone, so that a CUDA graph can hold it.
     """
 
@@ -100,40 +128,45 @@ class TrainingBatches:
         augmentation: str,
         device: torch.device,
     ) -> None:
-        self.images = torch.from_numpy(split.images).to(device)
-        self.labels = torch.from_numpy(split.labels).to(device)
+        self.images, self.labels = _on_device(split, device)
         self.normalization = normalization
         self.batch_size = batch_size
+        side = SIZE + 2 * PADDING
+        self._padded = torch.zeros(batch_size, side, side, 3, device=device)  # each batch is written inside the border
+        # (B, 1024), written out: CUDA copies indexes of unlike strides before it uses them.
+        self._places = torch.arange(batch_size, device=device)[:, None].repeat(1, SIZE * SIZE)
+        self._pixels = view_pixels().to(device)
 
-        @lru_cache(maxsize=2)  # a batch spans two epochs at most
+        @lru_cache(maxsize=2)  # a batch of one epoch's end spans two
         def plan(epoch: int) -> Tensor:
             order, corners, flips = epoch_plan(seed, epoch, len(split.labels), augmentation)
-            return torch.cat([order[:, None], corners, flips[:, None]], dim=1).to(device)
+            return torch.stack([order, view_numbers(corners, flips)], dim=1)
 
         self._plan = plan
 
-    def draw(self, step: int) -> Tensor:
-        """(B, 4) int64: image, top, left and flip of each place in the batch of iteration `step`, counted from 0."""
-        size = len(self.labels)
-        epoch, start = divmod(step * self.batch_size, size)
-        stop = start + self.batch_size
-        drawn = self._plan(epoch)[start:stop]
-        return drawn if stop <= size else torch.cat([drawn, self._plan(epoch + 1)[: stop - size]])
+    def draws(self, first: int, count: int) -> Tensor:
+        """(count, B, 2) int64 on the CPU: image and view of each place in the batches of iterations from `first` on."""
+        size, places = len(self.labels), count * self.batch_size
+        epoch, start = divmod(first * self.batch_size, size)
+        plans = [self._plan(each) for each in range(epoch, epoch + -(-(start + places) // size))]
+        return torch.cat(plans)[start : start + places].view(count, self.batch_size, 2)
 
     def load(self, draw: Tensor) -> Batch:
-        """The batch that was drawn."""
-        order, corners, flips = draw[:, 0], draw[:, 1:3], draw[:, 3].bool()
-        images = crop_and_flip(self.normalization(self.images[order]), corners, flips)
-        return Batch(_as_input(images), self.labels[order])
+        """The batch, or a rank's share of it, that was drawn: (B, 2), on the device."""
+        count, (order, views) = len(draw), draw.unbind(1)
+        padded = self._padded[:count]
+        self.normalization(self.images[order], out=padded[:, PADDING:-PADDING, PADDING:-PADDING])
+        pixels = padded.flatten(1, 2)[self._places[:count], self._pixels[views]]  # (B, 1024, 3)
+        return Batch(_as_input(pixels.view(count, SIZE, SIZE, 3)), self.labels[order])
 
     def __getitem__(self, step: int) -> Batch:
-        return self.load(self.draw(step))
+        return self.load(self.draws(step, 1)[0].to(self.labels.device))
 
 
 class EvaluationBatches:
     """The first `limit` images of a split, each once, in order, as they are: the single original 32x32 view.
 
-    With `start` and `every`, which may leave nothing, only each so-manieth of them.
+    With `start` and `every`, every `every`-th image from `start`, possibly none.
     """
 
     def __init__(
@@ -145,8 +178,7 @@ class EvaluationBatches:
         start: int = 0,
         every: int = 1,
     ) -> None:
-        self.images = torch.from_numpy(split.images[start:limit:every]).to(device)
-        self.labels = torch.from_numpy(split.labels[start:limit:every]).to(device)
+        self.images, self.labels = (whole[start:limit:every] for whole in _on_device(split, device))
         self.normalization = normalization
 
     def __iter__(self) -> Iterator[Batch]:

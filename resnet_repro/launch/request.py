@@ -26,6 +26,7 @@ class Request:
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     ranks: Ranks = ALONE
     deadline: float = math.inf  # of time.monotonic(): no run starts after it, and those that train stop, resumably
+    require_graph: bool = False
 
     def folder(self, experiment: Experiment) -> RunFolder:
         return RunFolder(self.results, experiment)
@@ -36,4 +37,4 @@ class Request:
             make_deterministic()
         resolved = self.ranks.each(lambda: self.ranks.device(device or self.device))
         return Session(self.results, self.data_dir, resolved, self.compiled, self.checkpoint_seconds, self.ranks,
-                       self.deadline)  # fmt: skip
+                       self.deadline, self.require_graph)  # fmt: skip

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resnet_repro.models.batch_norm import BatchNorm2d, batch_norm
+from resnet_repro.randomness import random_bits
 from resnet_repro.spec import ModelSpec
 
 T = TypeVar("T")
@@ -19,21 +20,24 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoi
 class Dropout(nn.Module):
     """Zeroes each value with probability `rate` while training, and scales the rest to keep the mean.
 
-    What it draws depends on `seed` alone, which is set before each step (`randomness.seeds`): a resumed run, or a
-    recomputed activation, sees the same mask.
+    What it draws depends on `seed` alone, a tensor that is written before each step (`randomness.seeds`): a resumed
+    run, a recomputed activation, another device or a CUDA graph sees the same mask.
     """
+
+    seed: Tensor  # () int64
 
     def __init__(self, rate: float) -> None:
         super().__init__()
         self.rate = rate
-        self.seed = 0
+        self.register_buffer("seed", torch.zeros((), dtype=torch.int64), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.rate == 0:
             return x
-        generator = torch.Generator(x.device).manual_seed(self.seed)
-        keep = torch.empty_like(x).bernoulli_(1 - self.rate, generator=generator)
-        return x * keep / (1 - self.rate)
+        channels_last = x.movedim(1, -1)  # (N, H, W, C), as it lies in memory
+        bits = random_bits(self.seed, x.numel()).view(channels_last.shape)
+        keep = bits >= round(self.rate * 2**32) - 2**31
+        return (channels_last * keep / (1 - self.rate)).movedim(-1, 1)
 
 
 class ScalarBias(nn.Module):

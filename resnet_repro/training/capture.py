@@ -1,21 +1,22 @@
-"""A training step captured once in a CUDA graph and replayed: the whole step for the price of one launch."""
+"""Training steps captured once in a CUDA graph and replayed: a whole step for the price of one launch."""
 
 import copy
 import logging
-from collections.abc import Callable
-from typing import Protocol, TypeVar
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
 
 import torch
-from torch import Tensor
 
-from resnet_repro.training.engine import Engine, Outcome
+from resnet_repro.errors import RunError
+from resnet_repro.training.device import tuned_convolutions
+from resnet_repro.training.engine import Engine
+from resnet_repro.training.stepping import Stepper
 
 WARMUP_STEPS = 3  # before the capture: cuDNN chooses its algorithms, lazy memory is allocated
 
-# From what was drawn for a mini-batch, (B, 4), and the learning rate.
-StepFunction = Callable[[Tensor, float | Tensor], Outcome]
-
-T = TypeVar("T")
+CAPTURING = threading.Lock()  # held by the one thread of this process that warms up or captures
 log = logging.getLogger(__name__)
 
 
@@ -23,73 +24,99 @@ class Graph(Protocol):
     """What can record the operations of a step, and run them again on the same memory."""
 
     def warm_up(self, step: Callable[[], object]) -> None: ...
-    def capture(self, step: Callable[[], T]) -> T: ...
+    def capture(self, step: Callable[[], object]) -> None: ...
     def replay(self) -> None: ...
 
 
 class CudaGraph:
-    """torch.cuda.CUDAGraph on one device."""
+    """torch.cuda.CUDAGraph on one device, with memory of its own.
+
+    Warm-up and capture run on a side stream. It is the same one for all of them, as torch keeps the freed memory of
+    each stream for that stream. A replay runs on the caller's current stream.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self.graph = torch.cuda.CUDAGraph()
+        self.stream = torch.cuda.Stream(device)
 
     def warm_up(self, step: Callable[[], object]) -> None:
-        """Run the step on a stream of its own, so that the capture does not meet work of another."""
-        main, side = torch.cuda.current_stream(self.device), torch.cuda.Stream(self.device)
-        side.wait_stream(main)
-        with torch.cuda.device(self.device), torch.cuda.stream(side):
+        with self._alone():
             step()
-        main.wait_stream(side)
 
-    def capture(self, step: Callable[[], T]) -> T:
-        with torch.cuda.device(self.device), torch.cuda.graph(self.graph):
-            return step()
+    def capture(self, step: Callable[[], object]) -> None:
+        """Other threads may go on with replays, and with whatever else they do, meanwhile."""
+        with self._alone(), torch.cuda.graph(self.graph, stream=self.stream, capture_error_mode="thread_local"):
+            step()
 
     def replay(self) -> None:
         with torch.cuda.device(self.device):
             self.graph.replay()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """On the side stream, between the caller's work before and after; left again even if a capture fails."""
+        with CAPTURING, tuned_convolutions(), torch.cuda.device(self.device):
+            caller = torch.cuda.current_stream()
+            self.stream.wait_stream(caller)
+            try:
+                with torch.cuda.stream(self.stream):
+                    yield
+            finally:
+                caller.wait_stream(self.stream)
 
 
 GRAPHS: dict[str, Callable[[torch.device], Graph]] = {"cuda": CudaGraph}  # by kind of device
 
 
 class CapturedStep:
-    """Calls of `step`, replayed from a graph.
+    """A stepper's step, replayed from a graph.
 
-    The host writes the draw, and the learning rate when it changes, into memory that the graph reads; loss and errors
-    stay on the device, in memory that the next call overwrites. Capturing leaves the engine as it was.
+    The host writes the learning rate, when it changes, into memory that the graph reads. Capturing leaves the engine
+    as it was. Raises RuntimeError if the step cannot be captured.
     """
 
-    def __init__(self, step: StepFunction, engine: Engine, draw: Tensor, graph: Graph) -> None:
-        self.draw = draw.clone()
-        self.learning_rate = torch.zeros((), device=draw.device)
+    def __init__(self, stepper: Stepper, engine: Engine, graph: Graph) -> None:
+        self.learning_rate = torch.zeros((), device=engine.device)
         self.rate_there = 0.0
         self.graph = graph
         before = copy.deepcopy(engine.state())
         try:
             for _ in range(WARMUP_STEPS):
-                graph.warm_up(lambda: step(self.draw, self.learning_rate))
-            self.outcome = graph.capture(lambda: step(self.draw, self.learning_rate))
+                graph.warm_up(lambda: stepper.take_next(self.learning_rate))
+            graph.capture(lambda: stepper.take_next(self.learning_rate))
         finally:
             engine.restore(before)
+            stepper.history.zero_()
 
-    def __call__(self, draw: Tensor, learning_rate: float) -> Outcome:
-        self.draw.copy_(draw)
+    def __call__(self, learning_rate: float) -> None:
         if learning_rate != self.rate_there:
             self.learning_rate.fill_(learning_rate)
             self.rate_there = learning_rate
         self.graph.replay()
-        return self.outcome
 
 
-def captured(step: StepFunction, engine: Engine, draw: Tensor, graph: Graph) -> Callable[[Tensor, float], Outcome]:
-    """`step` as a graph or, said so, `step` itself if it cannot be captured. `draw` is any mini-batch's."""
+def capture(stepper: Stepper, engine: Engine, graph: Graph, required: bool = False) -> None:
+    """Have `stepper` replay its step from `graph` from now on.
+
+    If the step cannot be captured, it stays eager and a warning says why; if it is `required`, RunError says so.
+    """
     try:
-        replayed = CapturedStep(step, engine, draw, graph)
+        stepper.launch = CapturedStep(stepper, engine, graph)
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[0]
-        log.warning("the training step could not be captured in a CUDA graph and is launched eagerly: %s", reason)
-        return step
-    engine.name = "cuda graph"
-    return replayed
+        failure = f"the training step could not be captured in a CUDA graph: {_causes(error)}"
+        if required:
+            raise RunError(f"--require-graph: {failure}") from None
+        log.warning("%s; it is launched eagerly, which is slower", failure)
+    else:
+        engine.name = "cuda graph"
+
+
+def _causes(error: BaseException) -> str:
+    """What failed, from the first failure to the last: ending a failed capture is an error too, and hides the cause."""
+    lines: list[str] = []
+    cause: BaseException | None = error
+    while cause:
+        lines.append((str(cause).strip().splitlines() or [type(cause).__name__])[0])
+        cause = cause.__cause__ or cause.__context__
+    return ", then: ".join(dict.fromkeys(reversed(lines)))

@@ -2,6 +2,8 @@
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -47,6 +49,23 @@ def make_deterministic() -> None:
     """From here on, have torch use algorithms alone that give the same bits each time: on a CPU, it does so anyway."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs for it, read when CUDA starts
     torch.use_deterministic_algorithms(True)
+    # Otherwise it also fills all memory before its first use: as many launches again, for code that reads what it has
+    # not written, which ours does not.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a property of the module
+
+
+@contextmanager
+def tuned_convolutions() -> Iterator[None]:
+    """In here, cuDNN times its algorithms for each new shape of a convolution, and keeps to the fastest afterwards.
+
+    Not where equal bits are asked for, as the choice may differ from one process to the next.
+    """
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 def device_name(device: torch.device) -> str:

@@ -55,8 +55,6 @@ class Engine:
         self.precision = precision
         if precision == "fp32":  # otherwise cuDNN rounds the inputs of convolutions to TF32
             torch.backends.cudnn.allow_tf32 = False
-        if device.type == "cuda":
-            torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
         parallel = ranks.parallel(self.net)
         self.training_net = parallel if precision == "fp32" else CastNet(parallel, COMPUTED_IN[precision])
         self.statistics = [buffer for buffer in self.net.buffers() if buffer.is_floating_point()]  # of BN's population

@@ -1,27 +1,19 @@
 """The training loop. It yields after every step, with a row where one is due; it neither prints nor writes."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
-import torch
 from torch import Tensor
 
 from resnet_repro.metrics import Row
-from resnet_repro.training.engine import Engine, Outcome
+from resnet_repro.training.engine import Engine
 from resnet_repro.training.evaluation import evaluate
 from resnet_repro.training.schedule import WARMUP_WINDOW, Schedule, in_warmup, learning_rate
+from resnet_repro.training.stepping import Stepper
 
 CHECK_EVERY = WARMUP_WINDOW  # steps between two looks at the losses, which on a GPU make the host wait
-
-
-class Batches(Protocol):
-    """What each training step draws: a tensor of B rows, from which `train_step` makes its mini-batch."""
-
-    batch_size: int
-
-    def draw(self, step: int) -> Tensor: ...
 
 
 @dataclass
@@ -33,8 +25,8 @@ class Trainer:
     """
 
     engine: Engine
-    train_step: Callable[[Tensor, float], Outcome]  # of what was drawn and the learning rate, on the engine's net
-    batches: Batches
+    stepper: Stepper  # of the engine's net
+    batch_size: int
     train_images: int  # in an epoch
     clean: Iterable[tuple[Tensor, Tensor]]  # training images as they are, for train_error_clean_pct
     test: Iterable[tuple[Tensor, Tensor]]
@@ -42,16 +34,13 @@ class Trainer:
     steps: int
     record_every: int
     evaluate_every: int
-    before_step: Callable[[int], None] = lambda step: None  # told the step, counted from 0, that is about to run
 
     step: int = 0  # iterations done
     row_step: int = 0  # those done at the last row
     warmup_ended: int | None = None  # the step that ended a warm-up by error
     diverged_at: int | None = None  # the iteration, counted from 1, whose loss was not finite
-    history: Tensor = field(init=False)  # (2, steps) float32, loss and errors of each mini-batch
 
     def __post_init__(self) -> None:
-        self.history = torch.zeros(2, self.steps, device=self.engine.device)
         self._began = time.monotonic()
         self._training_seconds, self._training_steps = 0.0, 0  # since the last row, for images_per_second
 
@@ -66,6 +55,11 @@ class Trainer:
             yield self._row() if self._row_is_due else None
 
     @property
+    def history(self) -> Tensor:
+        """(2, steps) float32: loss and errors of each mini-batch so far, still on the device"""
+        return self.stepper.history
+
+    @property
     def finished(self) -> bool:
         return self.step == self.steps or self.diverged_at is not None
 
@@ -77,7 +71,7 @@ class Trainer:
     def recent(self) -> tuple[float, float]:
         """Loss and error in % over the last mini-batches, for display."""
         loss, errors = self.history[:, max(self.step - 50, 0) : self.step].mean(dim=1).tolist()
-        return loss, 100 * errors / self.batches.batch_size
+        return loss, 100 * errors / self.batch_size
 
     def state(self) -> dict[str, Any]:
         """Everything but the net and the optimiser."""
@@ -100,10 +94,7 @@ class Trainer:
     def _advance(self) -> None:
         began = time.monotonic()
         rate = learning_rate(self.step, self.schedule, self.warmup_ended)
-        self.before_step(self.step)
-        outcome = self.train_step(self.batches.draw(self.step), rate)
-        self.history[0, self.step] = outcome.loss
-        self.history[1, self.step] = outcome.errors
+        self.stepper(self.step, rate)
         self.step += 1
         if self.step % CHECK_EVERY == 0 or self._is_at_row(self.step):
             self._check()
@@ -121,7 +112,7 @@ class Trainer:
         threshold = self.schedule.warmup_until_train_error_pct
         if threshold is None or self.step % WARMUP_WINDOW or not in_warmup(self.step, self.schedule, self.warmup_ended):
             return
-        if 100 * float(errors.mean()) / self.batches.batch_size < threshold:
+        if 100 * float(errors.mean()) / self.batch_size < threshold:
             self.warmup_ended = self.step
 
     def _is_at_row(self, step: int) -> bool:
@@ -138,7 +129,7 @@ class Trainer:
         if evaluated and self.diverged_at is None:
             _, clean_error = evaluate(self.engine, self.clean)
             test_loss, test_error = evaluate(self.engine, self.test)
-        batch_size = self.batches.batch_size
+        batch_size = self.batch_size
         row = Row(
             step=self.step,
             epoch=self.step * batch_size / self.train_images,

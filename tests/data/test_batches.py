@@ -1,18 +1,24 @@
 """Mini-batches: their images, order, crops, flips and normalisation."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
 from resnet_repro.data.batches import (
     EvaluationBatches,
     Normalization,
     TrainingBatches,
-    crop_and_flip,
     epoch_plan,
+    normalization_of,
+    view_numbers,
+    view_pixels,
 )
 from resnet_repro.data.dataset import Split
 from resnet_repro.randomness import Stream, generator
@@ -28,6 +34,13 @@ def split_of(images: int, seed: int = 0) -> Split:
 
 def batches_of(split: Split, batch_size: int, seed: int = 0, augmentation: str = "crop_flip") -> TrainingBatches:
     return TrainingBatches(split, Normalization(split, CPU), batch_size, seed, augmentation, CPU)
+
+
+def crop_and_flip(images: Tensor, corners: Tensor, flips: Tensor) -> Tensor:
+    """images (B, 32, 32, C) float32 -> (B, 32, 32, C), each in its view"""
+    padded = F.pad(images, (0, 0, 4, 4, 4, 4)).flatten(1, 2)  # (B, 1600, C)
+    pixels = view_pixels()[view_numbers(corners, flips)]  # (B, 1024)
+    return torch.stack([image[there] for image, there in zip(padded, pixels, strict=True)]).view(images.shape)
 
 
 def slow_crop_and_flip(image: npt.NDArray[np.float32], top: int, left: int, flip: bool) -> npt.NDArray[np.float32]:
@@ -148,6 +161,32 @@ def test_a_batch_depends_on_its_step_alone(steps: list[int]) -> None:
         batch = shuffled[step]
         assert torch.equal(batch.images, expected[step].images)
         assert torch.equal(batch.labels, expected[step].labels)
+
+
+@pytest.mark.parametrize(("first", "count"), [(0, 1), (2, 3), (3, 40)])  # epochs end within a batch, and many of them
+def test_draws_of_many_steps_are_those_of_each(first: int, count: int) -> None:
+    batches = batches_of(split_of(20), 7)
+    draws = batches.draws(first, count)
+    assert (draws.shape, draws.dtype) == ((count, 7, 2), torch.int64)
+    assert torch.equal(draws, torch.cat([batches.draws(step, 1) for step in range(first, first + count)]))
+
+
+def test_a_share_of_a_draw_loads_the_same_images() -> None:
+    batches = batches_of(split_of(20), 8)
+    draw = batches.draws(1, 1)[0]
+    whole, shares = batches.load(draw), [batches.load(share) for share in draw.split(4)]
+    assert torch.equal(torch.cat([share.images for share in shares]), whole.images)
+    assert torch.equal(torch.cat([share.labels for share in shares]), whole.labels)
+
+
+def test_the_runs_of_one_process_share_what_is_made_of_a_split() -> None:
+    split, other = split_of(20), split_of(20)
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: normalization_of(split, CPU), range(8)))
+    assert all(normalization is made[0] for normalization in made)
+    assert normalization_of(other, CPU) is not made[0]
+    one, two = batches_of(split, 4), EvaluationBatches(split, made[0], CPU)
+    assert one.images.data_ptr() == two.images.data_ptr() == split.images.ctypes.data
 
 
 def test_each_image_keeps_its_own_label_crop_and_flip_also_across_epochs() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import Outcome
+from torch import Tensor
 
 from resnet_repro.assembly import build_trainer
 from resnet_repro.data import Dataset, hold_out
@@ -18,6 +19,7 @@ from resnet_repro.record import read_run
 from resnet_repro.runner import Session
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec
 from resnet_repro.spec_file import load_spec
+from resnet_repro.training import engine
 
 Cli = Callable[..., Outcome]
 
@@ -69,7 +71,7 @@ def test_a_session_holds_out_what_the_spec_says() -> None:
     assert len(session.dataset(data).test.images) == 10
 
 
-def test_the_mean_is_that_of_the_images_trained_on_and_no_step_sees_another() -> None:
+def test_the_mean_is_that_of_the_images_trained_on_and_no_step_sees_another(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = np.random.default_rng(0).integers(0, 100, (40, 32, 32, 3), np.uint8)
     pixels[-8:] += 150  # far brighter, and held out
     whole = Dataset("random", False, "", Split(pixels, np.arange(40) % 10), Split(pixels[:5], np.arange(5)))
@@ -82,9 +84,17 @@ def test_the_mean_is_that_of_the_images_trained_on_and_no_step_sees_another() ->
     held = hold_out(whole, 8)
     trainer = build_trainer(experiment, held, torch.device("cpu"))
     expected = Normalization(Split(pixels[:32], np.arange(32)), torch.device("cpu"))
-    assert torch.equal(trainer.batches.normalization.mean, expected.mean)  # type: ignore[attr-defined]  # a protocol
-    brightest = max(float(trainer.batches[step][0].max()) for step in range(20))
-    assert brightest < 100 * expected.scale
+    assert torch.equal(trainer.clean.normalization.mean, expected.mean)  # type: ignore[attr-defined]  # of ours
+    train_step, brightest = trainer.engine.train_step, []
+
+    def note(images: Tensor, labels: Tensor, rate: float | Tensor) -> engine.Outcome:
+        brightest.append(float(images.max()))
+        return train_step(images, labels, rate)
+
+    monkeypatch.setattr(trainer.engine, "train_step", note)
+    list(trainer.run())
+    assert len(brightest) == 20
+    assert max(brightest) < 100 * expected.scale
     tested = torch.cat([images for images, _ in trainer.test])
     assert len(tested) == 8
     assert tested.min() > 0

@@ -13,6 +13,7 @@ from resnet_repro.data import DATASETS
 from resnet_repro.models.layers import Dropout
 from resnet_repro.models.network import Network
 from resnet_repro.models.units import Unit
+from resnet_repro.randomness import random_bits
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec
 
 Mask = tuple[bool, ...]
@@ -24,7 +25,7 @@ NETS = {
 
 def dropout_of(rate: float, seed: int = 0) -> Dropout:
     layer = Dropout(rate).train()
-    layer.seed = seed
+    layer.seed.fill_(seed)
     return layer
 
 
@@ -47,6 +48,33 @@ def test_the_seed_alone_decides_the_mask() -> None:
     assert torch.equal(dropout_of(0.5, seed=3)(x), one)
     assert torch.equal(dropout_of(0.5, seed=3)(7 * x), 7 * one)
     assert not torch.equal(dropout_of(0.5, seed=4)(x), one)
+
+
+def test_the_mask_does_not_depend_on_how_the_maps_lie_in_memory() -> None:
+    x = torch.ones(2, 4, 8, 8)
+    y = dropout_of(0.5)(x.to(memory_format=torch.channels_last))
+    assert torch.equal(dropout_of(0.5)(x), y)
+    assert y.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_random_bits_are_splitmix64s() -> None:
+    bits = random_bits(torch.tensor(1234567), 10)
+    assert [number % 2**64 for number in bits.view(torch.int64).tolist()] == [
+        6457827717110365317,
+        3203168211198807973,
+        9817491932198370423,
+        4593380528125082431,
+        16408922859458223821,
+    ]
+    assert torch.equal(random_bits(torch.tensor(1234567), 7), bits[:7])
+    assert random_bits(torch.tensor(0), 0).shape == (0,)
+
+
+def test_random_bits_of_neighbouring_seeds_are_as_good_as_independent() -> None:
+    bits = torch.stack([random_bits(torch.tensor(seed), 100_000) for seed in range(4)])
+    signs = torch.cat([bits.sign(), (bits << 16).sign()], dim=1).double()  # the highest bit, and one in the middle
+    correlations = signs @ signs.T / signs.shape[1]
+    assert (correlations - torch.eye(4)).abs().max() < 5 / signs.shape[1] ** 0.5
 
 
 def test_dropout_leaves_torchs_global_generator_alone() -> None:
@@ -126,15 +154,10 @@ def masks_of() -> Callable[..., list[list[Mask]]]:
             if isinstance(module, Dropout):
                 module.register_forward_hook(note)
         trainer.step = trainer.row_step = first
-        steps_begun = trainer.before_step
-
-        def begin(step: int) -> None:
+        run = trainer.run()
+        while trainer.step < steps:
             drawn.append([])
-            steps_begun(step)
-
-        trainer.before_step = begin
-        for _ in trainer.run():
-            pass
+            next(run)
         return drawn
 
     return masks

@@ -96,7 +96,7 @@ def test_dropout_zeroes_some_of_h_scales_the_rest_and_leaves_the_branch_alone(sh
     model = model_of("dropout", option=option)
     unit = stirred(Unit(4, 4 * stride, stride, model)).train()
     x = random(8, 4, 16, 16).abs() + 1
-    unit.shortcut.dropout.seed = 5
+    unit.shortcut.dropout.seed.fill_(5)
     residual = unit.branch(x)
     dropped, untouched = unit.shortcut(x, residual)
     assert untouched is residual

@@ -54,7 +54,7 @@ def test_measuring_between_two_steps_changes_nothing(model: dict[str, object], t
 
     for engine in (watched, alone):
         for dropout in (module for module in engine.net.modules() if isinstance(module, Dropout)):
-            dropout.seed = 5
+            dropout.seed.fill_(5)
     outcomes = [engine.train_step(images, labels, 0.1) for engine in (watched, alone)]
     assert modes(watched.net) == {True}
     assert torch.equal(outcomes[0].loss, outcomes[1].loss)

@@ -1,25 +1,31 @@
-"""The captured step, on a stand-in for a CUDA graph that works on the CPU, and on CUDA where there is one."""
+"""The captured step, on a stand-in for a CUDA graph that works on the CPU."""
 
 import copy
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from conftest import Outcome as CliOutcome
 from small_runs import CPU, assert_same, experiment, held, random_dataset
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from resnet_repro.assembly import build_trainer
+from resnet_repro.errors import RunError
 from resnet_repro.spec import Experiment
-from resnet_repro.training.capture import GRAPHS, CapturedStep, CudaGraph, captured
+from resnet_repro.training import stepping
+from resnet_repro.training.capture import GRAPHS, CapturedStep, CudaGraph, capture
+from resnet_repro.training.distributed import Ranks
 from resnet_repro.training.engine import Outcome
 from resnet_repro.training.loop import Trainer
+from resnet_repro.training.stepping import Stepper
 
-T = TypeVar("T")
+Cli = Callable[..., CliOutcome]
 HOST_READS = {"_local_scalar_dense", "nonzero", "is_nonzero", "equal", "unique_dim", "masked_select"}
 
 
@@ -49,9 +55,9 @@ class RecordedGraph:
     def warm_up(self, step: Callable[[], object]) -> None:
         step()
 
-    def capture(self, step: Callable[[], T]) -> T:
+    def capture(self, step: Callable[[], object]) -> None:
         with self.recorder:
-            return step()
+            step()
 
     @torch.no_grad()
     def replay(self) -> None:
@@ -64,13 +70,9 @@ class RecordedGraph:
 
 def trainers(spec: Experiment) -> tuple[Trainer, Trainer, RecordedGraph]:
     """One that launches its steps, and one that replays them."""
-    eager, replaying, graph = (
-        build_trainer(spec, random_dataset(), CPU),
-        build_trainer(spec, random_dataset(), CPU),
-        RecordedGraph(),
-    )
-    step = replaying.train_step
-    replaying.train_step = CapturedStep(step, replaying.engine, replaying.batches.draw(0), graph)
+    eager, replaying = (build_trainer(spec, random_dataset(), CPU) for _ in range(2))
+    graph = RecordedGraph()
+    capture(replaying.stepper, replaying.engine, graph, required=True)
     return eager, replaying, graph
 
 
@@ -84,6 +86,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "two statistics": {"model": {"batch_norm_splits": 2}},
     "pre-activated bottlenecks": {"model": {"depth": 11, "block": "bottleneck", "unit": "full_preactivation"}},
     "Fixup": {"model": {"normalization": "none", "initialization": "fixup"}},
+    "dropout": {"model": {"dropout": 0.3}},
+    "dropout on the shortcuts, recomputed": {
+        "model": {"shortcut": "dropout", "shortcut_dropout": 0.5},
+        "training": {"recompute": True},
+    },
 }
 
 
@@ -107,11 +114,12 @@ def test_a_replayed_run_equals_an_eager_one(name: str) -> None:
     assert len(graph.recorder.calls) == recorded
 
 
-def test_a_replayed_run_goes_on_from_an_eager_ones_checkpoint_and_back() -> None:
-    straight, _, _ = trainers(experiment())
+@pytest.mark.parametrize("name", ["as the paper", "dropout"])
+def test_a_replayed_run_goes_on_from_an_eager_ones_checkpoint_and_back(name: str) -> None:
+    straight, _, _ = trainers(variant(name))
     list(straight.run())
-    first, second, _ = trainers(experiment())
-    third, _, _ = trainers(experiment())
+    first, second, _ = trainers(variant(name))
+    third, _, _ = trainers(variant(name))
     for before, after, until in ((first, second, 7), (second, third, 14)):
         run = before.run()
         while before.step < until:
@@ -129,89 +137,135 @@ def test_capturing_leaves_the_engine_as_it_was() -> None:
     assert_same(held(untouched), held(replaying))
 
 
-def test_the_learning_rate_is_written_only_when_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+class _Launches(TorchDispatchMode):
+    """Counts the operations that are launched beside the replays."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self.names.append(func.overloadpacket.__name__)
+        return func(*args, **(kwargs or {}))
+
+
+def test_a_replay_is_all_that_a_step_launches(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, replaying, graph = trainers(experiment(record_every=20, evaluate_every=20, milestones=(3,)))
+    monkeypatch.setattr(graph, "replay", lambda: None)
+    run = replaying.run()
+    with _Launches() as launches:
+        next(run)  # draws for the steps to come, the learning rate
+        launches.names.clear()
+        next(run)
+        next(run)
+        assert launches.names == []
+        next(run)
+        assert launches.names == ["fill_"]  # another learning rate
+        launches.names.clear()
+        for _ in range(10):
+            next(run)
+        assert launches.names == []
+
+
+def test_windows_of_draws_follow_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stepping, "WINDOW", 7)
     _, replaying, _ = trainers(experiment())
-    step = replaying.train_step
-    assert isinstance(step, CapturedStep)
-    written: list[float] = []
-    fill = Tensor.fill_
-
-    def noting(tensor: Tensor, value: float) -> Tensor:
-        if tensor is step.learning_rate:
-            written.append(value)
-        return fill(tensor, value)
-
-    monkeypatch.setattr(Tensor, "fill_", noting)
-    list(replaying.run())
-    assert written == pytest.approx([0.1, 0.01, 0.001])
+    monkeypatch.undo()
+    straight, _, _ = trainers(experiment())
+    for trainer in (replaying, straight):
+        list(trainer.run())
+    assert torch.equal(replaying.history, straight.history)
+    assert_same(held(replaying), held(straight))
 
 
-def test_a_step_that_reads_on_the_host_is_not_captured_and_said_so(caplog: pytest.LogCaptureFixture) -> None:
-    trainer, untouched = (build_trainer(experiment(), random_dataset(), CPU) for _ in range(2))
+def test_a_step_taken_out_of_turn_has_its_own_draw() -> None:
+    drawn: list[int] = []
 
-    def reading(draw: Tensor, rate: float | Tensor) -> Outcome:
-        outcome = trainer.engine.train_step(*trainer.batches.load(draw), rate)  # type: ignore[attr-defined]  # of ours
+    def take(draw: Tensor, rate: float | Tensor) -> Outcome:
+        drawn.append(int(draw))
+        return Outcome(draw[0].float(), draw[0])
+
+    stepper = Stepper(take, lambda first, count: 10 * torch.arange(first, first + count)[:, None], 300, CPU)
+    steps = [0, 1, 5, 6, 5, 200, *range(201, 300), 3]
+    for step in steps:
+        stepper(step, 0.1)
+    assert drawn == [10 * step for step in steps]
+    assert all(stepper.history[:, step].tolist() == 2 * [10 * step] for step in steps)
+
+
+def failing(trainer: Trainer) -> Stepper:
+    """A stepper of the trainer's net that waits for the device, which no capture allows."""
+
+    inner = trainer.stepper.take
+
+    def take(draw: Tensor, rate: float | Tensor) -> Outcome:
+        outcome = inner(draw, rate)
         outcome.loss.item()
         return outcome
 
+    return Stepper(take, trainer.stepper.draws, trainer.steps, CPU)
+
+
+class UnendedGraph(RecordedGraph):
+    """As torch does, ends a failed capture with an error of its own."""
+
+    def capture(self, step: Callable[[], object]) -> None:
+        try:
+            super().capture(step)
+        finally:
+            raise RuntimeError("capture failed due to a previous error\nand more lines")
+
+
+def test_a_step_that_reads_on_the_host_is_not_captured_and_the_first_cause_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    trainer, untouched = (build_trainer(experiment(), random_dataset(), CPU) for _ in range(2))
+    stepper = failing(trainer)
     with caplog.at_level(logging.WARNING):
-        step = captured(reading, trainer.engine, trainer.batches.draw(0), RecordedGraph())
-    assert step is reading
+        capture(stepper, trainer.engine, UnendedGraph())
+    assert stepper.launch is None
     assert trainer.engine.name == "eager"
-    assert len(caplog.messages) == 1
-    assert caplog.messages[0].startswith("the training step could not be captured in a CUDA graph and is launched ea")
+    assert caplog.messages == [
+        "the training step could not be captured in a CUDA graph: operation not permitted when stream is capturing: "
+        "aten._local_scalar_dense.default, then: capture failed due to a previous error; it is launched eagerly, which "
+        "is slower"
+    ]
+    assert_same(held(trainer), held(untouched))
+    trainer.stepper = stepper
+    for each in (trainer, untouched):
+        list(each.run())
+    assert torch.equal(trainer.history, untouched.history)
     assert_same(held(trainer), held(untouched))
 
 
-def test_on_cuda_the_step_is_captured_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_required_graph_that_fails_is_an_error() -> None:
+    trainer = build_trainer(experiment(), random_dataset(), CPU)
+    with pytest.raises(RunError, match=r"^--require-graph: the training step could not be captured in a CUDA graph: "):
+        capture(failing(trainer), trainer.engine, RecordedGraph(), required=True)
+
+
+def test_a_required_graph_needs_cuda_and_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(RunError, match="--require-graph: only CUDA devices have graphs, and the device is cpu"):
+        build_trainer(experiment(), random_dataset(), CPU, require_graph=True)
+    monkeypatch.setitem(GRAPHS, "cpu", lambda device: RecordedGraph())
+    monkeypatch.setattr(Ranks, "parallel", lambda ranks, net: net)
+    with pytest.raises(RunError, match="--require-graph: the step of several ranks is not captured"):
+        build_trainer(experiment(), random_dataset(), CPU, ranks=Ranks(0, 2), require_graph=True)
+
+
+def test_the_option_reaches_the_run(cli: Cli, tiny: Path, tmp_path: Path) -> None:
+    outcome = cli("train", tiny, "--results", tmp_path, "--device", "cpu", "--require-graph")
+    assert outcome.code == 1
+    assert outcome.err.endswith("error: --require-graph: only CUDA devices have graphs, and the device is cpu\n")
+    assert not list(tmp_path.rglob("spec.yaml"))
+
+
+@pytest.mark.parametrize("name", ["as the paper", "dropout"])
+def test_on_cuda_the_step_is_captured_and_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert {"cuda": CudaGraph} == GRAPHS
     monkeypatch.setitem(GRAPHS, "cpu", lambda device: RecordedGraph())
-    trainer = build_trainer(experiment(), random_dataset(), CPU)
+    trainer = build_trainer(variant(name), random_dataset(), CPU)
     assert trainer.engine.name == "cuda graph"
-    assert isinstance(trainer.train_step, CapturedStep)
-
-
-def test_dropout_is_trained_eagerly_and_said_so(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setitem(GRAPHS, "cpu", lambda device: RecordedGraph())
-    spec = experiment()
-    spec = spec.model_copy(update={"model": spec.model.model_copy(update={"dropout": 0.5})})
-    trainer = build_trainer(spec, random_dataset(), CPU)
-    assert trainer.engine.name == "eager"
-    assert caplog.messages == [
-        "dropout draws anew on the host for each step, which a CUDA graph cannot hold: trains eagerly"
-    ]
-
-
-needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-
-
-@needs_cuda
-@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
-def test_on_cuda_fifty_replayed_steps_lose_as_much_as_eager_ones(
-    precision: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    device = torch.device("cuda")
-    values = experiment().model_dump(exclude_unset=True)
-    values["training"] |= {"steps": 50, "milestones": [25], "precision": precision, "learning_rate": 0.02}
-    spec = Experiment.model_validate(values)
-    replaying = build_trainer(spec, random_dataset(), device)
-    assert isinstance(replaying.train_step, CapturedStep)
-    assert isinstance(replaying.train_step.graph, CudaGraph)
-    monkeypatch.delitem(GRAPHS, "cuda")
-    eager = build_trainer(spec, random_dataset(), device)
-    assert eager.engine.name == "eager"
-    for trainer in (eager, replaying):
-        list(trainer.run())
-    tolerance = 1e-3 if precision == "fp32" else 0.05
-    torch.testing.assert_close(replaying.history[0], eager.history[0], rtol=tolerance, atol=tolerance)
-
-
-@needs_cuda
-def test_on_cuda_the_batches_are_those_of_the_cpu() -> None:
-    on_cpu, on_cuda = (build_trainer(experiment(), random_dataset(), torch.device(name)) for name in ("cpu", "cuda"))
-    for step in (0, 5, 6, 19):
-        assert torch.equal(on_cpu.batches.draw(step), on_cuda.batches.draw(step).cpu())
-        batches = [trainer.batches[step] for trainer in (on_cpu, on_cuda)]  # type: ignore[index]  # of ours
-        torch.testing.assert_close(batches[0].images, batches[1].images.cpu())
+    assert isinstance(trainer.stepper.launch, CapturedStep)

@@ -1,12 +1,18 @@
 """Which device is taken, in which precision, and what is said about one that is not there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
 
 from resnet_repro.errors import RunError
-from resnet_repro.training.device import device_name, resolve_device, resolve_precision
+from resnet_repro.training.device import (
+    device_name,
+    make_deterministic,
+    resolve_device,
+    resolve_precision,
+    tuned_convolutions,
+)
 
 CPU = torch.device("cpu")
 
@@ -128,3 +134,35 @@ def test_auto_on_a_gpu_is_what_it_computes_in(
     capability: tuple[int, int], precision: str, gpu: Callable[..., torch.device]
 ) -> None:
     assert resolve_precision("auto", gpu(capability)) == precision
+
+
+@pytest.fixture
+def algorithms(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Puts torch's settings back."""
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
+    before = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+    fills = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]  # a module's property
+    yield
+    torch.use_deterministic_algorithms(before[0])
+    torch.backends.cudnn.benchmark = before[1]
+    torch.utils.deterministic.fill_uninitialized_memory = fills  # type: ignore[attr-defined]
+
+
+def test_deterministic_algorithms_do_not_fill_memory_that_is_about_to_be_written(algorithms: None) -> None:
+    make_deterministic()
+    assert torch.are_deterministic_algorithms_enabled()
+    assert not torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_convolutions_are_tuned_inside_alone_and_only_if_bits_may_differ(algorithms: None, deterministic: bool) -> None:
+    torch.use_deterministic_algorithms(deterministic)
+
+    def fail() -> None:
+        with tuned_convolutions():
+            assert torch.backends.cudnn.benchmark is not deterministic
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert not torch.backends.cudnn.benchmark

@@ -15,11 +15,10 @@ from conftest import Outcome
 from safetensors.torch import load_file
 from small_runs import CPU, experiment, random_dataset
 
-from resnet_repro.assembly import _dropout_seeder, build_trainer
+from resnet_repro.assembly import build_trainer, dropout_seeds
 from resnet_repro.errors import RunError
 from resnet_repro.launch.command import find_tasks
 from resnet_repro.launch.request import Request
-from resnet_repro.models.layers import Dropout
 from resnet_repro.record import Run, read_run
 from resnet_repro.training.distributed import ALONE, Ranks, joined_ranks
 
@@ -226,11 +225,8 @@ def test_each_rank_takes_its_rows_in_order() -> None:
 
 
 def test_ranks_drop_other_values_and_the_first_those_of_one_process() -> None:
-    net = torch.nn.Sequential(Dropout(0.5), Dropout(0.5))
-
     def seeds_of(ranks: Ranks) -> list[int]:
-        _dropout_seeder(net, 3, ranks)(7)
-        return [layer.seed for layer in net if isinstance(layer, Dropout)]
+        return dropout_seeds(3, first=6, count=2, layers=2, ranks=ranks)[1].tolist()
 
     assert seeds_of(two) == seeds_of(ALONE)
     assert len({*seeds_of(two), *seeds_of(Ranks(1, 2)), *seeds_of(Ranks(2, 3))}) == 6

@@ -21,6 +21,7 @@ from resnet_repro.training.distributed import ALONE
 from resnet_repro.training.engine import Outcome
 from resnet_repro.training.loop import Trainer
 from resnet_repro.training.schedule import Schedule
+from resnet_repro.training.stepping import Stepper
 
 
 @pytest.fixture(scope="module")
@@ -162,9 +163,8 @@ def test_a_huge_learning_rate_is_found_to_diverge(dataset: Dataset) -> None:
 
 
 class Script:
-    """An engine and its batches that only play out given losses and errors, and note what they are asked."""
+    """An engine and its batches, of 10, that only play out given losses and errors, and note what they are asked."""
 
-    batch_size = 10
     device = CPU
     ranks = ALONE
 
@@ -175,12 +175,13 @@ class Script:
         self.rates: list[float] = []
         self.evaluations = 0
 
-    def draw(self, step: int) -> Tensor:
-        self.asked.append(step)
-        return torch.tensor(step)
+    def draws(self, first: int, count: int) -> Tensor:
+        return torch.arange(first, first + count)[:, None]
 
-    def train_step(self, step: Tensor, rate: float) -> Outcome:
-        self.rates.append(rate)
+    def take(self, draw: Tensor, rate: float | Tensor) -> Outcome:
+        (step,) = draw.tolist()
+        self.asked.append(step)
+        self.rates.append(float(rate))
         return Outcome(self.losses[step], self.errors[step])
 
     def evaluate(self, images: Tensor, labels: Tensor) -> Outcome:
@@ -192,25 +193,8 @@ class Script:
         steps = len(self.losses)
         rates = schedule or Schedule(0.1)
         engine: Any = self
-        return Trainer(engine, self.train_step, self, 40, images, images, rates, steps, record_every, evaluate_every)
-
-
-def test_each_step_is_announced_just_before_it_runs_also_after_a_stop() -> None:
-    heard: list[tuple[int, int]] = []
-
-    def trainer_of(script: Script) -> Trainer:
-        trainer = script.trainer(record_every=4, evaluate_every=5)
-        trainer.before_step = lambda step: heard.append((step, len(script.rates)))
-        return trainer
-
-    first = trainer_of(Script([1.0] * 12))
-    run = first.run()
-    for _ in range(7):
-        next(run)
-    second = trainer_of(Script([1.0] * 12))
-    second.restore(first.state())
-    rows_of(second)
-    assert heard == [(step, step) for step in range(7)] + [(step, step - 7) for step in range(7, 12)]
+        stepper = Stepper(self.take, self.draws, steps, CPU)
+        return Trainer(engine, stepper, 10, 40, images, images, rates, steps, record_every, evaluate_every)
 
 
 CADENCE = st.integers(1, 60)
