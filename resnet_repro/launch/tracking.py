@@ -1,4 +1,4 @@
-"""What a run's process tells, and what is known of the run from it."""
+"""What is told of a run while it trains, and what is known of it from that."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,13 @@ class Line(NamedTuple):
     text: str
 
 
+class Memory(NamedTuple):
+    """Of the GPU that the run trains on, in bytes."""
+
+    free: int
+    held: int  # by all runs of the process
+
+
 class Ended(NamedTuple):
     status: Status
 
@@ -26,12 +33,12 @@ class Failed(NamedTuple):
     error: str  # one line
 
 
-Event = Line | Sample | Row | Ended | Failed
+Event = Line | Sample | Row | Memory | Ended | Failed
 
 
 @dataclass
 class Tracked:
-    """A run of the queue, as its process last told of it."""
+    """A run of the queue, as it was last told of."""
 
     task: Task
     log: Path
@@ -40,6 +47,7 @@ class Tracked:
     sample: Sample | None = None
     test_error_pct: float | None = None
     error: str = ""
+    weight: float = 1.0  # the work of an image, as a share of that for the largest net of the queue
 
     @property
     def label(self) -> str:
