@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from resnet_repro.data import Dataset
-from resnet_repro.data.batches import EvaluationBatches, TrainingBatches, shared_normalization
+from resnet_repro.data.batches import EvaluationBatches, Normalization, TrainingBatches
 from resnet_repro.errors import RunError
 from resnet_repro.models.layers import Dropout
 from resnet_repro.models.network import Network, build
@@ -52,7 +52,7 @@ def build_trainer(
         decay_vectors=training.weight_decay_on == "all",
         ranks=ranks,
     )
-    normalization = shared_normalization(dataset.train, device)
+    normalization = Normalization(dataset.train, device)
     batches = TrainingBatches(
         dataset.train, normalization, training.batch_size, experiment.seed, data.augmentation, device
     )
@@ -125,7 +125,7 @@ def _dropout_seeder(net: nn.Module, seed: int, ranks: Ranks) -> Callable[[int], 
 
 def build_instruments(experiment: Experiment, dataset: Dataset, engine: Engine) -> Instruments:
     """The probes of a run, which look at its first training images."""
-    probes, normalization = experiment.probes, shared_normalization(dataset.train, engine.device)
+    probes, normalization = experiment.probes, Normalization(dataset.train, engine.device)
     batches = EvaluationBatches(dataset.train, normalization, engine.device, limit=probes.images)
     return Instruments(probes, experiment.steps_of(probes.every), experiment.training.steps, engine, batches)
 

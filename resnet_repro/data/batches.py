@@ -14,7 +14,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from resnet_repro.data.dataset import Split
-from resnet_repro.data.resident import made_once, resident
 from resnet_repro.randomness import Stream, generator
 
 PADDING = 4
@@ -78,9 +77,6 @@ class Normalization:
         return (images.float() - self.mean) * self.scale
 
 
-shared_normalization = made_once(Normalization)  # of a training set, for all runs of this process
-
-
 def _as_input(images: Tensor) -> Tensor:
     """(B, 32, 32, 3) -> (B, 3, 32, 32), channels_last in memory without a copy"""
     return images.permute(0, 3, 1, 2)
@@ -104,7 +100,8 @@ class TrainingBatches:
         augmentation: str,
         device: torch.device,
     ) -> None:
-        self.images, self.labels = resident(split, device)
+        self.images = torch.from_numpy(split.images).to(device)
+        self.labels = torch.from_numpy(split.labels).to(device)
         self.normalization = normalization
         self.batch_size = batch_size
 
@@ -148,7 +145,8 @@ class EvaluationBatches:
         start: int = 0,
         every: int = 1,
     ) -> None:
-        self.images, self.labels = (whole[start:limit:every] for whole in resident(split, device))
+        self.images = torch.from_numpy(split.images[start:limit:every]).to(device)
+        self.labels = torch.from_numpy(split.labels[start:limit:every]).to(device)
         self.normalization = normalization
 
     def __iter__(self) -> Iterator[Batch]:

@@ -10,7 +10,7 @@ Images = npt.NDArray[np.uint8]  # (N, 32, 32, 3), row, column, colour
 Labels = npt.NDArray[np.int64]  # (N,), 0 to 9
 
 
-@dataclass(frozen=True, eq=False)  # equal to itself alone, so that it can be a key
+@dataclass(frozen=True)
 class Split:
     images: Images
     labels: Labels
