@@ -109,7 +109,7 @@ class Queue:
             self._measure(growth, run, event)
         if isinstance(event, Ended | Failed):
             del child.places[label]
-            if run.state == "interrupted":  # a signal that came to the process alone, perhaps
+            if run.state == "interrupted" or (isinstance(event, Failed) and event.lost):  # the process ends
                 child.takes_more = False
             self._leave(run, slot)
 

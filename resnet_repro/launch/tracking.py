@@ -31,6 +31,7 @@ class Ended(NamedTuple):
 
 class Failed(NamedTuple):
     error: str  # one line
+    lost: bool = False  # the GPU is of no use to the process any more, which ends
 
 
 Event = Line | Sample | Row | Memory | Ended | Failed
@@ -75,5 +76,5 @@ class Tracked:
                     self.test_error_pct = event.test_error_pct
             case Ended(status):
                 self.state = status
-            case Failed(error):
+            case Failed(error, _):
                 self.state, self.error = "failed", error

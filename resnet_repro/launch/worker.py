@@ -87,15 +87,11 @@ def _assignments(queue: Connection, gone: threading.Event) -> Iterator[Assignmen
 def _train(assignment: Assignment, session: Session, request: Request, tell: Tell) -> None:
     """One run in this thread. However it ends, it gives its memory back, and the queue is told."""
     event = _outcome(assignment, session, request, tell)
-    gc.collect()
-    lost = False
-    if session.device.type == "cuda":
-        with suppress(RuntimeError):  # while another run is being captured; the next one to end frees it
-            torch.cuda.empty_cache()  # otherwise it could be had on the stream of this run alone
-        lost = isinstance(event, Failed) and _is_lost(session.device)
-    tell(event)
-    if lost:
+    _free_memory(session.device)
+    if isinstance(event, Failed) and _is_lost(session.device):
+        tell(event._replace(lost=True))
         os._exit(LOST_DEVICE)
+    tell(event)
 
 
 def _outcome(assignment: Assignment, session: Session, request: Request, tell: Tell) -> Ended | Failed:
@@ -120,10 +116,19 @@ def _own_stream(device: torch.device, urgent: bool) -> Iterator[None]:
         yield
 
 
+def _free_memory(device: torch.device) -> None:
+    """Give back what no run holds: torch keeps it for the stream that it was freed on, which no other run uses."""
+    gc.collect()
+    if device.type == "cuda":
+        with suppress(RuntimeError):  # while another run is being captured; the next one that ends frees it
+            torch.cuda.empty_cache()
+
+
 def _is_lost(device: torch.device) -> bool:
     """Whether nothing in this process can use the GPU any more, as after an illegal access to memory."""
     try:
-        torch.cuda.current_stream(device).synchronize()
+        if device.type == "cuda":
+            torch.cuda.current_stream(device).synchronize()
     except RuntimeError:
         return True
     return False

@@ -92,7 +92,10 @@ def test_a_killed_process_is_named_and_the_others_finish(tiny: Path, tmp_path: P
     class Killer(Board):
         def told(self, run: Tracked, event: Event) -> None:
             if run.label == "victim/seed-0" and isinstance(event, Row):
-                os.kill(next(child.process.pid or 0 for child in queue.children if run.label in child.places), signal.SIGKILL)
+                os.kill(
+                    next(child.process.pid or 0 for child in queue.children if run.label in child.places),
+                    signal.SIGKILL,
+                )
 
     victim = tmp_path / "victim.yaml"
     victim.write_text("extends: tiny.yaml\ntraining: {steps: 100000}\n")
