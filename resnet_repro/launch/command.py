@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from resnet_repro.errors import RunError, SpecError, print_error
 from resnet_repro.files import make_folder
@@ -16,7 +15,6 @@ from resnet_repro.launch.slots import (
     Slot,
     available_memory,
     find_devices,
-    is_cuda,
     plan_slots,
     say_slots,
 )
@@ -50,9 +48,8 @@ def show_plan(tasks: Sequence[Task], request: Request) -> None:
     if request.jobs != 1:
         tasks = longest_first(tasks, nets)
     limit = request.deadline - time.monotonic()
-    if request.jobs == "auto" and is_cuda(find_devices(request.device)[0]):
-        request = replace(request, jobs=1)  # how many side by side it will be is found when they train
-    print_plan(tasks, nets, _slots([task for task in tasks if not task.is_ended], request), limit)
+    slots = _slots([task for task in tasks if not task.is_ended], request)
+    print_plan(tasks, nets, slots, _is_measured(slots, request), limit)
 
 
 def train(tasks: Sequence[Task], request: Request, notice: Notice) -> int:
@@ -91,7 +88,7 @@ def _one_by_one(ahead: Sequence[Task], request: Request) -> int:
 
 def _side_by_side(tasks: Sequence[Task], ahead: Sequence[Task], request: Request, notice: Notice) -> int:
     slots = _slots(ahead, request)
-    measured = request.jobs == "auto" and slots[0].shared
+    measured = _is_measured(slots, request)
     _check_data(ahead, request, slots[0])
     make_folder(request.results)
     notice(f"{len(ahead)} runs, {say_slots(slots, measured)}")
@@ -135,6 +132,11 @@ def _slots(ahead: Sequence[Task], request: Request) -> list[Slot]:
         return [Slot(str(resolve_device(request.device)), usable_cores())]
     devices = find_devices(request.device)
     return plan_slots(max(1, len(ahead)), request.jobs, devices, usable_cores(), available_memory())
+
+
+def _is_measured(slots: Sequence[Slot], request: Request) -> bool:
+    """Whether it is found by measurement how many of the slots to use."""
+    return request.jobs == "auto" and slots[0].shared
 
 
 def _check_data(ahead: Sequence[Task], request: Request, slot: Slot) -> None:
