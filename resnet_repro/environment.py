@@ -22,9 +22,17 @@ log = logging.getLogger(__name__)
 
 
 def describe_environment(
-    device: torch.device, precision: str, engine: str, data: dict[str, Any], ranks: int = 1
+    device: torch.device,
+    precision: str,
+    engine: str,
+    data: dict[str, Any],
+    ranks: int = 1,
+    kernels: str = "torch",
 ) -> dict[str, Any]:
-    """Versions, device, threads, ranks, precision in force, the commit of this code, the data, the command."""
+    """Versions, device, threads, ranks, precision and kernels in force, commit of this code, data, command.
+
+    `kernels` is "fused" where BN, addition and ReLU were one operation of ours, "torch" where they were torch's own.
+    """
     return {
         "command": ["resnet-repro", *sys.argv[1:]],
         "device": device.type,
@@ -33,6 +41,7 @@ def describe_environment(
         "ranks": ranks,
         "precision": precision,
         "engine": engine,
+        "kernels": kernels,
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "data": data,
         "git": git_state(Path(__file__).parent) or stated_commit(),

@@ -12,6 +12,7 @@ def decisive(environment: dict[str, Any]) -> dict[str, str]:
         "ranks": str(environment.get("ranks", 1)),
         "precision": str(environment.get("precision", "")),
         "engine": str(environment.get("engine", "")),
+        "kernels": str(environment.get("kernels", "torch")),
         "deterministic": "yes" if environment.get("deterministic") else "no",
         "torch": str(versions.get("torch", "")),
         "numpy": str(versions.get("numpy", "")),

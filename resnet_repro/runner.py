@@ -2,11 +2,13 @@
 
 import logging
 import math
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import torch
 from safetensors.torch import save
@@ -43,7 +45,7 @@ class Watcher:
 
 @dataclass
 class Session:
-    """What several runs share: where things lie, the device, and the data, which is loaded once."""
+    """What several runs share, one after another or in threads side by side: where things lie, the device, the data."""
 
     results: Path
     data_dir: Path
@@ -53,15 +55,24 @@ class Session:
     ranks: Ranks = ALONE
     deadline: float = math.inf  # of time.monotonic(): runs then stop, resumably
     require_graph: bool = False  # a training step that cannot be captured in a CUDA graph is an error
-    _loaded: tuple[DataSpec, Dataset] | None = None
+    stopped: Callable[[], bool] | None = None  # asked between two steps; None: each run listens for signals itself
+    _loaded: WeakValueDictionary[tuple[object, ...], Dataset] = field(default_factory=WeakValueDictionary, init=False)
+    _newest: Dataset | None = field(default=None, init=False)
+    _loading: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def dataset(self, data: DataSpec) -> Dataset:
-        """The spec's data set; the last one is kept in memory."""
-        if self._loaded is None or self._loaded[0] != data:
-            load = DATASETS[data.dataset]
-            dataset = load(self.data_dir, data.train_images, data.test_images)
-            self._loaded = data, hold_out(dataset, data.validation_images)
-        return self._loaded[1]
+        """The spec's data set, loaded once: the newest, and those that runs hold, are kept in memory."""
+        key = data.dataset, data.train_images, data.test_images, data.validation_images
+        with self._loading:
+            if (dataset := self._loaded.get(key)) is None:
+                whole = DATASETS[data.dataset](self.data_dir, data.train_images, data.test_images)
+                dataset = self._loaded[key] = hold_out(whole, data.validation_images)
+            self._newest = dataset
+            return dataset
+
+    def stopping(self) -> AbstractContextManager[Callable[[], bool]]:
+        """For as long as a run trains: tells whether it should stop. Only the main thread can listen for signals."""
+        return nullcontext(self.stopped) if self.stopped else stop_signals(self.deadline)
 
 
 def train_run(experiment: Experiment, session: Session, watcher: Watcher, restart: bool = False) -> Status:
@@ -80,7 +91,7 @@ def train_run(experiment: Experiment, session: Session, watcher: Watcher, restar
         folder.check_held()
         checkpoints.save(trainer, origin, folder.recorded())
 
-    with ExitStack() as holding, stop_signals(session.deadline) as stopped:
+    with ExitStack() as holding, session.stopping() as stopped:
         ranks.first(lambda: holding.enter_context(folder.held()))
         trainer = ranks.each(
             lambda: build_trainer(experiment, dataset, session.device, session.compiled, ranks, session.require_graph)
@@ -94,7 +105,9 @@ def train_run(experiment: Experiment, session: Session, watcher: Watcher, restar
             log.warning("%s: has %s meanwhile, in another process", experiment.label, state)
             return state
         recorded = checkpoints.load(trainer, origin, ranks) if ranks.first(lambda: folder.has_checkpoint) else None
-        environment = describe_environment(session.device, engine.precision, engine.name, data, ranks.count)
+        environment = describe_environment(
+            session.device, engine.precision, engine.name, data, ranks.count, engine.kernels
+        )
         ranks.first(lambda: folder.begin(environment, recorded))
         with watcher.watching(experiment, trainer):
             saved = trainer.elapsed_seconds

@@ -61,7 +61,7 @@ def measure(
         **_shares_of_limits(experiment, trainer, timings),
         "outside_share": outside_share(trainer, experiment, steps),
         **_evaluation(experiment, trainer, timings),
-        "environment": describe_environment(device, engine.precision, engine.name, data),
+        "environment": describe_environment(device, engine.precision, engine.name, data, kernels=engine.kernels),
     }
 
 

@@ -2,32 +2,28 @@
 
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from resnet_repro.errors import RunError, SpecError, print_error
 from resnet_repro.files import make_folder
 from resnet_repro.launch.board import new_board
-from resnet_repro.launch.mps import multi_process_service
+from resnet_repro.launch.growth import Growth
 from resnet_repro.launch.plan import print_plan
-from resnet_repro.launch.queue import Queue
+from resnet_repro.launch.queue import Notice, Queue
 from resnet_repro.launch.request import Request
 from resnet_repro.launch.slots import (
     Slot,
     available_memory,
-    find_processors,
+    find_devices,
     plan_slots,
     say_slots,
 )
 from resnet_repro.launch.tasks import Task, describe_nets, longest_first
 from resnet_repro.launch.tracking import Tracked
-from resnet_repro.launch.worker import Assignment
 from resnet_repro.progress import new_watcher
 from resnet_repro.runner import Watcher, train_run
 from resnet_repro.spec import Experiment
 from resnet_repro.training.device import resolve_device, usable_cores
-
-Notice = Callable[[str], None]
 
 
 def find_tasks(experiments: Iterable[Experiment], request: Request, tier: int = 0) -> list[Task]:
@@ -52,7 +48,8 @@ def show_plan(tasks: Sequence[Task], request: Request) -> None:
     if request.jobs != 1:
         tasks = longest_first(tasks, nets)
     limit = request.deadline - time.monotonic()
-    print_plan(tasks, nets, _slots([task for task in tasks if not task.is_ended], request), limit)
+    slots = _slots([task for task in tasks if not task.is_ended], request)
+    print_plan(tasks, nets, slots, _is_measured(slots, request), limit)
 
 
 def train(tasks: Sequence[Task], request: Request, notice: Notice) -> int:
@@ -91,21 +88,30 @@ def _one_by_one(ahead: Sequence[Task], request: Request) -> int:
 
 def _side_by_side(tasks: Sequence[Task], ahead: Sequence[Task], request: Request, notice: Notice) -> int:
     slots = _slots(ahead, request)
+    measured = _is_measured(slots, request)
     _check_data(ahead, request, slots[0])
     make_folder(request.results)
-    notice(f"{len(ahead)} runs, {say_slots(slots)}")
-    if len(slots) < len(ahead) and len({(task.experiment.model, task.training_images) for task in ahead}) > 1:
-        ahead = longest_first(ahead, describe_nets(ahead))
-    runs = [Tracked(task, request.folder(task.experiment).log) for task in ahead]
+    notice(f"{len(ahead)} runs, {say_slots(slots, measured)}")
+    weights: dict[str, float] = {}
+    differ = len({(task.experiment.model, task.training_images) for task in ahead}) > 1
+    if differ and (slots[0].shared or len(slots) < len(ahead)):
+        nets = describe_nets(ahead)
+        ahead = longest_first(ahead, nets)
+        work = {task.label: nets[task.experiment.model].multiply_adds for task in ahead}
+        weights = {label: one / max(work.values()) for label, one in work.items()}
+    runs = [Tracked(task, request.folder(task.experiment).log, weight=weights.get(task.label, 1.0)) for task in ahead]
     skipped = [Tracked(task, request.folder(task.experiment).log, "skipped") for task in tasks if task.is_ended]
-
-    def assign(run: Tracked, slot: Slot) -> Assignment:
-        return Assignment(run.task.experiment, slot, request)
-
-    with multi_process_service(_shared_gpu(slots), notice) as variables:
-        board = new_board([*skipped, *runs])
-        Queue(runs, slots, assign, variables, board, request.deadline).work_off()
+    growths = _growths(runs, slots) if measured else {}
+    Queue(runs, slots, request, new_board([*skipped, *runs]), growths, notice).work_off()
     return _conclude(runs)
+
+
+def _growths(runs: Sequence[Tracked], slots: Sequence[Slot]) -> dict[str, Growth]:
+    """For each device, what finds how many of its slots to use."""
+    largest = next(run.task.experiment.name for run in runs if run.weight == 1)
+    counted = f" of {largest}, or as much work" if any(run.weight != 1 for run in runs) else ""
+    devices = [slot.device for slot in slots]
+    return {device: Growth(device, devices.count(device), counted) for device in devices}
 
 
 def _conclude(runs: Sequence[Tracked]) -> int:
@@ -124,8 +130,13 @@ def _slots(ahead: Sequence[Task], request: Request) -> list[Slot]:
     """Those that the runs ahead would have. In this process torch has all its threads."""
     if request.jobs == 1:
         return [Slot(str(resolve_device(request.device)), usable_cores())]
-    processors = find_processors(request.device)
-    return plan_slots(max(1, len(ahead)), request.jobs, processors, usable_cores(), available_memory())
+    devices = find_devices(request.device)
+    return plan_slots(max(1, len(ahead)), request.jobs, devices, usable_cores(), available_memory())
+
+
+def _is_measured(slots: Sequence[Slot], request: Request) -> bool:
+    """Whether it is found by measurement how many of the slots to use."""
+    return request.jobs == "auto" and slots[0].shared
 
 
 def _check_data(ahead: Sequence[Task], request: Request, slot: Slot) -> None:
@@ -133,9 +144,3 @@ def _check_data(ahead: Sequence[Task], request: Request, slot: Slot) -> None:
     session = request.session(slot.device)
     for data in dict.fromkeys(task.experiment.data for task in ahead):
         session.dataset(data)
-
-
-def _shared_gpu(slots: Sequence[Slot]) -> str | None:
-    """A CUDA device with several slots."""
-    counts = Counter(slot.device for slot in slots if slot.device.startswith("cuda"))
-    return next((device for device, count in counts.items() if count > 1), None)

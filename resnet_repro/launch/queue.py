@@ -1,55 +1,43 @@
-"""The queue: starts a process for each run as slots become free, and listens to all of them."""
+"""The queue: hands runs to processes as slots become free, and listens to all of them."""
 
-import math
-import multiprocessing
 import multiprocessing.connection
-import os
-import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
-from typing import NamedTuple
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 from resnet_repro.launch.board import Board
+from resnet_repro.launch.child import Child
+from resnet_repro.launch.growth import Growth
+from resnet_repro.launch.request import Request
 from resnet_repro.launch.slots import Slot
-from resnet_repro.launch.tracking import Tracked
-from resnet_repro.launch.worker import Assignment, work
-from resnet_repro.progress import REFRESH_SECONDS
-from resnet_repro.stopping import signals_that_stop, stop_signals
+from resnet_repro.launch.tracking import Ended, Event, Failed, Memory, Tracked
+from resnet_repro.progress import REFRESH_SECONDS, Sample
+from resnet_repro.stopping import stop_signals
 
-
-class Child(NamedTuple):
-    """A run that trains in a slot."""
-
-    run: Tracked
-    slot: Slot
-    process: BaseProcess
-    events: Connection
+Notice = Callable[[str], None]
 
 
 class Queue:
-    """Works `runs` off, in their order. `assign` says what the process of a run is to do in a slot.
+    """Works `runs` off, in their order.
 
-    `variables` are added to the environment of every process.
+    Each run has a process of its own, but those of a CUDA device share one. `growths` limit, by device, how many slots
+    are in use at a time.
     """
 
     def __init__(
         self,
         runs: Sequence[Tracked],
         slots: Sequence[Slot],
-        assign: Callable[[Tracked, Slot], Assignment],
-        variables: Mapping[str, str],
+        request: Request,
         board: Board,
-        deadline: float = math.inf,
+        growths: Mapping[str, Growth] | None = None,
+        notice: Notice = lambda text: None,
     ) -> None:
         self.waiting = list(runs)
         self.free = list(slots)
-        self.assign = assign
-        self.variables = variables
+        self.request = request
         self.board = board
-        self.deadline = deadline
+        self.growths = growths or {}
+        self.notice = notice
         self.children: list[Child] = []
         self.stopping = False
 
@@ -59,14 +47,15 @@ class Queue:
         A second signal, more than a second later, kills them. No failure of one run touches another; its state says
         what became of it.
         """
-        with stop_signals(self.deadline) as stopped, self.board:
+        with stop_signals(self.request.deadline) as stopped, self.board:
             try:
                 while self.children or (self.waiting and not stopped()):
                     if stopped():
                         self._stop()
-                    elif self.waiting and self.free:
-                        self._start(self.waiting.pop(0), self.free.pop(0))
-                    self._listen(0 if self.waiting and self.free and not stopped() else REFRESH_SECONDS)
+                    elif slot := self._usable_slot():
+                        self._start(self.waiting.pop(0), slot)
+                    self._dismiss_idle()
+                    self._listen(0 if self._usable_slot() and not stopped() else REFRESH_SECONDS)
                     self.board.refresh()
             except KeyboardInterrupt:  # the second signal
                 self.stopping = True
@@ -77,35 +66,73 @@ class Queue:
                 for child in [*self.children]:
                     self._end(child)
 
+    def _usable_slot(self) -> Slot | None:
+        """A free one, if any run waits for it."""
+
+        def usable(slot: Slot) -> bool:
+            growth = self.growths.get(slot.device)
+            return growth is None or len(growth.running) < growth.allowed
+
+        return next(filter(usable, self.free), None) if self.waiting else None
+
     def _start(self, run: Tracked, slot: Slot) -> None:
+        self.free.remove(slot)
         run.state, run.device = "running", slot.device
+        if growth := self.growths.get(slot.device):
+            growth.started(run.label)
         try:
-            self.children.append(self._spawn(run, slot))
+            child = next((child for child in self.children if child.can_take(slot)), None)
+            if not child:
+                child = Child(slot, self.request)
+                self.children.append(child)
+            child.take(run, slot, urgent=run.weight == 1)
         except OSError as error:  # no memory, or too many open files
             run.state, run.error = "failed", f"its process cannot start: {error.strerror or error}"
-            self.free.append(slot)
-            self.board.ended(run)
-
-    def _spawn(self, run: Tracked, slot: Slot) -> Child:
-        ours, theirs = multiprocessing.Pipe(duplex=False)
-        spawning = multiprocessing.get_context("spawn")
-        process = spawning.Process(target=work, args=(self.assign(run, slot), theirs), name=run.label, daemon=True)
-        with theirs, _birth({**self.variables, "OMP_NUM_THREADS": str(slot.threads)}):
-            process.start()
-        # `theirs` is closed here, so that the pipe ends when the process does
-        return Child(run, slot, process, ours)
+            self._leave(run, slot)
 
     def _listen(self, seconds: float) -> None:
-        by_events = {child.events: child for child in self.children}
-        for events in multiprocessing.connection.wait(list(by_events), seconds):
-            child = by_events[events]  # type: ignore[index]  # wait returns some of what it was given
+        by_pipe = {child.pipe: child for child in self.children}
+        for pipe in multiprocessing.connection.wait(list(by_pipe), seconds):
+            child = by_pipe[pipe]  # type: ignore[index]  # wait returns some of what it was given
             try:
-                event = child.events.recv()
+                label, event = child.pipe.recv()
             except (EOFError, OSError):  # OSError: killed in the middle of an event
                 self._end(child)
                 continue
-            child.run.take(event)
-            self.board.told(child.run, event)
+            self._take(child, label, event)
+
+    def _take(self, child: Child, label: str, event: Event) -> None:
+        run, slot = child.places[label]
+        run.take(event)
+        self.board.told(run, event)
+        if growth := self.growths.get(slot.device):
+            self._measure(growth, run, event)
+        if isinstance(event, Ended | Failed):
+            del child.places[label]
+            if run.state == "interrupted" or (isinstance(event, Failed) and event.lost):  # the process ends
+                child.takes_more = False
+            self._leave(run, slot)
+
+    def _measure(self, growth: Growth, run: Tracked, event: Event) -> None:
+        if isinstance(event, Memory):
+            growth.has_memory(event.free, event.held)
+        if isinstance(event, Sample):
+            images = event.step * run.task.experiment.training.batch_size * run.weight
+            if found := growth.trained(run.label, images, time.monotonic()):
+                self.notice(found)
+
+    def _leave(self, run: Tracked, slot: Slot) -> None:
+        self.free.append(slot)
+        if growth := self.growths.get(slot.device):
+            growth.ended(run.label)
+        self.board.ended(run)
+
+    def _dismiss_idle(self) -> None:
+        """Processes whose runs have ended, and that none of those that wait could go to."""
+        for child in self.children:
+            awaits_more = child.takes_more and self.waiting and not self.stopping
+            if not child.places and not awaits_more and not child.is_dismissed:
+                child.dismiss()
 
     def _stop(self) -> None:
         """Ask every process to stop, once."""
@@ -116,39 +143,9 @@ class Queue:
             child.process.terminate()
 
     def _end(self, child: Child) -> None:
-        run = child.run
-        child.events.close()
-        child.process.join()
-        if run.state == "running":
-            run.state = "interrupted" if self.stopping else "failed"
-            run.error = _last_words(child.process.exitcode or 0)
-        child.process.close()
+        words = child.join()
         self.children.remove(child)
-        self.free.append(child.slot)
-        self.board.ended(run)
-
-
-@contextmanager
-def _birth(variables: Mapping[str, str]) -> Iterator[None]:
-    """What a new process takes over from this one: variables, and stop signals that wait until it can obey."""
-    resource_tracker.ensure_running()  # starts with the first process otherwise, and would unblock the signals
-    before = {name: os.environ.get(name) for name in variables}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signals_that_stop())
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-
-def _last_words(exit_code: int) -> str:
-    if exit_code >= 0:
-        return f"its process ended with exit code {exit_code} and said nothing"
-    name = signal.Signals(-exit_code).name
-    hint = "; the system does so when memory runs out" if name == "SIGKILL" else ""
-    return f"its process was killed by {name}{hint}"
+        for run, slot in child.places.values():
+            run.state = "interrupted" if self.stopping else "failed"
+            run.error = words
+            self._leave(run, slot)

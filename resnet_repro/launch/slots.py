@@ -12,59 +12,53 @@ from resnet_repro.suite import Jobs
 from resnet_repro.training.device import resolve_device
 
 RUN_BYTES = 1_500_000_000  # what a run is allowed for on the CPU: torch, CIFAR-10, a net of some dozen layers
-RUN_MULTIPROCESSORS = 32  # of a GPU, for each run on it
-
-
-class Processor(NamedTuple):
-    """A device to train on."""
-
-    name: str  # as torch calls it: cpu, mps, cuda:0
-    multiprocessors: int = 0  # of a CUDA device
+MOST_ON_A_GPU = 16  # runs that "auto" tries
 
 
 class Slot(NamedTuple):
     """A place where one run after another trains."""
 
-    device: str
+    device: str  # as torch calls it: cpu, mps, cuda:0
     threads: int  # of the CPU
+    shared: bool = False  # with the other slots of its device it shares one process, in which each run is a thread
 
 
-def plan_slots(
-    runs: int, jobs: Jobs, processors: Sequence[Processor], cores: int, memory_bytes: int | None
-) -> list[Slot]:
+def plan_slots(runs: int, jobs: Jobs, devices: Sequence[str], cores: int, memory_bytes: int | None) -> list[Slot]:
     """As many slots as are of use to `runs` runs; every device gets its first before any gets its second.
 
     "auto" on the CPU is a run for each core, as far as `memory_bytes` (None: unknown) allows 1.5 GB each: two
     runs of one thread were measured to be 8 to 27 % faster than two threads of one run after the other. On CUDA it is
-    a run for every 32 multiprocessors (4 on an H100, 1 on a T4), a rule that no measurement stands behind yet.
+    the most that `growth` may come to. The runs of a CUDA device share a process, as the device works for one process
+    at a time; those on the CPU have one each, in which a kill or a lack of memory ends that run alone.
 
     With a number, the threads of a run depend on it and on the machine alone, so that an interrupted run goes on with
     as many threads as it began with, and gives the same bits.
     """
-    limits = [_most_side_by_side(processor, runs, cores, memory_bytes) if jobs == "auto" else jobs
-              for processor in processors]  # fmt: skip
+    limits = [_most_side_by_side(device, runs, cores, memory_bytes) if jobs == "auto" else jobs for device in devices]
     threads = max(1, cores // sum(limits))
     turns = range(min(runs, max(limits)))
-    names = [processor.name for turn in turns for processor, limit in zip(processors, limits, strict=True)
-             if turn < limit]  # fmt: skip
-    return [Slot(name, threads) for name in names[:runs]]
+    names = [device for turn in turns for device, limit in zip(devices, limits, strict=True) if turn < limit]
+    return [Slot(name, threads, is_cuda(name)) for name in names[:runs]]
 
 
-def _most_side_by_side(processor: Processor, runs: int, cores: int, memory_bytes: int | None) -> int:
-    if processor.name == "cpu":
+def is_cuda(device: str) -> bool:
+    return device.startswith("cuda")
+
+
+def _most_side_by_side(device: str, runs: int, cores: int, memory_bytes: int | None) -> int:
+    if device == "cpu":
         fitting = cores if memory_bytes is None else memory_bytes // RUN_BYTES
         return max(1, min(runs, cores, fitting))
-    return max(1, processor.multiprocessors // RUN_MULTIPROCESSORS)
+    return min(runs, MOST_ON_A_GPU) if is_cuda(device) else 1
 
 
-def find_processors(device: str) -> list[Processor]:
+def find_devices(device: str) -> list[str]:
     """The device named; every CUDA device for "cuda", and for "auto" where that is CUDA. Raises RunError."""
     chosen = resolve_device(device)
     if chosen.type != "cuda":
-        return [Processor(str(chosen))]
+        return [str(chosen)]
     indices = range(torch.cuda.device_count()) if chosen.index is None else [chosen.index]
-    return [Processor(f"cuda:{index}", torch.cuda.get_device_properties(index).multi_processor_count)
-            for index in indices]  # fmt: skip
+    return [f"cuda:{index}" for index in indices]
 
 
 def available_memory(meminfo: Path = Path("/proc/meminfo")) -> int | None:
@@ -80,11 +74,12 @@ def available_memory(meminfo: Path = Path("/proc/meminfo")) -> int | None:
         return None
 
 
-def say_slots(slots: Sequence[Slot]) -> str:
-    """ "4 side by side (2 on cuda:0, 2 on cuda:1), 2 CPU threads each" """
+def say_slots(slots: Sequence[Slot], measured: bool = False) -> str:
+    """ "4 side by side (2 on cuda:0, 2 on cuda:1), 2 CPU threads each"; `measured` makes it the most there may be."""
     threads = f"{slots[0].threads} CPU thread{'s' * (slots[0].threads > 1)} each"
     if len(slots) == 1:
         return f"one after another on {slots[0].device}, {threads}"
     counts = Counter(slot.device for slot in slots)
     places = ", ".join(f"{count} on {device}" for device, count in counts.items())
-    return f"{len(slots)} side by side ({places}), {threads}"
+    most = "as many as train fastest, at most " if measured else ""
+    return f"{most}{len(slots)} side by side ({places}), {threads}"

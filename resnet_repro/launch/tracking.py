@@ -1,4 +1,4 @@
-"""What a run's process tells, and what is known of the run from it."""
+"""What is told of a run while it trains, and what is known of it from that."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,20 +18,28 @@ class Line(NamedTuple):
     text: str
 
 
+class Memory(NamedTuple):
+    """Of the GPU that the run trains on, in bytes."""
+
+    free: int
+    held: int  # by all runs of the process
+
+
 class Ended(NamedTuple):
     status: Status
 
 
 class Failed(NamedTuple):
     error: str  # one line
+    lost: bool = False  # the GPU is of no use to the process any more, which ends
 
 
-Event = Line | Sample | Row | Ended | Failed
+Event = Line | Sample | Row | Memory | Ended | Failed
 
 
 @dataclass
 class Tracked:
-    """A run of the queue, as its process last told of it."""
+    """A run of the queue, as it was last told of."""
 
     task: Task
     log: Path
@@ -40,6 +48,7 @@ class Tracked:
     sample: Sample | None = None
     test_error_pct: float | None = None
     error: str = ""
+    weight: float = 1.0  # the work of an image, as a share of that for the largest net of the queue
 
     @property
     def label(self) -> str:
@@ -67,5 +76,5 @@ class Tracked:
                     self.test_error_pct = event.test_error_pct
             case Ended(status):
                 self.state = status
-            case Failed(error):
+            case Failed(error, _):
                 self.state, self.error = "failed", error

@@ -32,13 +32,14 @@ class CudaGraph:
     """torch.cuda.CUDAGraph on one device, with memory of its own.
 
     Warm-up and capture run on a side stream. It is the same one for all of them, as torch keeps the freed memory of
-    each stream for that stream. A replay runs on the caller's current stream.
+    each stream for that stream, and has the priority of the caller's, which the kernels of a graph keep. A replay runs
+    on the caller's current stream.
     """
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self.graph = torch.cuda.CUDAGraph()
-        self.stream = torch.cuda.Stream(device)
+        self.stream = torch.cuda.Stream(device, priority=torch.cuda.current_stream(device).priority)
 
     def warm_up(self, step: Callable[[], object]) -> None:
         with self._alone():

@@ -68,7 +68,8 @@ def test_a_session_holds_out_what_the_spec_says() -> None:
     held = session.dataset(data.model_copy(update={"validation_images": 8}))
     assert (len(held.train.images), len(held.test.images)) == (32, 8)
     assert np.array_equal(held.test.images, whole.train.images[-8:])
-    assert len(session.dataset(data).test.images) == 10
+    assert session.dataset(data) is whole  # which a run still holds
+    assert session.dataset(data.model_copy(update={"augmentation": "none"})) is whole
 
 
 def test_the_mean_is_that_of_the_images_trained_on_and_no_step_sees_another(monkeypatch: pytest.MonkeyPatch) -> None:

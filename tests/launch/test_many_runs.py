@@ -21,7 +21,6 @@ from resnet_repro.launch.request import Request
 from resnet_repro.launch.slots import Slot
 from resnet_repro.launch.tasks import Task
 from resnet_repro.launch.tracking import Event, Line, Tracked
-from resnet_repro.launch.worker import Assignment
 from resnet_repro.metrics import TIMING, Row
 from resnet_repro.record import RunFolder, read_run
 from resnet_repro.spec_file import load_spec
@@ -46,10 +45,7 @@ def make_queue(board: Board, results: Path, *specs: Path, overrides: tuple[str, 
     experiments = [load_spec(spec, overrides) for spec in specs]
     runs = [Tracked(Task(e, "new"), RunFolder(results, e).log) for e in experiments]
 
-    def assign(run: Tracked, slot: Slot) -> Assignment:
-        return Assignment(run.task.experiment, slot, Request(results, Path("data"), "cpu"))
-
-    return Queue(runs, [Slot("cpu", 1)] * len(specs), assign, {}, board)
+    return Queue(runs, [Slot("cpu", 1)] * len(specs), Request(results, Path("data"), "cpu"), board)
 
 
 def test_a_suite_gives_the_same_bits_as_one_by_one_and_only_what_is_in_trouble_fails(
@@ -96,7 +92,10 @@ def test_a_killed_process_is_named_and_the_others_finish(tiny: Path, tmp_path: P
     class Killer(Board):
         def told(self, run: Tracked, event: Event) -> None:
             if run.label == "victim/seed-0" and isinstance(event, Row):
-                os.kill(next(child.process.pid or 0 for child in queue.children if child.run is run), signal.SIGKILL)
+                os.kill(
+                    next(child.process.pid or 0 for child in queue.children if run.label in child.places),
+                    signal.SIGKILL,
+                )
 
     victim = tmp_path / "victim.yaml"
     victim.write_text("extends: tiny.yaml\ntraining: {steps: 100000}\n")
@@ -175,7 +174,7 @@ def test_a_second_interrupt_a_second_later_kills_what_does_not_stop(tiny: Path, 
 def test_a_process_that_cannot_start_is_a_failed_run(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(duplex: bool) -> None:
+    def refuse() -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
     queue = make_queue(Board(), tmp_path / "r", tiny, tiny)

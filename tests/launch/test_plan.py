@@ -9,7 +9,9 @@ import torch
 from conftest import Outcome
 
 from resnet_repro.launch.estimate import Rate, measure_rate
+from resnet_repro.launch.plan import print_plan
 from resnet_repro.launch.slots import Slot
+from resnet_repro.launch.tasks import Task, describe_nets
 from resnet_repro.record import RunFolder
 from resnet_repro.runner import Session, Watcher, train_run
 from resnet_repro.spec_file import load_spec
@@ -57,6 +59,22 @@ def test_the_plan_lists_the_longest_run_first_and_only_what_is_left(cli: Cli, ti
     total = float(re.findall(r"time ahead: about ([\d.]+) hours, evaluation included", shown.out)[0])
     assert hours["deep/seed-0"] < total < sum(hours.values())
     assert "an estimate from 3 training steps of ResNet-20" in shown.out
+
+
+@pytest.mark.usefixtures("rate")
+def test_where_the_number_of_runs_is_yet_to_be_measured_the_hours_are_those_of_one_at_a_time(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    experiment = load_spec(tiny)
+    tasks = [Task(experiment.model_copy(update={"seed": seed}), "new") for seed in range(4)]
+    slots = [Slot(f"cuda:{number % 2}", 1, shared=True) for number in range(4)]
+    print_plan(tasks, describe_nets(tasks), slots, measured=True)
+    out = capsys.readouterr().out
+    places = "(2 on cuda:0, 2 on cuda:1)"
+    assert f"would run as many as train fastest, at most 4 side by side {places}, 1 CPU thread each" in out
+    hours = float(table(out)["tiny/seed-0"][-1])
+    assert f"time ahead: about {2 * hours:.2f} hours" in out
+    assert "it leaves out probes, and what runs side by side gain" in out
 
 
 def test_hours_are_work_over_rate(cli: Cli, tiny: Path, rate: float, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The log of a run holds all that its process prints, across a restart that discards the folder's files."""
+"""The log of a run holds all that its thread prints, across a restart that discards the folder's files."""
 
 import subprocess
 import sys
@@ -7,7 +7,8 @@ from pathlib import Path
 PROGRAM = """\
 import os, sys, warnings
 from pathlib import Path
-from resnet_repro.launch.run_log import RunLog
+from resnet_repro.launch.run_log import RunLog, separate_threads
+separate_threads()
 log = RunLog(Path(sys.argv[1]))
 print("printed", flush=True)
 warnings.warn("warned")
@@ -19,11 +20,44 @@ print("later", flush=True)
 raise RuntimeError("the end")
 """
 
+SIDE_BY_SIDE = """\
+import logging, sys, threading, traceback, warnings
+from pathlib import Path
+from resnet_repro.launch.run_log import RunLog, separate_threads
+separate_threads()
+logging.getLogger("any").addHandler(logging.StreamHandler())
+together = threading.Barrier(3)
+
+def run(name):
+    log = RunLog(Path(sys.argv[1]) / name)
+    for turn in range(50):
+        together.wait(60)
+        print(name, turn)
+    warnings.warn(f"warned by {name}")
+    logging.getLogger("any").warning("noticed by %s", name)
+    log.path.unlink()
+    log.survive_restart()
+    try:
+        raise RuntimeError(name)
+    except RuntimeError:
+        traceback.print_exc()
+
+threads = [threading.Thread(target=run, args=(name,)) for name in "abc"]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print("the process itself")
+"""
+
+
+def call(program: str, *arguments: str) -> None:
+    stopped = subprocess.run([sys.executable, "-c", program, *arguments], check=False, capture_output=True)
+    assert (stopped.stdout, stopped.stderr) == (b"", b"")
+
 
 def logged(path: Path, *arguments: str) -> list[str]:
-    call = [sys.executable, "-c", PROGRAM, str(path), *arguments]
-    stopped = subprocess.run(call, check=False, capture_output=True)
-    assert (stopped.stdout, stopped.stderr) == (b"", b"")
+    call(PROGRAM, str(path), *arguments)
     return path.read_text().splitlines()
 
 
@@ -44,3 +78,15 @@ def test_a_discarded_log_begins_anew_with_what_this_process_said(tmp_path: Path)
     assert lines[0] == "printed"
     assert lines.index("from a child") < lines.index("later")
     assert "of an earlier run" not in lines
+
+
+def test_runs_side_by_side_have_a_log_each(tmp_path: Path) -> None:
+    call(SIDE_BY_SIDE, str(tmp_path))
+    logs = {name: (tmp_path / name).read_text() for name in "abc"}
+    for name, text in logs.items():
+        assert [line for line in text.splitlines() if line.startswith(f"{name} ")] == [f"{name} {n}" for n in range(50)]
+        assert f"UserWarning: warned by {name}" in text
+        assert f"noticed by {name}" in text
+        assert f"RuntimeError: {name}\n" in text
+        assert not any(f"RuntimeError: {other}" in text for other in "abc" if other != name)
+    assert sum("the process itself" in text for text in logs.values()) == 1  # in that of the log opened last

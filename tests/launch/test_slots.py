@@ -6,23 +6,12 @@ import pytest
 import torch
 
 from resnet_repro.errors import RunError
-from resnet_repro.launch.slots import (
-    Processor,
-    Slot,
-    available_memory,
-    find_processors,
-    plan_slots,
-    say_slots,
-)
+from resnet_repro.launch.slots import Slot, available_memory, find_devices, plan_slots, say_slots
 from resnet_repro.training.device import usable_cores
 
-CPU = [Processor("cpu")]
+CPU = ["cpu"]
+GPUS = ["cuda:0", "cuda:1", "cuda:2"]
 GB = 10**9
-H100, T4 = 132, 40
-
-
-def gpus(*multiprocessors: int) -> list[Processor]:
-    return [Processor(f"cuda:{index}", count) for index, count in enumerate(multiprocessors)]
 
 
 @pytest.mark.parametrize(
@@ -44,27 +33,25 @@ def test_auto_on_the_cpu_is_a_run_for_each_core_that_memory_allows(
     assert plan_slots(runs, "auto", CPU, cores, memory) == [Slot("cpu", threads)] * side_by_side
 
 
-@pytest.mark.parametrize(("multiprocessors", "side_by_side"), [(H100, 4), (T4, 1), (16, 1), (64, 2)])
-def test_auto_on_a_gpu_goes_by_its_multiprocessors(multiprocessors: int, side_by_side: int) -> None:
-    slots = plan_slots(100, "auto", gpus(multiprocessors), 16, None)
-    assert slots == [Slot("cuda:0", 16 // side_by_side)] * side_by_side
+@pytest.mark.parametrize(("runs", "most"), [(100, 16), (9, 9), (1, 1)])
+def test_auto_on_a_gpu_is_the_most_that_may_be_tried(runs: int, most: int) -> None:
+    assert plan_slots(runs, "auto", GPUS[:1], 16, None) == [Slot("cuda:0", 16 // most, shared=True)] * most
 
 
-def test_auto_on_a_device_without_multiprocessors_to_count_is_one_run() -> None:
-    assert plan_slots(5, "auto", [Processor("mps")], 8, None) == [Slot("mps", 8)]
+def test_auto_on_a_device_of_another_kind_is_one_run() -> None:
+    assert plan_slots(5, "auto", ["mps"], 8, None) == [Slot("mps", 8)]
 
 
 def test_every_device_gets_a_run_before_any_gets_two() -> None:
-    slots = plan_slots(100, 2, gpus(T4, T4, T4), 12, None)
+    slots = plan_slots(100, 2, GPUS, 12, None)
     assert [slot.device for slot in slots] == ["cuda:0", "cuda:1", "cuda:2", "cuda:0", "cuda:1", "cuda:2"]
     assert {slot.threads for slot in slots} == {2}
-    assert [slot.device for slot in plan_slots(2, 4, gpus(T4, T4), 12, None)] == ["cuda:0", "cuda:1"]
+    assert [slot.device for slot in plan_slots(2, 4, GPUS[:2], 12, None)] == ["cuda:0", "cuda:1"]
 
 
-def test_unequal_devices_get_unequal_numbers_of_runs() -> None:
-    slots = plan_slots(100, "auto", gpus(T4, H100), 10, None)
-    assert [slot.device for slot in slots] == ["cuda:0", "cuda:1", "cuda:1", "cuda:1", "cuda:1"]
-    assert {slot.threads for slot in slots} == {2}
+def test_runs_share_a_process_on_a_gpu_alone() -> None:
+    assert all(slot.shared for slot in plan_slots(4, 2, GPUS[:2], 12, None))
+    assert not any(slot.shared for slot in plan_slots(4, 2, CPU, 12, None))
 
 
 def test_the_threads_of_a_numbered_plan_do_not_depend_on_how_many_runs_are_left() -> None:
@@ -77,27 +64,19 @@ def test_a_plan_is_said_in_words() -> None:
     assert say_slots([Slot("cpu", 2)]) == "one after another on cpu, 2 CPU threads each"
     assert say_slots([Slot("cpu", 1)] * 2) == "2 side by side (2 on cpu), 1 CPU thread each"
     slots = [Slot("cuda:0", 4), Slot("cuda:1", 4), Slot("cuda:0", 4)]
-    assert say_slots(slots) == "3 side by side (2 on cuda:0, 1 on cuda:1), 4 CPU threads each"
+    said = "3 side by side (2 on cuda:0, 1 on cuda:1), 4 CPU threads each"
+    assert say_slots(slots) == said
+    assert say_slots(slots, measured=True) == f"as many as train fastest, at most {said}"
 
 
-@pytest.fixture
-def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Properties:
-        multi_processor_count = H100
-
+def test_auto_and_cuda_are_every_gpu_and_a_named_device_is_that_one_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: Properties())
-
-
-@pytest.mark.usefixtures("two_gpus")
-def test_auto_and_cuda_are_every_gpu_and_a_named_device_is_that_one_alone() -> None:
-    both = [Processor("cuda:0", H100), Processor("cuda:1", H100)]
-    assert find_processors("auto") == find_processors("cuda") == both
-    assert find_processors("cuda:1") == both[1:]
-    assert find_processors("cpu") == CPU
+    assert find_devices("auto") == find_devices("cuda") == ["cuda:0", "cuda:1"]
+    assert find_devices("cuda:1") == ["cuda:1"]
+    assert find_devices("cpu") == CPU
     with pytest.raises(RunError, match="--device gpu: is not a device"):
-        find_processors("gpu")
+        find_devices("gpu")
 
 
 def test_cores_are_those_that_torch_would_use() -> None:
