@@ -17,7 +17,7 @@ class Outcome(NamedTuple):
     """What a mini-batch gave, still on the device: reading it on the host is the caller's choice."""
 
     loss: Tensor  # () float32, mean cross-entropy over the mini-batch
-    errors: Tensor  # () int64, images whose largest output is not their class
+    errors: Tensor  # () float32, how many images have another largest output than their class
 
 
 COMPUTED_IN = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -108,7 +108,7 @@ class Engine:
     def _over_ranks(self, outcome: Outcome) -> Outcome:
         if self.ranks.count == 1:
             return outcome
-        loss, errors = self.ranks.sum(torch.stack([outcome.loss, outcome.errors.float()]))
+        loss, errors = self.ranks.sum(torch.stack([outcome.loss, outcome.errors]))
         return Outcome(loss / self.ranks.count, errors)
 
     def _forward(self, net: Callable[[Tensor], Tensor], images: Tensor, labels: Tensor) -> Outcome:
@@ -116,7 +116,7 @@ class Engine:
         with torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32, cache_enabled=False):
             outputs = net(images)
         loss = F.cross_entropy(outputs.float(), labels)
-        return Outcome(loss, (outputs.argmax(dim=1) != labels).sum())
+        return Outcome(loss, (outputs.argmax(dim=1) != labels).sum(dtype=torch.float32))
 
 
 def _decay_groups(net: nn.Module, weight_decay: float, decay_vectors: bool) -> list[dict[str, Any]]:

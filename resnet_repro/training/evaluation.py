@@ -17,7 +17,7 @@ def evaluate(engine: Engine, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple[
     for images, labels in batches:
         outcome = engine.evaluate(images, labels)
         losses.append(outcome.loss * len(labels))
-        errors.append(outcome.errors.float())
+        errors.append(outcome.errors)
         count += len(labels)
     found = torch.stack([torch.stack(losses), torch.stack(errors)]).cpu().double()  # as not every device has doubles
     loss, wrong, images_seen = engine.ranks.sum(torch.tensor([*found.sum(dim=1), count], dtype=torch.float64)).tolist()

@@ -45,7 +45,7 @@ class Stepper:
         """Take the step that the device has come to."""
         number, draw = self._window.index_select(0, self._place)[0].tensor_split([1])
         outcome = self.take(draw, learning_rate)
-        found = torch.stack([outcome.loss, outcome.errors.float()])
+        found = torch.stack([outcome.loss, outcome.errors])
         self.history.index_copy_(1, number, found[:, None])
         self._place += 1
 

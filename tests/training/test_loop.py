@@ -170,7 +170,7 @@ class Script:
 
     def __init__(self, losses: list[float], errors: list[int] | None = None) -> None:
         self.losses = torch.tensor(losses)
-        self.errors = torch.tensor(errors if errors is not None else [5] * len(losses))
+        self.errors = torch.tensor(errors if errors is not None else [5] * len(losses), dtype=torch.float32)
         self.asked: list[int] = []
         self.rates: list[float] = []
         self.evaluations = 0
