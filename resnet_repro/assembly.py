@@ -11,7 +11,7 @@ from resnet_repro.errors import RunError
 from resnet_repro.models.layers import Dropout
 from resnet_repro.models.network import Network, build
 from resnet_repro.probes import Instruments
-from resnet_repro.randomness import Stream, generator, seeds
+from resnet_repro.seeding import Stream, generator, seeds
 from resnet_repro.spec import Experiment, ModelSpec
 from resnet_repro.training.capture import GRAPHS, capture
 from resnet_repro.training.device import resolve_precision

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from resnet_repro.tables import Rows
+from resnet_repro.text_tables import Rows
 
 Cell = Callable[[dict[str, Any]], str]  # of a row
 

@@ -10,7 +10,7 @@ from resnet_repro.bench.columns import Cell, Table, number, percent, title
 from resnet_repro.bench.gpu_tables import check_tables
 from resnet_repro.errors import RunError
 from resnet_repro.files import explained, to_json, write_text
-from resnet_repro.tables import markdown_table
+from resnet_repro.text_tables import markdown_table
 
 PAGE, BEGIN, END = "README.md", "<!-- table -->", "<!-- /table -->"
 Measurements = Sequence[dict[str, Any]]

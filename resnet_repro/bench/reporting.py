@@ -17,7 +17,7 @@ from resnet_repro.bench.scaling import measure_scaling
 from resnet_repro.errors import RunError
 from resnet_repro.files import to_json
 from resnet_repro.spec import Experiment
-from resnet_repro.tables import print_table
+from resnet_repro.text_tables import print_table
 from resnet_repro.training.device import resolve_device
 
 QUEUES = "CUDA_DEVICE_MAX_CONNECTIONS"  # streams whose work can begin at the same time; 8 if not given; read by CUDA

@@ -11,7 +11,7 @@ from resnet_repro.claims.samples import take_sample
 from resnet_repro.claims.verdict import Sample
 from resnet_repro.published import NETS, NUMBERS, Number
 from resnet_repro.record import Run
-from resnet_repro.tables import markdown_table, print_table
+from resnet_repro.text_tables import markdown_table, print_table
 
 MEASURE = "test_error_pct"
 TABLES = ("[R] Table 6", "[R] Fig. 6, plain nets", "[I] Table 1", "[I] Table 2", "[I] Table 3")

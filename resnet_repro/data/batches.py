@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from resnet_repro.data.dataset import Split
-from resnet_repro.randomness import Stream, generator
+from resnet_repro.seeding import Stream, generator
 
 PADDING = 4
 SIZE = 32

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from resnet_repro.launch.estimate import measure_rate, side_by_side_ends
 from resnet_repro.launch.slots import Slot, say_slots
 from resnet_repro.launch.tasks import Nets, Task
-from resnet_repro.tables import print_table
+from resnet_repro.text_tables import print_table
 
 COLUMNS = ["run", "state", "parameters", "steps left", "images", "multiply-adds (10^12)", "hours"]
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resnet_repro.models.batch_norm import BatchNorm2d, batch_norm
-from resnet_repro.randomness import random_bits
+from resnet_repro.seeding import random_bits
 from resnet_repro.spec import ModelSpec
 
 T = TypeVar("T")

@@ -21,7 +21,7 @@ from resnet_repro.data.batches import (
     view_pixels,
 )
 from resnet_repro.data.dataset import Split
-from resnet_repro.randomness import Stream, generator
+from resnet_repro.seeding import Stream, generator
 
 CPU = torch.device("cpu")
 

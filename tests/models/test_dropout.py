@@ -13,7 +13,7 @@ from resnet_repro.data import DATASETS
 from resnet_repro.models.layers import Dropout
 from resnet_repro.models.network import Network
 from resnet_repro.models.units import Unit
-from resnet_repro.randomness import random_bits
+from resnet_repro.seeding import random_bits
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec
 
 Mask = tuple[bool, ...]

@@ -15,7 +15,7 @@ from resnet_repro.data.batches import EvaluationBatches, Normalization
 from resnet_repro.data.synthetic import load_synthetic
 from resnet_repro.models.initialization import initialize
 from resnet_repro.models.network import Network, build
-from resnet_repro.randomness import Stream, generator
+from resnet_repro.seeding import Stream, generator
 from resnet_repro.spec import Experiment, ModelSpec
 
 CPU = torch.device("cpu")

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from resnet_repro.models.network import Network, build
 from resnet_repro.models.units import Unit
-from resnet_repro.randomness import Stream, generator
+from resnet_repro.seeding import Stream, generator
 from resnet_repro.spec import ModelSpec
 
 COMPANIONS = {

@@ -20,7 +20,7 @@ import typer
 
 from resnet_repro.metrics import TIMING
 from resnet_repro.record import METRICS, PROBES, WEIGHTS, read_run
-from resnet_repro.tables import markdown_table
+from resnet_repro.text_tables import markdown_table
 from resnet_repro.training.device import device_name
 
 HERE = Path(__file__).parent
