@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from resnet_repro.errors import RunError
 from resnet_repro.naming import is_papers_net, net_name
-from resnet_repro.provenance import differing
-from resnet_repro.record import Run, find_runs, read_run
+from resnet_repro.record.provenance import differing
+from resnet_repro.record.run import Run, find_runs, read_run
 from resnet_repro.spec import PAPER_STEPS, Experiment, ModelSpec, TrainingSpec, default_milestones
 
 FINAL_COLUMNS = {

@@ -9,7 +9,7 @@ from resnet_repro.errors import RunError
 from resnet_repro.figures import FIGURES, Drawn, draw_figures
 from resnet_repro.figures.saving import FORMATS, USUAL_FORMATS, save_figures
 from resnet_repro.figures.style import STYLES
-from resnet_repro.record import FIGURES as FOLDER
+from resnet_repro.record.run import FIGURES as FOLDER
 
 
 def print_families() -> None:

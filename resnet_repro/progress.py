@@ -10,8 +10,8 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
-from resnet_repro.metrics import Row
-from resnet_repro.record import Status
+from resnet_repro.record.folder import Status
+from resnet_repro.record.rows import Row
 from resnet_repro.runner import Watcher
 from resnet_repro.spec import Experiment
 from resnet_repro.training.loop import Trainer

@@ -10,7 +10,7 @@ from resnet_repro.claims.phrases import published_value
 from resnet_repro.claims.samples import published_number
 from resnet_repro.effects import effects
 from resnet_repro.errors import printable
-from resnet_repro.record import Run
+from resnet_repro.record.run import Run
 from resnet_repro.text_tables import markdown_table, print_table
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from resnet_repro.cli import main
-from resnet_repro.metrics import Row
-from resnet_repro.record import Run
+from resnet_repro.record.rows import Row
+from resnet_repro.record.run import Run
 from resnet_repro.spec import Experiment, ModelSpec, TrainingSpec
 
 if not torch.cuda.is_available():

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, TINY, Outcome
 
-from resnet_repro.record import RunFolder, read_run
+from resnet_repro.record.folder import RunFolder
+from resnet_repro.record.run import read_run
 from resnet_repro.spec_file import load_spec
 
 Cli = Callable[..., Outcome]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from resnet_repro.assembly import build_trainer
 from resnet_repro.bench.specs import random_images
-from resnet_repro.record import RunFolder
+from resnet_repro.record.folder import RunFolder
 from resnet_repro.spec import Experiment
 from resnet_repro.training.engine import Outcome
 from resnet_repro.training.loop import Trainer

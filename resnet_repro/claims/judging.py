@@ -13,7 +13,7 @@ from resnet_repro.claims.samples import take_sample, trained_unlike
 from resnet_repro.claims.verdict import Evidence, Interval, Outcome, Ruling, Sample, Verdict
 from resnet_repro.published import CLAIMS, Check, Claim, find_number
 from resnet_repro.published.claims import Scope
-from resnet_repro.record import Run
+from resnet_repro.record.run import Run
 from resnet_repro.spec import PAPER_STEPS, TrainingSpec
 
 LEAST_IMAGES = PAPER_STEPS * TrainingSpec().batch_size // 10  # seen in training, of scope "tenth"

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import NamedTuple
 
-from resnet_repro.record import Run
+from resnet_repro.record.run import Run
 
 
 class Measure(NamedTuple):

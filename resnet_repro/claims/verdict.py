@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from resnet_repro.analysis import Estimate, Group
 from resnet_repro.published import Check, Claim
-from resnet_repro.record import Run
+from resnet_repro.record.run import Run
 
 Outcome = Literal["reproduced", "contradicted", "inconclusive", "not run"]
 

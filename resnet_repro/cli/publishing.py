@@ -18,7 +18,7 @@ def report(
     from resnet_repro.analysis import load_runs
     from resnet_repro.errors import RunError
     from resnet_repro.files import make_folder, write_text
-    from resnet_repro.record import REPORT
+    from resnet_repro.record.run import REPORT
     from resnet_repro.report import render_page
 
     page = output or results / REPORT

@@ -18,7 +18,7 @@ from resnet_repro.figures.layer_responses import caption_layer_responses, draw_l
 from resnet_repro.figures.percentile_drift import caption_percentile_drift, draw_percentile_drift
 from resnet_repro.figures.reproductions import caption_reproductions, draw_reproductions
 from resnet_repro.figures.style import WEB, Style
-from resnet_repro.record import Run
+from resnet_repro.record.run import Run
 
 
 class Family(NamedTuple):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from resnet_repro.analysis import Condition, Entry
 from resnet_repro.errors import printable
-from resnet_repro.record import Run
+from resnet_repro.record.run import Run
 from resnet_repro.spec import PAPER_STEPS
 
 

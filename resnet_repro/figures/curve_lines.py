@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from resnet_repro.analysis import Entry
 from resnet_repro.figures.labels import End
 from resnet_repro.figures.style import Style, mark
-from resnet_repro.record import Run
+from resnet_repro.record.run import Run
 
 COLUMNS = {"train_error_pct": ("--", 1.0), "test_error_pct": ("-", 2.0)}  # line style and width
 

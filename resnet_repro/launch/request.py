@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from resnet_repro.record import RunFolder
+from resnet_repro.record.folder import RunFolder
 from resnet_repro.runner import CHECKPOINT_SECONDS, Session
 from resnet_repro.spec import Experiment
 from resnet_repro.suite import Jobs

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from resnet_repro.describe import Description, describe
-from resnet_repro.record import State
+from resnet_repro.record.folder import State
 from resnet_repro.spec import Experiment, ModelSpec
 
 Nets = dict[ModelSpec, Description]

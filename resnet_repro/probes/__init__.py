@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
-from resnet_repro.metrics import ProbeRow
 from resnet_repro.models.batch_norm import replaced_statistics
 from resnet_repro.probes.activations import (
     Point,
@@ -21,6 +20,7 @@ from resnet_repro.probes.activations import (
 )
 from resnet_repro.probes.gradients import gradient_norms
 from resnet_repro.probes.weight_scale import weight_scale
+from resnet_repro.record.rows import ProbeRow
 from resnet_repro.spec import ProbesSpec
 from resnet_repro.training.engine import Engine
 

@@ -12,7 +12,7 @@ from resnet_repro.analysis import Group, comparable_groups
 from resnet_repro.claims import Verdict, judge
 from resnet_repro.figures import Drawn, draw_figures
 from resnet_repro.figures.svg import inline_svg
-from resnet_repro.record import Run
+from resnet_repro.record.run import Run
 from resnet_repro.report.tables import final_errors, origins
 from resnet_repro.report.verdicts import counts, verdict_row
 

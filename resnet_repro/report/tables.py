@@ -7,8 +7,8 @@ from typing import NamedTuple
 from resnet_repro.analysis import FINAL_COLUMNS, Entry, Group, data_name, made_unlike
 from resnet_repro.claims.phrases import published_value
 from resnet_repro.claims.samples import published_number
-from resnet_repro.provenance import decisive
-from resnet_repro.record import Run
+from resnet_repro.record.provenance import decisive
+from resnet_repro.record.run import Run
 
 
 class Cell(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from resnet_repro.metrics import Row
+from resnet_repro.record.rows import Row
 from resnet_repro.training.engine import Engine
 from resnet_repro.training.evaluation import evaluate
 from resnet_repro.training.schedule import WARMUP_WINDOW, Schedule, in_warmup, learning_rate

@@ -6,9 +6,9 @@ from pathlib import Path
 from conftest import make_run
 
 from resnet_repro.claims import Ruling, Verdict, judge
-from resnet_repro.metrics import ProbeRow
 from resnet_repro.published import NETS
-from resnet_repro.record import Run
+from resnet_repro.record.rows import ProbeRow
+from resnet_repro.record.run import Run
 from resnet_repro.spec import ModelSpec
 
 PAPERS = {"steps": 64_000, "batch_size": 128, "learning_rate": 0.1}

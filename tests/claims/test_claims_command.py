@@ -8,8 +8,9 @@ import pytest
 from conftest import Outcome, make_run
 from papers_runs import PAPERS, runs_of
 
-from resnet_repro.metrics import Row
-from resnet_repro.record import Run, RunFolder
+from resnet_repro.record.folder import RunFolder
+from resnet_repro.record.rows import Row
+from resnet_repro.record.run import Run
 
 
 def store(results: Path, runs: list[Run]) -> None:

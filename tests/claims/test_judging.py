@@ -7,7 +7,7 @@ from conftest import make_run
 from papers_runs import PAPERS, WARM, measure_responses, ruling_on, run_of_net, runs_of, verdict_on
 
 from resnet_repro.claims import judge
-from resnet_repro.record import Run
+from resnet_repro.record.run import Run
 
 PLAIN_20 = runs_of(20, "none", [9.6, 9.7, 9.8])
 PLAIN_56 = runs_of(56, "none", [13.2, 13.3, 13.4])

@@ -12,8 +12,8 @@ from resnet_repro.claims.measures import (
     percentile_drift,
     steps_to,
 )
-from resnet_repro.metrics import ProbeRow
-from resnet_repro.record import Run
+from resnet_repro.record.rows import ProbeRow
+from resnet_repro.record.run import Run
 
 
 def with_errors(*errors: float) -> Run:

@@ -15,7 +15,7 @@ from resnet_repro.data.batches import Normalization
 from resnet_repro.data.dataset import Split
 from resnet_repro.data.synthetic import load_synthetic
 from resnet_repro.errors import SpecError
-from resnet_repro.record import read_run
+from resnet_repro.record.run import read_run
 from resnet_repro.runner import Session
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec
 from resnet_repro.spec_file import load_spec

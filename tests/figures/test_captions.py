@@ -5,7 +5,7 @@ from conftest import make_run
 from made_up import everything, group_of, papers_run
 
 from resnet_repro.figures import FIGURES, draw_figures
-from resnet_repro.record import Run
+from resnet_repro.record.run import Run
 
 
 def caption(*runs: Run, family: str = "curves") -> str:

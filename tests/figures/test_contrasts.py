@@ -10,7 +10,7 @@ from resnet_repro.figures.classifier import caption_classifier, draw_classifier
 from resnet_repro.figures.reproductions import caption_reproductions, draw_reproductions
 from resnet_repro.figures.style import STYLES
 from resnet_repro.published.reproductions import REPRODUCTIONS
-from resnet_repro.record import Run
+from resnet_repro.record.run import Run
 
 
 def test_nets_that_start_from_several_classifiers_get_a_panel_each() -> None:

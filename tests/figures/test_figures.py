@@ -14,7 +14,7 @@ from resnet_repro.figures.curves import draw_curves
 from resnet_repro.figures.degradation import draw_degradation
 from resnet_repro.figures.labels import spread
 from resnet_repro.figures.style import DEPTH_COLOURS
-from resnet_repro.record import Run
+from resnet_repro.record.run import Run
 
 FOUR = [make_run(20), make_run(56), make_run(20, "identity"), make_run(56, "identity")]
 

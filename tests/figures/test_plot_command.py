@@ -7,8 +7,8 @@ import pytest
 from conftest import TINY, Outcome
 
 from resnet_repro.figures import FIGURES
-from resnet_repro.metrics import Row
-from resnet_repro.record import RunFolder
+from resnet_repro.record.folder import RunFolder
+from resnet_repro.record.rows import Row
 from resnet_repro.spec_file import load_spec
 
 Cli = Callable[..., Outcome]

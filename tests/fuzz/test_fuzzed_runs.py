@@ -16,9 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from outcomes import Cli, contents, tidy
 
-from resnet_repro.csv_rows import write_rows
-from resnet_repro.metrics import ProbeRow, Row
-from resnet_repro.record import RunFolder
+from resnet_repro.record.folder import RunFolder
+from resnet_repro.record.rows import ProbeRow, Row, write_rows
 from resnet_repro.spec_file import load_spec
 
 PROBES = "probes: {measure: [layer_response, gradient_norm, branch_to_shortcut]}\n"

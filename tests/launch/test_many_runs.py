@@ -21,8 +21,9 @@ from resnet_repro.launch.request import Request
 from resnet_repro.launch.slots import Slot
 from resnet_repro.launch.tasks import Task
 from resnet_repro.launch.tracking import Event, Line, Tracked
-from resnet_repro.metrics import TIMING, Row
-from resnet_repro.record import RunFolder, read_run
+from resnet_repro.record.folder import RunFolder
+from resnet_repro.record.rows import TIMING, Row
+from resnet_repro.record.run import read_run
 from resnet_repro.spec_file import load_spec
 
 Cli = Callable[..., Outcome]

@@ -12,7 +12,7 @@ from resnet_repro.launch.estimate import Rate, measure_rate
 from resnet_repro.launch.plan import print_plan
 from resnet_repro.launch.slots import Slot
 from resnet_repro.launch.tasks import Task, describe_nets
-from resnet_repro.record import RunFolder
+from resnet_repro.record.folder import RunFolder
 from resnet_repro.runner import Session, Watcher, train_run
 from resnet_repro.spec_file import load_spec
 

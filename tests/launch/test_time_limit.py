@@ -10,7 +10,7 @@ from test_many_runs import assert_same_result
 
 from resnet_repro.launch import command
 from resnet_repro.launch.request import Request
-from resnet_repro.record import read_run
+from resnet_repro.record.run import read_run
 from resnet_repro.spec_file import load_spec
 from resnet_repro.suite import parse_duration
 

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from resnet_repro.assembly import build_trainer
 from resnet_repro.data.synthetic import load_synthetic
 from resnet_repro.errors import SpecError
-from resnet_repro.record import Run, read_run
+from resnet_repro.record.run import Run, read_run
 from resnet_repro.runner import Session, Watcher, train_run
 from resnet_repro.spec import Experiment
 from resnet_repro.spec_file import load_spec

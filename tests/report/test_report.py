@@ -11,7 +11,7 @@ import pytest
 from conftest import REPOSITORY, Outcome, make_run
 from html_page import Page
 
-from resnet_repro.record import Run
+from resnet_repro.record.run import Run
 from resnet_repro.report import render_page
 
 NETS = ((20, "none", 50.0), (56, "none", 80.0), (20, "identity", 45.0), (56, "identity", 42.0))

@@ -13,8 +13,8 @@ from conftest import Outcome
 from safetensors.torch import load_file
 
 from resnet_repro.errors import RunError
-from resnet_repro.metrics import TIMING
-from resnet_repro.record import read_run
+from resnet_repro.record.rows import TIMING
+from resnet_repro.record.run import read_run
 from resnet_repro.runner import Session, Watcher, train_run
 from resnet_repro.spec import Experiment
 from resnet_repro.spec_file import load_spec

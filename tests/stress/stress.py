@@ -18,8 +18,8 @@ from typing import Annotated, NamedTuple
 import torch
 import typer
 
-from resnet_repro.metrics import TIMING
-from resnet_repro.record import METRICS, PROBES, WEIGHTS, read_run
+from resnet_repro.record.rows import TIMING
+from resnet_repro.record.run import METRICS, PROBES, WEIGHTS, read_run
 from resnet_repro.text_tables import markdown_table
 from resnet_repro.training.device import device_name
 

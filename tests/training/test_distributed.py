@@ -19,7 +19,7 @@ from resnet_repro.assembly import build_trainer, dropout_seeds
 from resnet_repro.errors import RunError
 from resnet_repro.launch.command import find_tasks
 from resnet_repro.launch.request import Request
-from resnet_repro.record import Run, read_run
+from resnet_repro.record.run import Run, read_run
 from resnet_repro.training.distributed import ALONE, Ranks, joined_ranks
 
 Cli = Callable[..., Outcome]

@@ -15,7 +15,7 @@ from torch import Tensor
 from resnet_repro.assembly import build_net, build_trainer
 from resnet_repro.data import Dataset
 from resnet_repro.data.batches import EvaluationBatches, Normalization, TrainingBatches
-from resnet_repro.metrics import Row
+from resnet_repro.record.rows import Row
 from resnet_repro.spec import ModelSpec, Warmup
 from resnet_repro.training.distributed import ALONE
 from resnet_repro.training.engine import Outcome

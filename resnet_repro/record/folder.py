@@ -7,29 +7,32 @@ import logging
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, astuple, dataclass, replace
-from functools import cached_property
+from dataclasses import asdict, astuple, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from resnet_repro.csv_rows import read_rows, write_rows
 from resnet_repro.errors import RunError
 from resnet_repro.files import explained, to_json, write_text
-from resnet_repro.lease import Lease
-from resnet_repro.metrics import ProbeRow, Row
-from resnet_repro.provenance import changes
+from resnet_repro.record.documents import Status as Status
+from resnet_repro.record.lease import Lease
+from resnet_repro.record.provenance import changes
+from resnet_repro.record.rows import ProbeRow, Row, write_rows
+from resnet_repro.record.run import (
+    CHECKPOINT,
+    ENVIRONMENT,
+    HOLDER,
+    LOG,
+    METRICS,
+    PREVIOUS_CHECKPOINT,
+    PROBES,
+    SPEC,
+    SUMMARY,
+    WEIGHTS,
+    read_run,
+)
 from resnet_repro.spec import Experiment
 from resnet_repro.spec_file import differences, dump_spec, load_spec
-from resnet_repro.stored_json import Status as Status
-from resnet_repro.stored_json import read_environment, read_summary
 
-SPEC, ENVIRONMENT, SUMMARY = "spec.yaml", "environment.json", "summary.json"
-METRICS, PROBES = "metrics.csv", "probes.csv"
-CHECKPOINT, PREVIOUS_CHECKPOINT, WEIGHTS = "checkpoint.pt", "checkpoint-previous.pt", "weights.safetensors"
-HOLDER = "holder.lock"
-LOG = "train.log"
-FIGURES = "figures"
-REPORT = "report.html"
 State = Literal["new", "unfinished", "finished", "diverged"]
 
 log = logging.getLogger(__name__)
@@ -197,46 +200,3 @@ def resumed(earlier: dict[str, Any], environment: dict[str, Any]) -> dict[str, A
     began = {key: value for key, value in earlier.items() if key != "resumed"}
     differing = {key: value for key, value in environment.items() if began.get(key) != value}
     return {**began, "resumed": [*earlier.get("resumed", []), differing]}
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run on disk, to be read. Its metrics may still be growing; `summary` is empty until it stops."""
-
-    path: Path
-    experiment: Experiment
-    environment: dict[str, Any]
-    rows: tuple[Row, ...]
-    summary: dict[str, Any]
-
-    @property
-    def status(self) -> str:
-        return str(self.summary.get("status", "unfinished"))
-
-    @property
-    def final(self) -> Row | None:
-        """The result: the last row, never the best one."""
-        return self.rows[-1] if self.rows else None
-
-    @cached_property
-    def probes(self) -> tuple[ProbeRow, ...]:
-        """What the probes found; empty if none was asked for. Read when first wanted, as it may be large."""
-        return tuple(read_rows(self.path / PROBES, ProbeRow, self.experiment.training.steps))
-
-
-def read_run(folder: Path) -> Run:
-    """The run in `folder`. Raises RunError or SpecError, naming the file, if a file is damaged."""
-    experiment = load_spec(folder / SPEC)
-    environment, summary = read_environment(folder / ENVIRONMENT), read_summary(folder / SUMMARY)
-    rows = tuple(read_rows(folder / METRICS, Row, experiment.training.steps))
-    if summary.get("status") == "finished" and not (rows and rows[-1].is_result_of(summary["steps"])):
-        raise RunError(
-            f"{folder / METRICS}: should end with the errors after step {summary['steps']}, as summary.json says that "
-            "the run has finished; restore it, or train again with --restart"
-        )
-    return Run(folder, experiment, environment, rows, summary)
-
-
-def find_runs(results: Path) -> list[Path]:
-    """The run folders below `results`, sorted."""
-    return sorted(path.parent for path in results.rglob(SPEC) if path.parent.name.startswith("seed-"))

@@ -11,8 +11,8 @@ import torch
 from conftest import Outcome, make_run
 
 from resnet_repro.analysis import made_unlike
-from resnet_repro.provenance import changes, differing
-from resnet_repro.record import Run
+from resnet_repro.record.provenance import changes, differing
+from resnet_repro.record.run import Run
 
 Cli = Callable[..., Outcome]
 BEGAN: dict[str, Any] = {

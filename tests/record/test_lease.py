@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from resnet_repro import lease
 from resnet_repro.errors import RunError
-from resnet_repro.lease import Lease
+from resnet_repro.record import lease
+from resnet_repro.record.lease import Lease
 
-HOLDING = "import sys, time; from pathlib import Path; from resnet_repro.lease import Lease; "
+HOLDING = "import sys, time; from pathlib import Path; from resnet_repro.record.lease import Lease; "
 HOLDING += "held = Lease(Path(sys.argv[1])); print('held', flush=True); time.sleep(600)"
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from resnet_repro.errors import RunError
-from resnet_repro.metrics import ProbeRow, Row
-from resnet_repro.record import RunFolder, find_runs, read_run
+from resnet_repro.record.folder import RunFolder
+from resnet_repro.record.rows import ProbeRow, Row
+from resnet_repro.record.run import find_runs, read_run
 from resnet_repro.spec import Experiment, ModelSpec, ProbesSpec
 
 EXPERIMENT = Experiment(name="suite/net", seed=3, model=ModelSpec(depth=20))

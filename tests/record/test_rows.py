@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resnet_repro.csv_rows import read_rows, write_rows
 from resnet_repro.errors import RunError
-from resnet_repro.metrics import ProbeRow, Row
+from resnet_repro.record.rows import ProbeRow, Row, read_rows, write_rows
 
 PROBE_HEADER = "step,probe,layer,name,value"
 INFINITE = float("inf")

@@ -1,0 +1,76 @@
+"""A run on disk, to be read: `results/<name>/seed-<k>/`. Every file name of the folder stands here."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from resnet_repro.errors import RunError
+from resnet_repro.record.documents import Status as Status
+from resnet_repro.record.documents import read_environment, read_summary
+from resnet_repro.record.rows import ProbeRow, Row, read_rows
+from resnet_repro.spec import Experiment
+from resnet_repro.spec_file import load_spec
+
+SPEC, ENVIRONMENT, SUMMARY = "spec.yaml", "environment.json", "summary.json"
+
+
+METRICS, PROBES = "metrics.csv", "probes.csv"
+
+
+CHECKPOINT, PREVIOUS_CHECKPOINT, WEIGHTS = "checkpoint.pt", "checkpoint-previous.pt", "weights.safetensors"
+
+
+HOLDER = "holder.lock"
+
+
+LOG = "train.log"
+
+
+FIGURES = "figures"
+
+
+REPORT = "report.html"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run on disk, to be read. Its metrics may still be growing; `summary` is empty until it stops."""
+
+    path: Path
+    experiment: Experiment
+    environment: dict[str, Any]
+    rows: tuple[Row, ...]
+    summary: dict[str, Any]
+
+    @property
+    def status(self) -> str:
+        return str(self.summary.get("status", "unfinished"))
+
+    @property
+    def final(self) -> Row | None:
+        """The result: the last row, never the best one."""
+        return self.rows[-1] if self.rows else None
+
+    @cached_property
+    def probes(self) -> tuple[ProbeRow, ...]:
+        """What the probes found; empty if none was asked for. Read when first wanted, as it may be large."""
+        return tuple(read_rows(self.path / PROBES, ProbeRow, self.experiment.training.steps))
+
+
+def read_run(folder: Path) -> Run:
+    """The run in `folder`. Raises RunError or SpecError, naming the file, if a file is damaged."""
+    experiment = load_spec(folder / SPEC)
+    environment, summary = read_environment(folder / ENVIRONMENT), read_summary(folder / SUMMARY)
+    rows = tuple(read_rows(folder / METRICS, Row, experiment.training.steps))
+    if summary.get("status") == "finished" and not (rows and rows[-1].is_result_of(summary["steps"])):
+        raise RunError(
+            f"{folder / METRICS}: should end with the errors after step {summary['steps']}, as summary.json says that "
+            "the run has finished; restore it, or train again with --restart"
+        )
+    return Run(folder, experiment, environment, rows, summary)
+
+
+def find_runs(results: Path) -> list[Path]:
+    """The run folders below `results`, sorted."""
+    return sorted(path.parent for path in results.rglob(SPEC) if path.parent.name.startswith("seed-"))
