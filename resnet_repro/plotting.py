@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from resnet_repro.analysis import load_runs
+from resnet_repro.analysis.loading import load_runs
 from resnet_repro.errors import RunError
 from resnet_repro.figures import FIGURES, Drawn, draw_figures
 from resnet_repro.figures.saving import FORMATS, USUAL_FORMATS, save_figures

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from resnet_repro.analysis import FINAL_COLUMNS, Entry, Estimate, Group, data_name, made_unlike
+from resnet_repro.analysis.effects import effects
+from resnet_repro.analysis.estimate import Estimate
+from resnet_repro.analysis.groups import FINAL_COLUMNS, Entry, Group
+from resnet_repro.analysis.loading import data_name, made_unlike
 from resnet_repro.claims.phrases import published_value
 from resnet_repro.claims.samples import published_number
-from resnet_repro.effects import effects
 from resnet_repro.errors import printable
 from resnet_repro.record.run import Run
 from resnet_repro.text_tables import markdown_table, print_table

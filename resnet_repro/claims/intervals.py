@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from scipy.special import stdtrit
 
-from resnet_repro.analysis import Estimate
+from resnet_repro.analysis.estimate import Estimate
 from resnet_repro.claims.verdict import Interval
 
 LEVEL = 0.975  # of Student's t, for 95 % on both sides

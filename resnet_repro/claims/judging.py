@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from resnet_repro.analysis import Condition, Group, comparable_groups, estimate
+from resnet_repro.analysis.estimate import estimate
+from resnet_repro.analysis.groups import Condition, Group, comparable_groups
 from resnet_repro.claims import phrases
 from resnet_repro.claims.intervals import Noise, interval, pooled, seeds_needed
 from resnet_repro.claims.measures import MEASURES

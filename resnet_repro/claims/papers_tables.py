@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from resnet_repro.analysis import Group, comparable_groups
+from resnet_repro.analysis.groups import Group, comparable_groups
 from resnet_repro.claims.phrases import published_value
 from resnet_repro.claims.samples import take_sample
 from resnet_repro.claims.verdict import Sample

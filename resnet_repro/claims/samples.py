@@ -1,6 +1,7 @@
 """Which runs stand for a net of the papers under one set of conditions."""
 
-from resnet_repro.analysis import Entry, Group, estimate
+from resnet_repro.analysis.estimate import estimate
+from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.claims.measures import MEASURES
 from resnet_repro.claims.verdict import Sample
 from resnet_repro.naming import net_name

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from resnet_repro.analysis import Estimate, Group
+from resnet_repro.analysis.estimate import Estimate
+from resnet_repro.analysis.groups import Group
 from resnet_repro.published import Check, Claim
 from resnet_repro.record.run import Run
 

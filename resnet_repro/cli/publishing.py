@@ -15,7 +15,7 @@ def report(
     ] = None,
 ) -> None:
     """Write one page about a results folder: verdicts, figures, tables, and how to repeat it all."""
-    from resnet_repro.analysis import load_runs
+    from resnet_repro.analysis.loading import load_runs
     from resnet_repro.errors import RunError
     from resnet_repro.files import make_folder, write_text
     from resnet_repro.record.run import REPORT

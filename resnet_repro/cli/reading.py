@@ -54,7 +54,8 @@ def table(
     as_json: Json = False,
 ) -> None:
     """Final errors of the nets in a results folder, the degradation, and its fix."""
-    from resnet_repro.analysis import comparable_groups, load_runs
+    from resnet_repro.analysis.groups import comparable_groups
+    from resnet_repro.analysis.loading import load_runs
     from resnet_repro.claims import papers_tables
     from resnet_repro.files import to_json
     from resnet_repro.reporting import group_json, print_group
@@ -86,7 +87,7 @@ def claims(
     as_json: Json = False,
 ) -> None:
     """Judge each of the papers' claims by the runs in a results folder."""
-    from resnet_repro.analysis import load_runs
+    from resnet_repro.analysis.loading import load_runs
     from resnet_repro.claims import judge, printing
     from resnet_repro.files import to_json
 
@@ -102,7 +103,7 @@ def claims(
 
 def list_runs(results: Results, as_json: Json = False) -> None:
     """The runs in a results folder."""
-    from resnet_repro.analysis import load_runs
+    from resnet_repro.analysis.loading import load_runs
     from resnet_repro.files import to_json
     from resnet_repro.reporting import print_runs, runs_json
 

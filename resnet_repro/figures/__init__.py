@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from resnet_repro.analysis import Group, comparable_groups
+from resnet_repro.analysis.groups import Group, comparable_groups
 from resnet_repro.figures.batch_norm import caption_batch_norm, draw_batch_norm
 from resnet_repro.figures.branch_ratios import caption_branch_ratios, draw_branch_ratios
 from resnet_repro.figures.captions import Caption

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from matplotlib.figure import Figure
 
-from resnet_repro.analysis import Entry, Group
+from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.contrasts import Contrast, draw_contrasts
 from resnet_repro.figures.probed import averaged

@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from resnet_repro.analysis import Group
+from resnet_repro.analysis.groups import Group
 from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.probed import averaged, probed
 from resnet_repro.figures.style import (

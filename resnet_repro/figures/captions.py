@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from resnet_repro.analysis import Condition, Entry
+from resnet_repro.analysis.groups import Condition, Entry
 from resnet_repro.errors import printable
 from resnet_repro.record.run import Run
 from resnet_repro.spec import PAPER_STEPS

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from resnet_repro.analysis import Entry, Group
+from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.figures.curve_lines import mean_curve
 from resnet_repro.figures.labels import End, label_ends
 from resnet_repro.figures.probed import grid, is_first

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from resnet_repro.analysis import Entry
+from resnet_repro.analysis.groups import Entry
 from resnet_repro.figures.labels import End
 from resnet_repro.figures.style import Style, mark
 from resnet_repro.record.run import Run

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from resnet_repro.analysis import Entry, Group
+from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.curve_lines import COLUMNS, draw_diverged, draw_mean, draw_published, short_name
 from resnet_repro.figures.labels import End, label_ends

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from resnet_repro.analysis import Entry, Group
+from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.style import (
     PLAIN_COLOUR,

@@ -5,7 +5,7 @@ import math
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from resnet_repro.analysis import Group
+from resnet_repro.analysis.groups import Group
 from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.probed import averaged, grid, is_first, moments, probed
 from resnet_repro.figures.style import MOMENT_COLOURS, WEB, Style, add_legend, drawing, log_scale, mark

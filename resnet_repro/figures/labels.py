@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import offset_copy
 
-from resnet_repro.analysis import Entry
+from resnet_repro.analysis.groups import Entry
 from resnet_repro.figures.style import Style, mark
 
 NEAR = 0.9  # of the axis, from where on a line leads from a point to its label

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from resnet_repro.analysis import Entry, Group
+from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.figures.style import Style, add_title, new_figure, panel_width, wrapped
 
 Values = dict[tuple[str, str], float]  # (layer, name) -> value, in forward order

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from resnet_repro.analysis import Entry, Group
+from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.figures.captions import Caption, listed
 from resnet_repro.figures.contrasts import OTHER_COLOURS, USUAL_COLOUR
 from resnet_repro.figures.curve_lines import mean_curve

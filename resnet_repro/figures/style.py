@@ -14,7 +14,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from resnet_repro.analysis import Entry
+from resnet_repro.analysis.groups import Entry
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from resnet_repro.analysis import Group, comparable_groups
+from resnet_repro.analysis.groups import Group, comparable_groups
 from resnet_repro.claims import Verdict, judge
 from resnet_repro.figures import Drawn, draw_figures
 from resnet_repro.figures.svg import inline_svg

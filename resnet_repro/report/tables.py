@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from resnet_repro.analysis import FINAL_COLUMNS, Entry, Group, data_name, made_unlike
+from resnet_repro.analysis.groups import FINAL_COLUMNS, Entry, Group
+from resnet_repro.analysis.loading import data_name, made_unlike
 from resnet_repro.claims.phrases import published_value
 from resnet_repro.claims.samples import published_number
 from resnet_repro.record.provenance import decisive

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from resnet_repro.analysis import comparable_groups
+from resnet_repro.analysis.groups import comparable_groups
 from resnet_repro.claims.phrases import published_value
 from resnet_repro.claims.samples import published_number
 from resnet_repro.data import CLASSES

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from resnet_repro.analysis import data_name
+from resnet_repro.analysis.loading import data_name
 from resnet_repro.errors import printable
 from resnet_repro.naming import net_name
 from resnet_repro.text_tables import print_table

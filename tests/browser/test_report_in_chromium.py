@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from conftest import REPOSITORY, make_run
 
-from resnet_repro.analysis import load_runs
+from resnet_repro.analysis.loading import load_runs
 from resnet_repro.report import render_page
 
 if TYPE_CHECKING:

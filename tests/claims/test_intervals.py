@@ -2,14 +2,14 @@
 
 import pytest
 
-from resnet_repro.analysis import Estimate
+from resnet_repro.analysis.estimate import Estimate
 from resnet_repro.claims.intervals import Noise, interval, pooled, seeds_needed
 
 
 def test_welchs_interval_is_that_of_scipy_s_test() -> None:
     from scipy.stats import ttest_ind
 
-    from resnet_repro.analysis import estimate
+    from resnet_repro.analysis.estimate import estimate
 
     left, right = [27.5, 21.0, 19.0, 23.6, 17.0], [27.1, 22.0, 20.8]
     found = interval([estimate(left), estimate(right)], None)

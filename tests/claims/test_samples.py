@@ -3,7 +3,7 @@
 import pytest
 from papers_runs import run_of_net
 
-from resnet_repro.analysis import comparable_groups
+from resnet_repro.analysis.groups import comparable_groups
 from resnet_repro.claims.samples import nets_of, published_number, take_sample
 from resnet_repro.published import NETS
 

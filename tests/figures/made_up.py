@@ -6,7 +6,7 @@ from dataclasses import replace
 from conftest import make_run
 from matplotlib.figure import Figure
 
-from resnet_repro.analysis import Group, comparable_groups
+from resnet_repro.analysis.groups import Group, comparable_groups
 from resnet_repro.record.rows import ProbeRow, Row
 from resnet_repro.record.run import Run
 from resnet_repro.spec import ModelSpec

@@ -7,7 +7,7 @@ from conftest import make_run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resnet_repro.analysis import comparable_groups
+from resnet_repro.analysis.groups import comparable_groups
 from resnet_repro.figures import draw_figures
 from resnet_repro.figures.curve_lines import mean_curve
 from resnet_repro.figures.curves import draw_curves

@@ -10,7 +10,7 @@ import pytest
 import torch
 from conftest import Outcome, make_run
 
-from resnet_repro.analysis import made_unlike
+from resnet_repro.analysis.loading import made_unlike
 from resnet_repro.record.provenance import changes, differing
 from resnet_repro.record.run import Run
 

@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from resnet_repro.analysis import Group
+from resnet_repro.analysis.groups import Group
 
 
 class Effect(NamedTuple):

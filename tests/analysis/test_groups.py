@@ -3,8 +3,9 @@
 import pytest
 from conftest import make_run
 
-from resnet_repro.analysis import Estimate, comparable_groups, estimate
-from resnet_repro.effects import effects
+from resnet_repro.analysis.effects import effects
+from resnet_repro.analysis.estimate import Estimate, estimate
+from resnet_repro.analysis.groups import comparable_groups
 from resnet_repro.naming import net_name
 from resnet_repro.spec import ModelSpec
 

@@ -1,0 +1,1 @@
+"""From runs to what they say together: groups that may be compared, means over seeds, the two effects."""
