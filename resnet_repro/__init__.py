@@ -8,12 +8,12 @@ __all__ = ["build_net", "load_runs", "load_spec"]
 if TYPE_CHECKING:
     from resnet_repro.analysis.loading import load_runs
     from resnet_repro.assembly import build_net
-    from resnet_repro.spec_file import load_spec
+    from resnet_repro.spec.file import load_spec
 
 _HOMES = {
     "build_net": "resnet_repro.assembly",
     "load_runs": "resnet_repro.analysis.groups",
-    "load_spec": "resnet_repro.spec_file",
+    "load_spec": "resnet_repro.spec.file",
 }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from resnet_repro.describe import Description, describe, describe_published, forward_seconds, layer_differences
 from resnet_repro.spec import Experiment, ModelSpec
-from resnet_repro.spec_file import differences
+from resnet_repro.spec.file import differences
 from resnet_repro.text_tables import print_table
 from resnet_repro.training.device import device_name, resolve_device
 

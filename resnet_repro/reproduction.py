@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from resnet_repro.errors import SpecError
 from resnet_repro.spec import Experiment
-from resnet_repro.suite import load_suite
+from resnet_repro.spec.suite import load_suite
 
 
 class Tier(NamedTuple):

@@ -11,7 +11,7 @@ from conftest import REPOSITORY, TINY, Outcome
 
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.record.run import read_run
-from resnet_repro.spec_file import load_spec
+from resnet_repro.spec.file import load_spec
 
 Cli = Callable[..., Outcome]
 

@@ -9,9 +9,9 @@ from conftest import REPOSITORY
 
 from resnet_repro.assembly import build_net
 from resnet_repro.models.units import UNITS
-from resnet_repro.naming import is_papers_net
 from resnet_repro.spec import ModelSpec, TrainingSpec
-from resnet_repro.spec_file import differences, load_spec
+from resnet_repro.spec.file import differences, load_spec
+from resnet_repro.spec.naming import is_papers_net
 from resnet_repro.training.engine import Engine
 
 EXPERIMENTS = REPOSITORY / "experiments"

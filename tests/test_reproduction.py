@@ -10,7 +10,7 @@ from resnet_repro import reproduction
 from resnet_repro.launch.tasks import Task, longest_first
 from resnet_repro.published import NETS
 from resnet_repro.reproduction import SCHEDULES, Tier, load_tiers
-from resnet_repro.spec_file import load_spec
+from resnet_repro.spec.file import load_spec
 
 EXPERIMENTS = REPOSITORY / "experiments"
 Cli = Callable[..., Outcome]

@@ -17,7 +17,7 @@ from resnet_repro.record.rows import TIMING
 from resnet_repro.record.run import Run, read_run
 from resnet_repro.runner import Session, Watcher, train_run
 from resnet_repro.spec import Experiment
-from resnet_repro.spec_file import load_spec
+from resnet_repro.spec.file import load_spec
 from resnet_repro.training.loop import Trainer
 
 

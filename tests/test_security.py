@@ -21,7 +21,7 @@ from resnet_repro.data import cifar10
 from resnet_repro.errors import DataError, RunError, SpecError
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.record.run import read_run
-from resnet_repro.spec_file import load_spec
+from resnet_repro.spec.file import load_spec
 from resnet_repro.torchvision_import import import_torchvision
 from resnet_repro.training.checkpoint import FORMAT
 

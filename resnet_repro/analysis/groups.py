@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from resnet_repro.analysis.estimate import Estimate, estimate
 from resnet_repro.analysis.loading import data_name
-from resnet_repro.naming import is_papers_net, net_name
 from resnet_repro.record.run import Run
 from resnet_repro.spec import PAPER_STEPS, Experiment, ModelSpec, TrainingSpec, default_milestones
+from resnet_repro.spec.naming import is_papers_net, net_name
 
 FINAL_COLUMNS = {
     "train_error_pct": "training error %",

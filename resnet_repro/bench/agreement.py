@@ -12,7 +12,7 @@ from torch import Tensor
 from resnet_repro.assembly import build_trainer
 from resnet_repro.data import DATASETS, Dataset
 from resnet_repro.spec import Experiment
-from resnet_repro.spec_file import overridden
+from resnet_repro.spec.file import overridden
 from resnet_repro.training.capture import GRAPHS
 
 STEPS, ORDER_STEPS = 200, 20

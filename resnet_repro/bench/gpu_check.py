@@ -18,8 +18,8 @@ from resnet_repro.bench.rounds import Step, always, interleaved, synchronizer
 from resnet_repro.bench.specs import RANDOM_IMAGES, random_images, with_few_images
 from resnet_repro.environment import describe_environment
 from resnet_repro.spec import Experiment
+from resnet_repro.spec.file import overridden
 from resnet_repro.spec.training import PAPER_STEPS
-from resnet_repro.spec_file import overridden
 from resnet_repro.training.device import device_name, resolve_precision
 from resnet_repro.training.evaluation import evaluate
 from resnet_repro.training.loop import Trainer

@@ -8,7 +8,7 @@ import numpy as np
 from resnet_repro.data import Dataset
 from resnet_repro.data.dataset import Split
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec
-from resnet_repro.spec_file import overridden
+from resnet_repro.spec.file import overridden
 
 DEPTHS = (20, 56, 110)
 RANDOM_IMAGES = "random images, not CIFAR-10"

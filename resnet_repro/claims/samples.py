@@ -4,10 +4,10 @@ from resnet_repro.analysis.estimate import estimate
 from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.claims.measures import MEASURES
 from resnet_repro.claims.verdict import Sample
-from resnet_repro.naming import net_name
 from resnet_repro.published import NETS, Number, find_number
 from resnet_repro.record.run import Run
 from resnet_repro.spec import ModelSpec, TrainingSpec
+from resnet_repro.spec.naming import net_name
 
 # How a run is recorded and computed; what it comes to does not depend on it, but for the last digits.
 BOOKKEEPING = {"evaluate_every", "record_every", "clean_images", "precision", "recompute"}

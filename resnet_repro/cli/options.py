@@ -1,9 +1,10 @@
 """What several commands take, and how they speak to the person who called them."""
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import typer
 
@@ -42,3 +43,43 @@ def parsed(parse: Callable[[str], T], text: str) -> T:
 
 def notice(text: str) -> None:
     print(f"note: {printable(text)}", file=sys.stderr)
+
+
+MOST_SEEDS = 1000
+
+
+MOST_JOBS = 1000
+
+
+def parse_seeds(text: str) -> list[int]:
+    """ "0-4" or "0,2,5" as a list. Raises ValueError."""
+    chosen: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise ValueError(f"seeds {text}: should be like 0-4 or 0,2,5")
+        bounds = int(first), int(last or first)
+        if bounds[1] - bounds[0] >= MOST_SEEDS:
+            raise ValueError(f"seeds {text}: are more than {MOST_SEEDS}")
+        chosen += range(bounds[0], bounds[1] + 1)
+    if not chosen or max(chosen) >= 2**32:
+        raise ValueError(f"seeds {text}: should rise, from 0 to 4294967295 at the most")
+    return chosen
+
+
+def parse_jobs(text: str) -> int | Literal["auto"]:
+    """ "auto", or a whole number above 0. Raises ValueError."""
+    if text == "auto":
+        return "auto"
+    if not text.isdecimal() or not 0 < int(text) <= MOST_JOBS:
+        raise ValueError(f"jobs {text}: should be auto, or a whole number from 1 to {MOST_JOBS}")
+    return int(text)
+
+
+def parse_duration(text: str) -> float:
+    """ "8h", "90m" or "1h30m" as seconds. Raises ValueError."""
+    found = re.fullmatch(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", text.strip())
+    hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
+    if not (duration := 3600 * hours + 60 * minutes + seconds):
+        raise ValueError(f"time {text}: should be like 8h, 90m or 1h30m")
+    return float(duration)

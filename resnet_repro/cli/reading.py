@@ -134,7 +134,7 @@ def describe(
         raise typer.BadParameter("--diff takes two specs, and no --compare")
     if timed and not compare:
         raise typer.BadParameter("--time goes with --compare")
-    from resnet_repro.spec_file import load_spec
+    from resnet_repro.spec.file import load_spec
 
     experiments = [load_spec(spec, override or ()) for spec in specs or ()]
     from resnet_repro import describing

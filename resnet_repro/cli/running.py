@@ -48,7 +48,8 @@ def train(
     dry_run: DryRun = False,
 ) -> None:
     """Train the nets that specs describe. A finished run is skipped, an interrupted one goes on."""
-    from resnet_repro.suite import load_suite, parse_jobs
+    from resnet_repro.cli.options import parse_jobs
+    from resnet_repro.spec.suite import load_suite
 
     side_by_side = parsed(parse_jobs, jobs)
     seeds_wanted = _seeds(seed, seeds)
@@ -85,7 +86,7 @@ def reproduce(
     dry_run: DryRun = False,
 ) -> None:
     """Train whatever of the reproduction is missing, what matters most first. Call it again until nothing is."""
-    from resnet_repro.suite import parse_jobs
+    from resnet_repro.cli.options import parse_jobs
 
     side_by_side, deadline = parsed(parse_jobs, jobs), _deadline(time_limit)
     from resnet_repro import reproduction
@@ -172,7 +173,7 @@ def bench(
     if (scaling, gpu_check, page is not None).count(True) > 1:
         raise typer.BadParameter("--scaling, --gpu-check and --page do not go together")
     from resnet_repro.bench import default_experiments, fig6_experiments, reporting
-    from resnet_repro.suite import load_suite
+    from resnet_repro.spec.suite import load_suite
 
     if page:
         reporting.show_page(page)
@@ -187,14 +188,14 @@ def bench(
 
 def _deadline(time_limit: str | None) -> float:
     """--time-limit as a time of time.monotonic()."""
-    from resnet_repro.suite import parse_duration
+    from resnet_repro.cli.options import parse_duration
 
     return math.inf if time_limit is None else time.monotonic() + parsed(parse_duration, time_limit)
 
 
 def _seeds(seed: int | None, seeds: str | None) -> list[int] | None:
     """--seed and --seeds as one list; None leaves each spec its own seed."""
-    from resnet_repro.suite import parse_seeds
+    from resnet_repro.cli.options import parse_seeds
 
     if seed is not None and seeds is not None:
         raise typer.BadParameter("give --seed or --seeds, not both")

@@ -9,7 +9,7 @@ from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.contrasts import Contrast, draw_contrasts
 from resnet_repro.figures.probed import averaged
 from resnet_repro.figures.style import WEB, Style
-from resnet_repro.naming import INITIALIZATION_NAMES
+from resnet_repro.spec.naming import INITIALIZATION_NAMES
 
 
 def draw_batch_norm(group: Group, style: Style = WEB) -> Figure | None:

@@ -9,9 +9,9 @@ from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.contrasts import Contrast, draw_contrasts
 from resnet_repro.figures.probed import averaged
 from resnet_repro.figures.style import WEB, Style
-from resnet_repro.naming import CLASSIFIER_NAMES, net_name
 from resnet_repro.spec import ModelSpec, TrainingSpec
 from resnet_repro.spec.model import default_classifier
+from resnet_repro.spec.naming import CLASSIFIER_NAMES, net_name
 
 
 def draw_classifier(group: Group, style: Style = WEB) -> Figure | None:

@@ -12,7 +12,7 @@ from resnet_repro.bench.specs import residual_net
 from resnet_repro.describe import describe
 from resnet_repro.launch.slots import Slot
 from resnet_repro.spec import Experiment
-from resnet_repro.spec_file import overridden
+from resnet_repro.spec.file import overridden
 from resnet_repro.training.device import device_name
 
 DEPTH = 20

@@ -4,13 +4,13 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 
-from resnet_repro.suite import Jobs
 from resnet_repro.training.device import resolve_device
 
+Jobs = int | Literal["auto"]  # runs side by side on each device
 RUN_BYTES = 1_500_000_000  # what a run is allowed for on the CPU: torch, CIFAR-10, a net of some dozen layers
 MOST_ON_A_GPU = 16  # runs that "auto" tries
 

@@ -31,7 +31,7 @@ from resnet_repro.record.run import (
     read_run,
 )
 from resnet_repro.spec import Experiment
-from resnet_repro.spec_file import differences, dump_spec, load_spec
+from resnet_repro.spec.file import differences, dump_spec, load_spec
 
 State = Literal["new", "unfinished", "finished", "diverged"]
 

@@ -10,7 +10,7 @@ from resnet_repro.record.documents import Status as Status
 from resnet_repro.record.documents import read_environment, read_summary
 from resnet_repro.record.rows import ProbeRow, Row, read_rows
 from resnet_repro.spec import Experiment
-from resnet_repro.spec_file import load_spec
+from resnet_repro.spec.file import load_spec
 
 SPEC, ENVIRONMENT, SUMMARY = "spec.yaml", "environment.json", "summary.json"
 

@@ -7,11 +7,10 @@ from resnet_repro.claims.phrases import published_value
 from resnet_repro.claims.samples import published_number
 from resnet_repro.data import CLASSES
 from resnet_repro.errors import printable
-from resnet_repro.naming import net_name
 from resnet_repro.record.run import SPEC, Run
 from resnet_repro.spec import PAPER_STEPS, ModelSpec, TrainingSpec
+from resnet_repro.spec.naming import net_name, short_phrase
 from resnet_repro.text_tables import markdown_table
-from resnet_repro.trained.phrases import short_phrase
 from resnet_repro.trained.weights import recorded_data
 
 MODEL, PREPROCESSING, PROGRAM = "model.safetensors", "preprocessing.safetensors", "model.pt2"

@@ -14,7 +14,7 @@ from resnet_repro.errors import RunError
 from resnet_repro.files import explained
 from resnet_repro.models.network import Network
 from resnet_repro.record.run import SPEC, WEIGHTS, Run, find_runs, read_run
-from resnet_repro.spec_errors import short
+from resnet_repro.spec.explain import short
 
 TYPES = {torch.float32: "F32", torch.int64: "I64"}  # as safetensors calls them; BN counts in whole numbers
 Kinds = dict[str, tuple[str, tuple[int, ...]]]  # by a tensor's name, its type and shape

@@ -6,8 +6,8 @@ from conftest import make_run
 from resnet_repro.analysis.effects import effects
 from resnet_repro.analysis.estimate import Estimate, estimate
 from resnet_repro.analysis.groups import comparable_groups
-from resnet_repro.naming import net_name
 from resnet_repro.spec import ModelSpec
+from resnet_repro.spec.naming import net_name
 
 
 def test_an_estimate_has_the_sample_standard_deviation_and_n() -> None:

@@ -10,7 +10,7 @@ from resnet_repro.claims.phrases import papers_values
 from resnet_repro.claims.verdict import Interval
 from resnet_repro.published import CLAIMS, NETS, NUMBERS, REPORTED, Claim, find_number
 from resnet_repro.spec import ModelSpec, TrainingSpec
-from resnet_repro.spec_file import load_spec
+from resnet_repro.spec.file import load_spec
 
 EXPERIMENTS = REPOSITORY / "experiments"
 WITHOUT_NUMBERS = {"C9", "I3", "I10", "B1", "B2", "B3"}  # some of whose checks the papers only draw

@@ -18,7 +18,7 @@ from resnet_repro.errors import SpecError
 from resnet_repro.record.run import read_run
 from resnet_repro.runner import Session
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec
-from resnet_repro.spec_file import load_spec
+from resnet_repro.spec.file import load_spec
 from resnet_repro.training import engine
 
 Cli = Callable[..., Outcome]

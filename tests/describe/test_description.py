@@ -13,7 +13,7 @@ from resnet_repro.describe import Description, describe
 from resnet_repro.describe.description import describe_net
 from resnet_repro.models.network import Network
 from resnet_repro.spec import Experiment, ModelSpec
-from resnet_repro.spec_file import load_spec
+from resnet_repro.spec.file import load_spec
 
 SMALLEST = {"basic": 8, "bottleneck": 11, "single_layer": 5}
 COMPANIONS = {

@@ -7,7 +7,7 @@ from conftest import REPOSITORY
 from resnet_repro.describe import describe_published, forward_seconds
 from resnet_repro.errors import RunError
 from resnet_repro.models.network import Network
-from resnet_repro.spec_file import load_spec
+from resnet_repro.spec.file import load_spec
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from conftest import TINY, Outcome
 from resnet_repro.figures import FIGURES
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.record.rows import Row
-from resnet_repro.spec_file import load_spec
+from resnet_repro.spec.file import load_spec
 
 Cli = Callable[..., Outcome]
 

@@ -18,7 +18,7 @@ from outcomes import Cli, contents, tidy
 
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.record.rows import ProbeRow, Row, write_rows
-from resnet_repro.spec_file import load_spec
+from resnet_repro.spec.file import load_spec
 
 PROBES = "probes: {measure: [layer_response, gradient_norm, branch_to_shortcut]}\n"
 SPEC = TINY.replace("shortcut: none", "shortcut: identity") + PROBES

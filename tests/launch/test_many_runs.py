@@ -24,7 +24,7 @@ from resnet_repro.launch.tracking import Event, Line, Tracked
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.record.rows import TIMING, Row
 from resnet_repro.record.run import read_run
-from resnet_repro.spec_file import load_spec
+from resnet_repro.spec.file import load_spec
 
 Cli = Callable[..., Outcome]
 PATIENCE = 120  # seconds; a machine may be busy

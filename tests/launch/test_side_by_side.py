@@ -25,7 +25,7 @@ from resnet_repro.record.rows import Row
 from resnet_repro.record.run import read_run
 from resnet_repro.runner import Session, Watcher, train_run
 from resnet_repro.spec import DataSpec, Experiment
-from resnet_repro.spec_file import load_spec
+from resnet_repro.spec.file import load_spec
 
 LONG = ("training.steps=100000", "training.evaluate_every=100000")
 PIECES = ("training.steps=60", "training.record_every=20", "training.evaluate_every=30")

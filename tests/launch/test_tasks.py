@@ -9,7 +9,7 @@ from resnet_repro.launch.estimate import side_by_side_ends
 from resnet_repro.launch.request import Request
 from resnet_repro.launch.tasks import Task, describe_nets, longest_first
 from resnet_repro.spec import Experiment
-from resnet_repro.spec_file import load_spec
+from resnet_repro.spec.file import load_spec
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import pytest
 from conftest import Outcome
 from test_many_runs import assert_same_result
 
+from resnet_repro.cli.options import parse_duration
 from resnet_repro.launch import command
 from resnet_repro.launch.request import Request
 from resnet_repro.record.run import read_run
-from resnet_repro.spec_file import load_spec
-from resnet_repro.suite import parse_duration
+from resnet_repro.spec.file import load_spec
 
 Cli = Callable[..., Outcome]
 LONG = ("--set", "training.steps=200", "--set", "training.record_every=50", "--set", "training.evaluate_every=200")
@@ -25,7 +25,7 @@ def test_a_suite_that_ran_out_of_time_goes_on_as_if_never_stopped(
     arguments = ("train", tiny, "--seeds", f"0-{jobs - 1}", "--device", "cpu", *LONG, "--jobs", jobs)
     moment = 0.4 if jobs == 1 else 2.0  # when processes of their own may still be loading torch
     with monkeypatch.context() as patched:
-        patched.setattr("resnet_repro.suite.parse_duration", lambda text: moment)
+        patched.setattr("resnet_repro.cli.options.parse_duration", lambda text: moment)
         stopped = cli(*arguments, "--time-limit", "1s", "--results", tmp_path / "r")
     assert stopped.code == 130
     assert "the same command goes on from there" in stopped.err

@@ -15,7 +15,7 @@ from safetensors.torch import load, save
 from resnet_repro.data import CLASSES, DATASETS, cifar10
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.record.run import read_run
-from resnet_repro.spec_file import load_spec
+from resnet_repro.spec.file import load_spec
 
 Cli = Callable[..., Outcome]
 

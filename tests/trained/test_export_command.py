@@ -19,10 +19,10 @@ from resnet_repro.data import DATASETS
 from resnet_repro.data.batches import EvaluationBatches, Normalization
 from resnet_repro.data.synthetic import draw
 from resnet_repro.models.network import build
-from resnet_repro.naming import net_name
 from resnet_repro.record.run import read_run
 from resnet_repro.spec import ModelSpec
-from resnet_repro.spec_file import load_spec
+from resnet_repro.spec.file import load_spec
+from resnet_repro.spec.naming import net_name
 from resnet_repro.trained.card import model_card
 from resnet_repro.trained.exporting import export_run
 from resnet_repro.trained.program import FromBytes, exported

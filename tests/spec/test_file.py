@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from resnet_repro.errors import SpecError
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec, Warmup
-from resnet_repro.spec_file import differences, dump_spec, load_spec
+from resnet_repro.spec.file import differences, dump_spec, load_spec
 
 
 def write(folder: Path, text: str, name: str = "spec.yaml") -> Path:

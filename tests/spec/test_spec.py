@@ -12,8 +12,8 @@ from resnet_repro.data import DATASETS
 from resnet_repro.errors import SpecError
 from resnet_repro.probes import PROBES
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec, ProbesSpec, TrainingSpec, default_milestones
+from resnet_repro.spec.file import load_spec
 from resnet_repro.spec.probes import Probe
-from resnet_repro.spec_file import load_spec
 
 SMALL = "data.dataset=synthetic data.train_images=300"
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from resnet_repro.spec import ModelSpec
+from resnet_repro.spec import PAPER_STEPS, ModelSpec, TrainingSpec
 from resnet_repro.spec.model import default_classifier
 
 UNIT_NAMES = {
@@ -61,3 +61,15 @@ def is_papers_net(model: ModelSpec) -> bool:
     """Whether it is one of [R] section 4.2: basic units, BN, plain or with identity shortcuts, nothing else changed."""
     plain_or_residual = model.block == "basic" and model.shortcut in ("none", "identity")
     return plain_or_residual and model == ModelSpec(depth=model.depth, shortcut=model.shortcut)
+
+
+def schedule_phrase(training: TrainingSpec) -> str:
+    """How long a net was trained, and whether that is short: "400 steps of 64 (short: ...)"."""
+    return (
+        f"{training.steps} steps of {training.batch_size}{f' ({short})' if (short := short_phrase(training)) else ''}"
+    )
+
+
+def short_phrase(training: TrainingSpec) -> str:
+    """Nothing, where the schedule is no shorter than that of [R] section 4.2."""
+    return f"short: the paper's schedule has {PAPER_STEPS}" if training.steps < PAPER_STEPS else ""

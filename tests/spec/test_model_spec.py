@@ -14,8 +14,8 @@ from resnet_repro.models.layers import ACTIVATIONS
 from resnet_repro.models.shortcuts import SHORTCUTS
 from resnet_repro.models.units import BLOCKS, UNITS
 from resnet_repro.spec import Experiment, ModelSpec
+from resnet_repro.spec.file import dump_spec, load_spec
 from resnet_repro.spec.model import COMES_WITH, DEPTH_RULE, LAYERS_OF_BLOCK
-from resnet_repro.spec_file import dump_spec, load_spec
 
 STEPS = {"basic": 6, "bottleneck": 9, "single_layer": 3}  # layers that one unit more a stage adds
 

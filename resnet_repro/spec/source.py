@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from resnet_repro.errors import SpecError
-from resnet_repro.spec_errors import Key
+from resnet_repro.spec.explain import Key
 
 LARGEST_FILE = 100_000  # bytes; a spec has a few hundred
 LONGEST_INTEGER = 100  # characters, so that messages can name it

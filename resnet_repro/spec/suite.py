@@ -1,0 +1,34 @@
+"""Which runs a command asks for: spec files and folders, overrides and seeds."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from resnet_repro.errors import SpecError
+from resnet_repro.spec import Experiment
+from resnet_repro.spec.file import load_spec
+
+
+def load_suite(specs: Iterable[Path], overrides: Iterable[str], seeds: Sequence[int] | None) -> list[Experiment]:
+    """Every spec with every seed, or with its own if `seeds` is None.
+
+    All are read before anything starts, so a mistake in the last one costs nothing. Raises SpecError.
+    """
+    found: dict[str, tuple[Path, Experiment]] = {}
+    for path in _paths(specs):
+        experiment = load_spec(path, overrides)
+        for seed in [experiment.seed] if seeds is None else seeds:
+            seeded = experiment.model_copy(update={"seed": seed})
+            if (other := found.setdefault(seeded.label, (path, seeded))[0]) != path:
+                raise SpecError(f"{path}: name: {seeded.name} is that of {other} too; give one another name")
+    return [experiment for _, experiment in found.values()]
+
+
+def _paths(specs: Iterable[Path]) -> list[Path]:
+    """A folder stands for the specs right in it."""
+    paths: list[Path] = []
+    for spec in specs:
+        inside = sorted(spec.glob("*.yaml")) if spec.is_dir() else [spec]
+        if not inside:
+            raise SpecError(f"{spec}: holds no .yaml file; name a spec, or a folder with specs right in it")
+        paths += inside
+    return paths
