@@ -8,7 +8,7 @@ from conftest import REPOSITORY, Outcome
 
 from resnet_repro import reproduction
 from resnet_repro.launch.tasks import Task, longest_first
-from resnet_repro.published import NETS
+from resnet_repro.papers import NETS
 from resnet_repro.reproduction import SCHEDULES, Tier, load_tiers
 from resnet_repro.spec.file import load_spec
 

@@ -12,8 +12,8 @@ from resnet_repro.claims.intervals import Noise, interval, pooled, seeds_needed
 from resnet_repro.claims.measures import MEASURES
 from resnet_repro.claims.samples import take_sample, trained_unlike
 from resnet_repro.claims.verdict import Evidence, Interval, Outcome, Ruling, Sample, Verdict
-from resnet_repro.published import CLAIMS, Check, Claim, find_number
-from resnet_repro.published.claims import Scope
+from resnet_repro.papers import CLAIMS, Check, Claim, find_number
+from resnet_repro.papers.claims import Scope
 from resnet_repro.record.run import Run
 from resnet_repro.spec import PAPER_STEPS, TrainingSpec
 

@@ -9,7 +9,7 @@ from resnet_repro.analysis.groups import Group, comparable_groups
 from resnet_repro.claims.phrases import published_value
 from resnet_repro.claims.samples import take_sample
 from resnet_repro.claims.verdict import Sample
-from resnet_repro.published import NETS, NUMBERS, Number
+from resnet_repro.papers import NETS, NUMBERS, Number
 from resnet_repro.record.run import Run
 from resnet_repro.text_tables import markdown_table, print_table
 

@@ -4,7 +4,7 @@ import math
 
 from resnet_repro.claims.measures import MEASURES
 from resnet_repro.claims.verdict import Evidence, Sample, Verdict
-from resnet_repro.published import Check, Claim, Number, find_number
+from resnet_repro.papers import Check, Claim, Number, find_number
 
 
 def outcome(verdict: Verdict) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from resnet_repro.claims import phrases
 from resnet_repro.claims.verdict import Evidence, Ruling, Sample, Verdict
-from resnet_repro.published import CLAIMS, find_number
+from resnet_repro.papers import CLAIMS, find_number
 from resnet_repro.text_tables import markdown_table, print_table
 
 COLUMNS = ["claim", "verdict", "statement, and what was compared", "ours", "difference, 95 %", "published", "where"]

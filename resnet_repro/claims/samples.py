@@ -4,7 +4,7 @@ from resnet_repro.analysis.estimate import estimate
 from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.claims.measures import MEASURES
 from resnet_repro.claims.verdict import Sample
-from resnet_repro.published import NETS, Number, find_number
+from resnet_repro.papers import NETS, Number, find_number
 from resnet_repro.record.run import Run
 from resnet_repro.spec import ModelSpec, TrainingSpec
 from resnet_repro.spec.naming import net_name

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from resnet_repro.analysis.estimate import Estimate
 from resnet_repro.analysis.groups import Group
-from resnet_repro.published import Check, Claim
+from resnet_repro.papers import Check, Claim
 from resnet_repro.record.run import Run
 
 Outcome = Literal["reproduced", "contradicted", "inconclusive", "not run"]

@@ -28,7 +28,7 @@ from resnet_repro.figures.style import (
     together,
     wrapped,
 )
-from resnet_repro.published import final_error
+from resnet_repro.papers import final_error
 from resnet_repro.spec.naming import is_papers_net
 
 ZOOM = 2.5  # the axis ends at this multiple of the largest final error, 100 % at the most

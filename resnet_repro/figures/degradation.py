@@ -20,7 +20,7 @@ from resnet_repro.figures.style import (
     mark,
     new_figure,
 )
-from resnet_repro.published import final_error
+from resnet_repro.papers import final_error
 
 # Name, colour, marker, and on which side of a marker, in sizes of its text, its value stands.
 KINDS = {"none": ("plain", PLAIN_COLOUR, "o", 0.9), "identity": ("residual", RESIDUAL_COLOUR, "s", -1.6)}

@@ -6,7 +6,7 @@ from pathlib import Path
 from conftest import make_run
 
 from resnet_repro.claims import Ruling, Verdict, judge
-from resnet_repro.published import NETS
+from resnet_repro.papers import NETS
 from resnet_repro.record.rows import ProbeRow
 from resnet_repro.record.run import Run
 from resnet_repro.spec import ModelSpec

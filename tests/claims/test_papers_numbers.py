@@ -8,7 +8,7 @@ from resnet_repro.claims.judging import decide
 from resnet_repro.claims.measures import MEASURES
 from resnet_repro.claims.phrases import papers_values
 from resnet_repro.claims.verdict import Interval
-from resnet_repro.published import CLAIMS, NETS, NUMBERS, REPORTED, Claim, find_number
+from resnet_repro.papers import CLAIMS, NETS, NUMBERS, REPORTED, Claim, find_number
 from resnet_repro.spec import ModelSpec, TrainingSpec
 from resnet_repro.spec.file import load_spec
 

@@ -5,7 +5,7 @@ from papers_runs import run_of_net
 
 from resnet_repro.analysis.groups import comparable_groups
 from resnet_repro.claims.samples import nets_of, published_number, take_sample
-from resnet_repro.published import NETS
+from resnet_repro.papers import NETS
 
 BATCH_128, BATCH_64 = (f"identity_mappings/full-preactivation-1001{ending}" for ending in ("", "-batch64"))
 

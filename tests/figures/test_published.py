@@ -7,7 +7,7 @@ from matplotlib.lines import Line2D
 
 from resnet_repro.figures.curves import draw_curves
 from resnet_repro.figures.style import DEPTH_COLOURS
-from resnet_repro.published import final_error
+from resnet_repro.papers import final_error
 from resnet_repro.record.run import Run
 
 

@@ -5,9 +5,9 @@
 [B] Ioffe, Szegedy, "Batch Normalization", arXiv 1502.03167 (2015).
 """
 
-from resnet_repro.published.claims import CLAIMS, Check, Claim, Scope
-from resnet_repro.published.nets import NETS, Recipe
-from resnet_repro.published.numbers import FAIL_PCT, NUMBERS, REPORTED, Number, final_error, find_number
+from resnet_repro.papers.claims import CLAIMS, Check, Claim, Scope
+from resnet_repro.papers.nets import NETS, Recipe
+from resnet_repro.papers.numbers import FAIL_PCT, NUMBERS, REPORTED, Number, final_error, find_number
 
 __all__ = [
     "CLAIMS", "FAIL_PCT", "NETS", "NUMBERS", "REPORTED", "Check", "Claim", "Number", "Recipe", "Scope",

@@ -4,7 +4,7 @@ import math
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from resnet_repro.published.numbers import FAIL_PCT
+from resnet_repro.papers.numbers import FAIL_PCT
 
 Scope = Literal[
     "any",  # holds or fails whatever the schedule, such as a count of parameters
