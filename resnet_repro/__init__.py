@@ -7,11 +7,11 @@ __all__ = ["build_net", "load_runs", "load_spec"]
 
 if TYPE_CHECKING:
     from resnet_repro.analysis.loading import load_runs
-    from resnet_repro.assembly import build_net
+    from resnet_repro.runner.assembly import build_net
     from resnet_repro.spec.file import load_spec
 
 _HOMES = {
-    "build_net": "resnet_repro.assembly",
+    "build_net": "resnet_repro.runner.assembly",
     "load_runs": "resnet_repro.analysis.groups",
     "load_spec": "resnet_repro.spec.file",
 }

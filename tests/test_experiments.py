@@ -7,8 +7,8 @@ import pytest
 import torch
 from conftest import REPOSITORY
 
-from resnet_repro.assembly import build_net
 from resnet_repro.models.units import UNITS
+from resnet_repro.runner.assembly import build_net
 from resnet_repro.spec import ModelSpec, TrainingSpec
 from resnet_repro.spec.file import differences, load_spec
 from resnet_repro.spec.naming import is_papers_net

@@ -18,11 +18,11 @@ import torch
 from conftest import REPOSITORY, TINY, Outcome
 
 from resnet_repro.data import cifar10
+from resnet_repro.data.torchvision import import_torchvision
 from resnet_repro.errors import DataError, RunError, SpecError
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.record.run import read_run
 from resnet_repro.spec.file import load_spec
-from resnet_repro.torchvision_import import import_torchvision
 from resnet_repro.training.checkpoint import FORMAT
 
 Cli = Callable[..., Outcome]

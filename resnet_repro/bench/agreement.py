@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from resnet_repro.assembly import build_trainer
 from resnet_repro.data import DATASETS, Dataset
+from resnet_repro.runner.assembly import build_trainer
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.file import overridden
 from resnet_repro.training.capture import GRAPHS

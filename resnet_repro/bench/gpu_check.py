@@ -16,7 +16,7 @@ from resnet_repro.bench.ours import bench_trainer, training_step
 from resnet_repro.bench.parallel import steps_per_second
 from resnet_repro.bench.rounds import Step, always, interleaved, synchronizer
 from resnet_repro.bench.specs import RANDOM_IMAGES, random_images, with_few_images
-from resnet_repro.environment import describe_environment
+from resnet_repro.runner.environment import describe_environment
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.file import overridden
 from resnet_repro.spec.training import PAPER_STEPS

@@ -13,7 +13,7 @@ from resnet_repro.bench.limit import COPIED_BYTES, Trial, copy_contender, layer_
 from resnet_repro.bench.ours import bench_trainer, outside_share, training_step
 from resnet_repro.bench.rounds import Contender, Timing, always, interleaved, synchronizer
 from resnet_repro.bench.specs import random_images
-from resnet_repro.environment import describe_environment
+from resnet_repro.runner.environment import describe_environment
 from resnet_repro.spec import Experiment
 from resnet_repro.training.device import device_name
 from resnet_repro.training.engine import COMPUTED_IN

@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from resnet_repro.assembly import build_trainer
 from resnet_repro.bench.specs import random_images
 from resnet_repro.record.folder import RunFolder
+from resnet_repro.runner.assembly import build_trainer
 from resnet_repro.spec import Experiment
 from resnet_repro.training.engine import Outcome
 from resnet_repro.training.loop import Trainer

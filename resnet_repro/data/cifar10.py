@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from resnet_repro.data.dataset import Dataset, Split, content_digest
+from resnet_repro.data.torchvision import import_torchvision
 from resnet_repro.errors import DataError
-from resnet_repro.torchvision_import import import_torchvision
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 PYTHON_FOLDER, BINARY_FOLDER = "cifar-10-batches-py", "cifar-10-batches-bin"

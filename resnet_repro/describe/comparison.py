@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
+from resnet_repro.data.torchvision import import_torchvision
 from resnet_repro.describe.description import IMAGE_SHAPE, Description, describe_net
 from resnet_repro.errors import RunError
 from resnet_repro.models.network import Network
 from resnet_repro.spec import Experiment
-from resnet_repro.torchvision_import import import_torchvision
 
 ROUNDS = 5
 

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from resnet_repro.errors import printable
 from resnet_repro.launch.tracking import Event, Line, Tracked, TrackedState
-from resnet_repro.progress import REFRESH_SECONDS
+from resnet_repro.runner.progress import REFRESH_SECONDS
 
 LAST_ENDED = 5  # of the runs that have ended, so many are shown
 COLUMNS = {"device": "left", "step": "right", "loss": "right", "train %": "right", "test %": "right",

@@ -12,7 +12,7 @@ from resnet_repro.launch.request import Request
 from resnet_repro.launch.slots import Slot, is_cuda
 from resnet_repro.launch.tracking import Tracked
 from resnet_repro.launch.worker import LOST_DEVICE, Assignment, work
-from resnet_repro.stopping import signals_that_stop
+from resnet_repro.runner.signals import signals_that_stop
 
 # How many streams a GPU works on at once without making some wait for others; CUDA's own default is 8.
 CONNECTIONS = {"CUDA_DEVICE_MAX_CONNECTIONS": "32"}

@@ -20,8 +20,8 @@ from resnet_repro.launch.slots import (
 )
 from resnet_repro.launch.tasks import Task, describe_nets, longest_first
 from resnet_repro.launch.tracking import Tracked
-from resnet_repro.progress import new_watcher
-from resnet_repro.runner import Watcher, train_run
+from resnet_repro.runner.progress import new_watcher
+from resnet_repro.runner.train import Watcher, train_run
 from resnet_repro.spec import Experiment
 from resnet_repro.training.device import resolve_device, usable_cores
 

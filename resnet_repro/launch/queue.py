@@ -10,8 +10,8 @@ from resnet_repro.launch.growth import Growth
 from resnet_repro.launch.request import Request
 from resnet_repro.launch.slots import Slot
 from resnet_repro.launch.tracking import Ended, Event, Failed, Memory, Tracked
-from resnet_repro.progress import REFRESH_SECONDS, Sample
-from resnet_repro.stopping import stop_signals
+from resnet_repro.runner.progress import REFRESH_SECONDS, Sample
+from resnet_repro.runner.signals import stop_signals
 
 Notice = Callable[[str], None]
 

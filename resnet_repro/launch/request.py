@@ -6,7 +6,7 @@ from pathlib import Path
 
 from resnet_repro.launch.slots import Jobs
 from resnet_repro.record.folder import RunFolder
-from resnet_repro.runner import CHECKPOINT_SECONDS, Session
+from resnet_repro.runner.train import CHECKPOINT_SECONDS, Session
 from resnet_repro.spec import Experiment
 from resnet_repro.training.device import make_deterministic
 from resnet_repro.training.distributed import ALONE, Ranks

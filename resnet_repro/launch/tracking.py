@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from resnet_repro.launch.tasks import Task
-from resnet_repro.progress import Sample
 from resnet_repro.record.folder import Status
 from resnet_repro.record.rows import Row
+from resnet_repro.runner.progress import Sample
 
 TrackedState = Literal["waiting", "running", "finished", "diverged", "interrupted", "failed", "skipped"]
 

@@ -21,11 +21,11 @@ from resnet_repro.launch.request import Request
 from resnet_repro.launch.run_log import RunLog, separate_threads
 from resnet_repro.launch.slots import Slot
 from resnet_repro.launch.tracking import Ended, Event, Failed, Line, Memory
-from resnet_repro.progress import REFRESH_SECONDS, LineWatcher, Sampler
 from resnet_repro.record.rows import Row
-from resnet_repro.runner import Session, train_run
+from resnet_repro.runner.progress import REFRESH_SECONDS, LineWatcher, Sampler
+from resnet_repro.runner.signals import signals_that_stop, stop_signals
+from resnet_repro.runner.train import Session, train_run
 from resnet_repro.spec import Experiment
-from resnet_repro.stopping import signals_that_stop, stop_signals
 from resnet_repro.training.capture import CAPTURING
 from resnet_repro.training.loop import Trainer
 

@@ -9,10 +9,10 @@ import torch
 
 from resnet_repro.data import CLASSES
 from resnet_repro.data.batches import EvaluationBatches, Normalization
-from resnet_repro.environment import describe_environment
 from resnet_repro.record.provenance import decisive, segments
 from resnet_repro.record.run import Run
-from resnet_repro.runner import Session
+from resnet_repro.runner.environment import describe_environment
+from resnet_repro.runner.train import Session
 from resnet_repro.trained.weights import load_net, read_finished, same_data
 from resnet_repro.training.device import resolve_device, resolve_precision
 from resnet_repro.training.engine import Engine

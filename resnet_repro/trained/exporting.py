@@ -16,7 +16,7 @@ from resnet_repro.errors import RunError, printable
 from resnet_repro.files import explained, make_folder, read_json, replacing, to_json
 from resnet_repro.models.network import Network
 from resnet_repro.record.run import ENVIRONMENT, SPEC, Run
-from resnet_repro.runner import Session
+from resnet_repro.runner.train import Session
 from resnet_repro.spec.file import dump_spec
 from resnet_repro.spec.naming import net_name
 from resnet_repro.trained.card import CONFIG, MODEL, PREPROCESSING, PROGRAM, README, model_card

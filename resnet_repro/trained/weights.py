@@ -8,12 +8,12 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from resnet_repro.assembly import build_net
 from resnet_repro.data import Dataset
 from resnet_repro.errors import RunError
 from resnet_repro.files import explained
 from resnet_repro.models.network import Network
 from resnet_repro.record.run import SPEC, WEIGHTS, Run, find_runs, read_run
+from resnet_repro.runner.assembly import build_net
 from resnet_repro.spec.explain import short
 
 TYPES = {torch.float32: "F32", torch.int64: "I64"}  # as safetensors calls them; BN counts in whole numbers

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from resnet_repro.data.cifar10 import CLASSES, find_cifar10, load_cifar10
 from resnet_repro.data.dataset import Split, content_digest
+from resnet_repro.data.torchvision import import_torchvision
 from resnet_repro.errors import DataError
-from resnet_repro.torchvision_import import import_torchvision
 
 NAMES = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
 BYTES = 30_730_000  # of one file of the binary version

@@ -18,8 +18,8 @@ import pytest
 
 from resnet_repro.data import cifar10
 from resnet_repro.data.cifar10 import fetch_cifar10, find_cifar10, load_cifar10
+from resnet_repro.data.torchvision import import_torchvision
 from resnet_repro.errors import DataError
-from resnet_repro.torchvision_import import import_torchvision
 
 NAMES = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
 IMAGES_A_FILE = 20

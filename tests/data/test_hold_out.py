@@ -9,14 +9,14 @@ import torch
 from conftest import Outcome
 from torch import Tensor
 
-from resnet_repro.assembly import build_trainer
 from resnet_repro.data import Dataset, hold_out
 from resnet_repro.data.batches import Normalization
 from resnet_repro.data.dataset import Split
 from resnet_repro.data.synthetic import load_synthetic
 from resnet_repro.errors import SpecError
 from resnet_repro.record.run import read_run
-from resnet_repro.runner import Session
+from resnet_repro.runner.assembly import build_trainer
+from resnet_repro.runner.train import Session
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec
 from resnet_repro.spec.file import load_spec
 from resnet_repro.training import engine

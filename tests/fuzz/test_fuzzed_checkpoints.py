@@ -18,7 +18,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from outcomes import Cli, contents, tidy
 
-from resnet_repro import runner
 from resnet_repro.data import DATASETS
 from resnet_repro.data.synthetic import load_synthetic
 from resnet_repro.training.checkpoint import DIGEST, FORMAT
@@ -34,7 +33,7 @@ def after_one_step(deadline: float) -> Iterator[Callable[[], bool]]:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(DATASETS, "synthetic", load_once)
-    monkeypatch.setattr(runner, "stop_signals", after_one_step)
+    monkeypatch.setattr("resnet_repro.runner.train.stop_signals", after_one_step)
 
 
 @pytest.fixture

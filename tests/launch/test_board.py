@@ -8,8 +8,8 @@ from rich.console import Console
 from resnet_repro.launch.board import LineBoard, LiveBoard, draw
 from resnet_repro.launch.tasks import Task
 from resnet_repro.launch.tracking import Ended, Failed, Line, Tracked
-from resnet_repro.progress import Sample
 from resnet_repro.record.rows import Row
+from resnet_repro.runner.progress import Sample
 from resnet_repro.spec import Experiment, ModelSpec
 
 

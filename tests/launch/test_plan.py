@@ -13,7 +13,7 @@ from resnet_repro.launch.plan import print_plan
 from resnet_repro.launch.slots import Slot
 from resnet_repro.launch.tasks import Task, describe_nets
 from resnet_repro.record.folder import RunFolder
-from resnet_repro.runner import Session, Watcher, train_run
+from resnet_repro.runner.train import Session, Watcher, train_run
 from resnet_repro.spec.file import load_spec
 
 Cli = Callable[..., Outcome]

@@ -23,7 +23,7 @@ from resnet_repro.launch.tracking import Event, Line, Tracked
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.record.rows import Row
 from resnet_repro.record.run import read_run
-from resnet_repro.runner import Session, Watcher, train_run
+from resnet_repro.runner.train import Session, Watcher, train_run
 from resnet_repro.spec import DataSpec, Experiment
 from resnet_repro.spec.file import load_spec
 

@@ -8,11 +8,11 @@ import torch
 from straight_line import ORDERS, SMALLEST, random, stirred
 from torch import Tensor, nn
 
-from resnet_repro.assembly import build_trainer
 from resnet_repro.data import DATASETS
 from resnet_repro.models.layers import Dropout
 from resnet_repro.models.network import Network
 from resnet_repro.models.units import Unit
+from resnet_repro.runner.assembly import build_trainer
 from resnet_repro.seeding import random_bits
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec
 

@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from straight_line import stirred
 from torch import nn
 
-from resnet_repro.assembly import build_net
 from resnet_repro.data.batches import EvaluationBatches, Normalization
 from resnet_repro.data.synthetic import load_synthetic
 from resnet_repro.models.initialization import initialize
 from resnet_repro.models.network import Network, build
+from resnet_repro.runner.assembly import build_net
 from resnet_repro.seeding import Stream, generator
 from resnet_repro.spec import Experiment, ModelSpec
 

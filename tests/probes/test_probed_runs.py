@@ -12,11 +12,11 @@ import torch
 from conftest import Outcome
 from safetensors.torch import load_file
 
-from resnet_repro.assembly import build_trainer
 from resnet_repro.data.synthetic import load_synthetic
 from resnet_repro.errors import SpecError
 from resnet_repro.record.run import Run, read_run
-from resnet_repro.runner import Session, Watcher, train_run
+from resnet_repro.runner.assembly import build_trainer
+from resnet_repro.runner.train import Session, Watcher, train_run
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.file import load_spec
 from resnet_repro.training.loop import Trainer

@@ -68,7 +68,7 @@ def test_list_marks_runs_of_one_experiment_whose_environments_differ(
     cli: Cli, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for seed in (0, 1):
-        monkeypatch.setattr("resnet_repro.environment.device_name", lambda device, made=seed: f"CPU {made}")
+        monkeypatch.setattr("resnet_repro.runner.environment.device_name", lambda device, made=seed: f"CPU {made}")
         assert cli("train", tiny, "--results", tmp_path, "--seed", seed, "--device", "cpu").code == 0
     listed = cli("list", tmp_path).out
     assert listed.count("≠") == 3

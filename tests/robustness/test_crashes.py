@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from resnet_repro.errors import RunError
 from resnet_repro.record.rows import TIMING
 from resnet_repro.record.run import read_run
-from resnet_repro.runner import Session, Watcher, train_run
+from resnet_repro.runner.train import Session, Watcher, train_run
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.file import load_spec
 
@@ -279,7 +279,7 @@ def test_going_on_in_another_environment_is_said_and_recorded(
     experiment: Experiment, killed: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorded = read_run(killed / LABEL).environment
-    monkeypatch.setattr("resnet_repro.environment.device_name", lambda device: "CPU of another kind")
+    monkeypatch.setattr("resnet_repro.runner.environment.device_name", lambda device: "CPU of another kind")
     train(experiment, killed)
     environment = read_run(killed / LABEL).environment
     assert "goes on in another environment than it began in (device: CPU of another kind for CPU (" in caplog.text

@@ -8,7 +8,7 @@ from conftest import TINY
 
 from resnet_repro.data import cifar10
 from resnet_repro.data.cifar10 import BINARY_FOLDER, TEST_FILES, TRAIN_FILES
-from resnet_repro.runner import Session, Watcher, train_run
+from resnet_repro.runner.train import Session, Watcher, train_run
 from resnet_repro.spec.file import load_spec
 
 

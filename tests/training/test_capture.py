@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from resnet_repro.assembly import build_trainer
 from resnet_repro.errors import RunError
+from resnet_repro.runner.assembly import build_trainer
 from resnet_repro.spec import Experiment
 from resnet_repro.training import stepping
 from resnet_repro.training.capture import GRAPHS, CapturedStep, CudaGraph, capture

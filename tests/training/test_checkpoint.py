@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from resnet_repro.assembly import build_trainer
 from resnet_repro.data import Dataset
 from resnet_repro.data.dataset import Split
 from resnet_repro.errors import RunError
+from resnet_repro.runner.assembly import build_trainer
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec
 from resnet_repro.training.checkpoint import FORMAT, Checkpoints
 from resnet_repro.training.loop import Trainer

@@ -15,11 +15,11 @@ from conftest import Outcome
 from safetensors.torch import load_file
 from small_runs import CPU, experiment, random_dataset
 
-from resnet_repro.assembly import build_trainer, dropout_seeds
 from resnet_repro.errors import RunError
 from resnet_repro.launch.command import find_tasks
 from resnet_repro.launch.request import Request
 from resnet_repro.record.run import Run, read_run
+from resnet_repro.runner.assembly import build_trainer, dropout_seeds
 from resnet_repro.training.distributed import ALONE, Ranks, joined_ranks
 
 Cli = Callable[..., Outcome]

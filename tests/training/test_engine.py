@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resnet_repro.assembly import build_trainer
 from resnet_repro.data import DATASETS
 from resnet_repro.models.network import Network, build
+from resnet_repro.runner.assembly import build_trainer
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec
 from resnet_repro.training.engine import COMPUTED_IN, Engine
 from resnet_repro.training.evaluation import evaluate

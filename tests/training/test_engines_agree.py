@@ -11,7 +11,7 @@ import torch
 from small_runs import experiment, random_dataset
 from torch import nn
 
-from resnet_repro.assembly import build_trainer
+from resnet_repro.runner.assembly import build_trainer
 from resnet_repro.training.capture import GRAPHS
 
 STEPS = 50

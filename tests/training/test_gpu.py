@@ -14,10 +14,10 @@ import pytest
 import torch
 from small_runs import CPU, assert_same, experiment, held, random_dataset
 
-from resnet_repro.assembly import build_trainer
 from resnet_repro.data.batches import TrainingBatches, normalization_of
 from resnet_repro.probes.gradients import gradient_norms
 from resnet_repro.record.rows import Row
+from resnet_repro.runner.assembly import build_trainer
 from resnet_repro.seeding import random_bits
 from resnet_repro.spec import Experiment
 from resnet_repro.training.capture import GRAPHS, CapturedStep

@@ -9,8 +9,8 @@ import torch
 from small_runs import CPU, experiment, random_dataset
 from torch import Tensor, nn
 
-from resnet_repro.assembly import build_trainer
 from resnet_repro.models.batch_norm import BatchNorm2d
+from resnet_repro.runner.assembly import build_trainer
 from resnet_repro.training import kernels
 from resnet_repro.training.distributed import Ranks
 from resnet_repro.training.engine import Engine

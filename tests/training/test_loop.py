@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from small_runs import CLEAN_IMAGES, CPU, TEST_IMAGES, TRAIN_IMAGES, assert_same, experiment, held, random_dataset
 from torch import Tensor
 
-from resnet_repro.assembly import build_net, build_trainer
 from resnet_repro.data import Dataset
 from resnet_repro.data.batches import EvaluationBatches, Normalization, TrainingBatches
 from resnet_repro.record.rows import Row
+from resnet_repro.runner.assembly import build_net, build_trainer
 from resnet_repro.spec import ModelSpec, Warmup
 from resnet_repro.training.distributed import ALONE
 from resnet_repro.training.engine import Outcome

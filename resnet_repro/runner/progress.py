@@ -12,7 +12,7 @@ from rich.text import Text
 
 from resnet_repro.record.folder import Status
 from resnet_repro.record.rows import Row
-from resnet_repro.runner import Watcher
+from resnet_repro.runner.train import Watcher
 from resnet_repro.spec import Experiment
 from resnet_repro.training.loop import Trainer
 

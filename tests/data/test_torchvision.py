@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from resnet_repro.torchvision_import import import_torchvision
+from resnet_repro.data.torchvision import import_torchvision
 
 IMPORT = """
-from resnet_repro.torchvision_import import import_torchvision
+from resnet_repro.data.torchvision import import_torchvision
 torchvision = import_torchvision()
 assert import_torchvision() is torchvision
 print(torchvision.datasets.CIFAR10.__name__, torchvision.__file__)

@@ -13,7 +13,7 @@ import torch
 from conftest import REPOSITORY
 
 from resnet_repro import __version__
-from resnet_repro.environment import COMMIT_VARIABLE, git_state, stated_commit, versions
+from resnet_repro.runner.environment import COMMIT_VARIABLE, git_state, stated_commit, versions
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -22,7 +22,7 @@ def test_versions_are_those_of_the_packages_not_of_their_metadata(monkeypatch: p
     def missing(name: str) -> str:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr("resnet_repro.environment.version", missing)
+    monkeypatch.setattr("resnet_repro.runner.environment.version", missing)
     found = versions()
     assert (found["resnet-repro"], found["torch"]) == (__version__, torch.__version__)
     assert type(found["torch"]) is str  # torch's own class cannot be read back from a checkpoint
@@ -57,7 +57,7 @@ def test_a_copy_that_is_only_on_the_path_trains_and_names_its_commit(tiny: Path,
         "    if name == 'resnet-repro': raise m.PackageNotFoundError(name)\n"
         "    return find(name)\n"
         "m.Distribution.from_name = hidden\n"
-        "import resnet_repro.environment as e\n"
+        "import resnet_repro.runner.environment as e\n"
         "e.git_state = lambda package: None\n"
         "from resnet_repro.cli import main\n"
         "main()\n"

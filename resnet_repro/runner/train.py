@@ -13,14 +13,14 @@ from weakref import WeakValueDictionary
 import torch
 from safetensors.torch import save
 
-from resnet_repro.assembly import build_instruments, build_trainer
 from resnet_repro.data import DATASETS, Dataset, hold_out
-from resnet_repro.environment import describe_environment
 from resnet_repro.files import replacing
 from resnet_repro.record.folder import RunFolder, Status
 from resnet_repro.record.rows import Row
+from resnet_repro.runner.assembly import build_instruments, build_trainer
+from resnet_repro.runner.environment import describe_environment
+from resnet_repro.runner.signals import stop_signals
 from resnet_repro.spec import DataSpec, Experiment
-from resnet_repro.stopping import stop_signals
 from resnet_repro.training.checkpoint import Checkpoints
 from resnet_repro.training.distributed import ALONE, Ranks
 from resnet_repro.training.loop import Trainer

@@ -11,11 +11,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from resnet_repro.assembly import build_net
 from resnet_repro.errors import RunError
 from resnet_repro.record.rows import TIMING
 from resnet_repro.record.run import Run, read_run
-from resnet_repro.runner import Session, Watcher, train_run
+from resnet_repro.runner.assembly import build_net
+from resnet_repro.runner.train import Session, Watcher, train_run
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.file import load_spec
 from resnet_repro.training.loop import Trainer
