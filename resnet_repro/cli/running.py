@@ -89,8 +89,7 @@ def reproduce(
     from resnet_repro.cli.options import parse_jobs
 
     side_by_side, deadline = parsed(parse_jobs, jobs), _deadline(time_limit)
-    from resnet_repro import reproduction
-    from resnet_repro.launch import command
+    from resnet_repro.launch import command, reproduction
     from resnet_repro.launch.request import Request
     from resnet_repro.training.device import resolve_device
 

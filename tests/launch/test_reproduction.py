@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, Outcome
 
-from resnet_repro import reproduction
+from resnet_repro.launch import reproduction
+from resnet_repro.launch.reproduction import SCHEDULES, Tier, load_tiers
 from resnet_repro.launch.tasks import Task, longest_first
 from resnet_repro.papers import NETS
-from resnet_repro.reproduction import SCHEDULES, Tier, load_tiers
 from resnet_repro.spec.file import load_spec
 
 EXPERIMENTS = REPOSITORY / "experiments"
