@@ -7,7 +7,7 @@ from functools import partial
 
 from resnet_repro.analysis.estimate import estimate
 from resnet_repro.analysis.groups import Condition, Group, comparable_groups
-from resnet_repro.claims import phrases
+from resnet_repro.claims import wording
 from resnet_repro.claims.intervals import Noise, interval, pooled, seeds_needed
 from resnet_repro.claims.measures import MEASURES
 from resnet_repro.claims.samples import take_sample, trained_unlike
@@ -141,7 +141,7 @@ def _seeds_missing(evidence: Evidence, noise: Noise | None) -> str:
     assert found is not None
     nearest = min((abs(found.value - bound) for bound in (check.low, check.high) if math.isfinite(bound)), default=0.0)
     needed = seeds_needed([sample.estimate for sample in samples if sample.estimate], noise, nearest)
-    what = f"{phrases.question(evidence)} is too close to tell ({phrases.difference(evidence)})"
+    what = f"{wording.question(evidence)} is too close to tell ({wording.difference(evidence)})"
     short = [sample for sample in samples if needed and len(sample.runs) < needed]
     if needed is None or needed > MOST_SEEDS:
         return f"{what}, even with {MOST_SEEDS} seeds{' of each' if evidence.right else ''}"

@@ -26,8 +26,8 @@ def fetch(
 
 def check(data_dir: DataDir = Path("data")) -> None:
     """Say what is there, how many images of each class, and whether it is the true CIFAR-10."""
+    from resnet_repro.cli.show.data import print_data
     from resnet_repro.data.cifar10 import CLASSES, find_cifar10, load_cifar10
-    from resnet_repro.reporting import print_data
 
     dataset = load_cifar10(data_dir)
     print_data(dataset, str(find_cifar10(data_dir)), CLASSES)

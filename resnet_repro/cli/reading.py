@@ -37,12 +37,12 @@ def plot(
     """Draw the figures of results folders, each with its caption in a text file beside it."""
     if not results and not list_them:
         raise typer.BadParameter("name a folder that holds run folders, or --list the figures there are")
-    from resnet_repro import plotting
+    from resnet_repro.cli.show import figures
 
     if list_them:
-        plotting.print_families()
+        figures.print_families()
     elif results:
-        plotting.plot(results, output, figure or (), style, formats or (), notice)
+        figures.plot(results, output, figure or (), style, formats or (), notice)
 
 
 def table(
@@ -56,16 +56,16 @@ def table(
     """Final errors of the nets in a results folder, the degradation, and its fix."""
     from resnet_repro.analysis.groups import comparable_groups
     from resnet_repro.analysis.loading import load_runs
-    from resnet_repro.claims import papers_tables
+    from resnet_repro.cli.show.groups import group_json, print_group
+    from resnet_repro.cli.show.published import papers_tables_json, print_papers_tables
     from resnet_repro.files import to_json
-    from resnet_repro.reporting import group_json, print_group
 
     runs = load_runs(results, notice=notice)
     if published:
         if as_json:
-            print(to_json(papers_tables.papers_tables_json(runs)), end="")
+            print(to_json(papers_tables_json(runs)), end="")
         else:
-            papers_tables.print_papers_tables(runs, markdown)
+            print_papers_tables(runs, markdown)
         return
     groups = comparable_groups(runs)
     if as_json:
@@ -88,24 +88,25 @@ def claims(
 ) -> None:
     """Judge each of the papers' claims by the runs in a results folder."""
     from resnet_repro.analysis.loading import load_runs
-    from resnet_repro.claims import judge, printing
+    from resnet_repro.claims import judge
+    from resnet_repro.cli.show.verdicts import not_reproduced, parse_ids, print_verdicts, verdict_json
     from resnet_repro.files import to_json
 
-    wanted = parsed(printing.parse_ids, require) if require is not None else []
+    wanted = parsed(parse_ids, require) if require is not None else []
     verdicts = judge(load_runs(results, notice=notice), full_length)
     if as_json:
-        print(to_json([printing.verdict_json(verdict) for verdict in verdicts]), end="")
+        print(to_json([verdict_json(verdict) for verdict in verdicts]), end="")
     else:
-        printing.print_verdicts(verdicts, markdown)
+        print_verdicts(verdicts, markdown)
     if failed := [verdict for verdict in verdicts if verdict.claim.id in wanted and verdict.outcome != "reproduced"]:
-        raise RunError(printing.not_reproduced(failed))
+        raise RunError(not_reproduced(failed))
 
 
 def list_runs(results: Results, as_json: Json = False) -> None:
     """The runs in a results folder."""
     from resnet_repro.analysis.loading import load_runs
+    from resnet_repro.cli.show.runs import print_runs, runs_json
     from resnet_repro.files import to_json
-    from resnet_repro.reporting import print_runs, runs_json
 
     runs = load_runs(results, notice=notice)
     if as_json:
@@ -137,11 +138,11 @@ def describe(
     from resnet_repro.spec.file import load_spec
 
     experiments = [load_spec(spec, override or ()) for spec in specs or ()]
-    from resnet_repro import describing
+    from resnet_repro.cli.show import nets
 
     if diff:
-        describing.show_difference(experiments[0], experiments[1], as_json)
+        nets.show_difference(experiments[0], experiments[1], as_json)
     elif compare:
-        describing.show_comparison(experiments, compare.split(","), device if timed else None, as_json)
+        nets.show_comparison(experiments, compare.split(","), device if timed else None, as_json)
     else:
-        describing.show_nets(experiments, as_json)
+        nets.show_nets(experiments, as_json)

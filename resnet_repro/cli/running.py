@@ -171,18 +171,19 @@ def bench(
         raise typer.BadParameter("--scaling, --gpu-check, --page take no specs, no --compile")
     if (scaling, gpu_check, page is not None).count(True) > 1:
         raise typer.BadParameter("--scaling, --gpu-check and --page do not go together")
-    from resnet_repro.bench import default_experiments, fig6_experiments, reporting
+    from resnet_repro.bench import default_experiments, fig6_experiments
+    from resnet_repro.cli.show import bench
     from resnet_repro.spec.suite import load_suite
 
     if page:
-        reporting.show_page(page)
+        bench.show_page(page)
     elif gpu_check:
-        reporting.show_gpu_check(fig6_experiments(override or ()), device, seconds, output, as_json)
+        bench.show_gpu_check(fig6_experiments(override or ()), device, seconds, output, as_json)
     elif scaling:
-        reporting.show_scaling(override or (), device, seconds, output, as_json)
+        bench.show_scaling(override or (), device, seconds, output, as_json)
     else:
         experiments = load_suite(specs, override or (), None) if specs else default_experiments(override or ())
-        reporting.show_speed(experiments, device, seconds, baseline, compiled, output, as_json)
+        bench.show_speed(experiments, device, seconds, baseline, compiled, output, as_json)
 
 
 def _deadline(time_limit: str | None) -> float:

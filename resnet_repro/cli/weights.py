@@ -22,22 +22,22 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure a finished run again from its weights: test error, error of each class, what is taken for what."""
+    from resnet_repro.cli.show import evaluation as show
     from resnet_repro.figures.confusion import draw_confusion
     from resnet_repro.figures.saving import save_figure
     from resnet_repro.figures.style import WEB
     from resnet_repro.files import to_json
-    from resnet_repro.trained import reporting
-    from resnet_repro.trained.evaluating import evaluate_run
+    from resnet_repro.weights.evaluate import evaluate_run
 
     evaluation = evaluate_run(run, data_dir, device)
     if as_json:
-        print(to_json(reporting.evaluation_json(evaluation)), end="")
+        print(to_json(show.evaluation_json(evaluation)), end="")
     else:
-        reporting.print_evaluation(evaluation)
+        show.print_evaluation(evaluation)
     if output:
-        figure = draw_confusion(evaluation.confusion, evaluation.classes, reporting.conditions(evaluation))
-        path_of_figure = output / reporting.figure_name(evaluation)
-        for path in save_figure(figure, reporting.caption(evaluation), path_of_figure, WEB):
+        figure = draw_confusion(evaluation.confusion, evaluation.classes, show.conditions(evaluation))
+        path_of_figure = output / show.figure_name(evaluation)
+        for path in save_figure(figure, show.caption(evaluation), path_of_figure, WEB):
             typer.echo(path, err=as_json)
 
 
@@ -47,7 +47,7 @@ def export(
     data_dir: DataDir = Path("data"),
 ) -> None:
     """Write the net of a finished run for others: weights, a model card, and a program that torch alone can run."""
-    from resnet_repro.trained.exporting import export_run
+    from resnet_repro.weights.export import export_run
 
     for path in export_run(run, output, data_dir):
         print(path)

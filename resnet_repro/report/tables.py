@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from resnet_repro.analysis.groups import FINAL_COLUMNS, Entry, Group
 from resnet_repro.analysis.loading import data_name, made_unlike
-from resnet_repro.claims.phrases import published_value
 from resnet_repro.claims.samples import published_number
+from resnet_repro.claims.wording import published_value
 from resnet_repro.record.provenance import decisive
 from resnet_repro.record.run import Run
 

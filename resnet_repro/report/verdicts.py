@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from resnet_repro.claims import Evidence, Ruling, Verdict, phrases
+from resnet_repro.claims import Evidence, Ruling, Verdict, wording
 
 
 def counts(verdicts: Sequence[Verdict]) -> dict[str, int]:
@@ -42,10 +42,10 @@ def _ruling(ruling: Ruling) -> dict[str, Any]:
 
 def _evidence(found: Evidence) -> dict[str, str]:
     return {
-        "question": phrases.question(found),
-        "ours": phrases.measured(found),
-        "difference": phrases.difference(found),
+        "question": wording.question(found),
+        "ours": wording.measured(found),
+        "difference": wording.difference(found),
         "basis": found.interval.basis if found.interval else "",
-        "published": phrases.published(found),
+        "published": wording.published(found),
         "outcome": found.outcome,
     }

@@ -68,7 +68,7 @@ def test_scaling_goes_through_the_command(cli: Cli, tmp_path: Path, monkeypatch:
         asked.append((str(device), seconds, overrides))
         return [POINT]
 
-    monkeypatch.setattr("resnet_repro.bench.reporting.measure_scaling", measure_scaling)
+    monkeypatch.setattr("resnet_repro.cli.show.bench.measure_scaling", measure_scaling)
     outcome = cli("bench", "--scaling", "--device", "cpu", "--seconds", "3", "--set", "model.width=8",
                   "--output", tmp_path / "new")  # fmt: skip
     assert outcome.code == 0

@@ -199,14 +199,14 @@ def test_a_run_that_fails_in_a_thread_ends_the_others_in_one_line() -> None:
 def test_the_command_keeps_and_prints_and_says_what_is_amiss(
     cli: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("resnet_repro.bench.reporting._ready", lambda device, output: torch.device("cuda"))
+    monkeypatch.setattr("resnet_repro.cli.show.bench._ready", lambda device, output: torch.device("cuda"))
 
     def failing(nets: object, device: object) -> GpuCheck:
         made = GpuCheck(NETS, CPU)
         monkeypatch.setattr(made, "parts", lambda: [Part("start", 0, lambda: made.found["nothing"])])
         return made
 
-    monkeypatch.setattr("resnet_repro.bench.reporting.GpuCheck", failing)
+    monkeypatch.setattr("resnet_repro.cli.show.bench.GpuCheck", failing)
     outcome = cli("bench", "--gpu-check", "--seconds", "5", "--output", tmp_path, "--json")
     assert outcome.code == 1
     assert outcome.err.endswith("error: --gpu-check: start: KeyError: 'nothing'\n")

@@ -5,8 +5,8 @@ from conftest import REPOSITORY
 
 from resnet_repro.claims.judging import decide
 from resnet_repro.claims.measures import MEASURES
-from resnet_repro.claims.phrases import papers_values
 from resnet_repro.claims.verdict import Interval
+from resnet_repro.claims.wording import papers_values
 from resnet_repro.papers import CLAIMS, NETS, NUMBERS, REPORTED, Claim, find_number
 from resnet_repro.runner.assembly import build_net
 from resnet_repro.spec import ModelSpec, TrainingSpec

@@ -23,10 +23,10 @@ from resnet_repro.record.run import read_run
 from resnet_repro.spec import ModelSpec
 from resnet_repro.spec.file import load_spec
 from resnet_repro.spec.naming import net_name
-from resnet_repro.trained.card import model_card
-from resnet_repro.trained.exporting import export_run
-from resnet_repro.trained.program import FromBytes, exported
-from resnet_repro.trained.weights import load_net
+from resnet_repro.weights.card import model_card
+from resnet_repro.weights.export import export_run
+from resnet_repro.weights.loading import load_net
+from resnet_repro.weights.program import FromBytes, exported
 
 Cli = Callable[..., Outcome]
 FILES = ["README.md", "config.json", "model.pt2", "model.safetensors", "preprocessing.safetensors", "spec.yaml"]

@@ -6,7 +6,7 @@ from resnet_repro.analysis.loading import data_name
 from resnet_repro.errors import printable
 from resnet_repro.spec.naming import net_name, schedule_phrase
 from resnet_repro.text_tables import print_table
-from resnet_repro.trained.evaluating import Evaluation
+from resnet_repro.weights.evaluate import Evaluation
 
 
 def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:

@@ -3,15 +3,15 @@
 from typing import Any
 
 from resnet_repro.analysis.groups import comparable_groups
-from resnet_repro.claims.phrases import published_value
 from resnet_repro.claims.samples import published_number
+from resnet_repro.claims.wording import published_value
 from resnet_repro.data import CLASSES
 from resnet_repro.errors import printable
 from resnet_repro.record.run import SPEC, Run
 from resnet_repro.spec import PAPER_STEPS, ModelSpec, TrainingSpec
 from resnet_repro.spec.naming import net_name, short_phrase
 from resnet_repro.text_tables import markdown_table
-from resnet_repro.trained.weights import recorded_data
+from resnet_repro.weights.loading import recorded_data
 
 MODEL, PREPROCESSING, PROGRAM = "model.safetensors", "preprocessing.safetensors", "model.pt2"
 CONFIG, README = "config.json", "README.md"

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from resnet_repro.claims import phrases
+from resnet_repro.claims import wording
 from resnet_repro.claims.verdict import Evidence, Ruling, Sample, Verdict
 from resnet_repro.papers import CLAIMS, find_number
 from resnet_repro.text_tables import markdown_table, print_table
@@ -55,7 +55,7 @@ def parse_ids(text: str) -> list[str]:
 
 def not_reproduced(verdicts: Sequence[Verdict]) -> str:
     return "; ".join(
-        f"{verdict.claim.id} is {phrases.outcome(verdict)}" + (f", {verdict.missing}" if verdict.missing else "")
+        f"{verdict.claim.id} is {wording.outcome(verdict)}" + (f", {verdict.missing}" if verdict.missing else "")
         for verdict in verdicts
     )
 
@@ -65,20 +65,20 @@ def _rows(verdict: Verdict, letters: dict[str, str]) -> list[list[str]]:
     missing = verdict.missing if len(verdict.missing) <= LONGEST else f"{verdict.missing[:LONGEST]}..."
     notes = dict.fromkeys(note[0].upper() + note[1:].removesuffix(".") for note in (claim.remark, missing) if note)
     said = ". ".join([f"{claim.statement} ({claim.source})", *notes])
-    head = [claim.id, phrases.outcome(verdict), said]
+    head = [claim.id, wording.outcome(verdict), said]
     if ruling is None:
         return [[*head, "", "", "", ""]]
     where = {group: letters.setdefault(group.title(), _letter(len(letters))) for group in ruling.groups}
     shown = [found for found in ruling.evidence if all(sample.estimate or sample.diverged for sample in found.samples)]
     details = [
-        ["", found.outcome, f"· {phrases.question(found)}", *_values(found), where[found.group]] for found in shown
+        ["", found.outcome, f"· {wording.question(found)}", *_values(found), where[found.group]] for found in shown
     ]
     return [[*head, "", "", "", "" if details else ", ".join(where.values())], *details]
 
 
 def _values(found: Evidence) -> list[str]:
     mark = BORROWED if _borrows(found) else ""
-    return [phrases.measured(found), phrases.difference(found) + mark, phrases.published(found)]
+    return [wording.measured(found), wording.difference(found) + mark, wording.published(found)]
 
 
 def _borrows(found: Evidence) -> bool:

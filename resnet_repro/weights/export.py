@@ -19,9 +19,9 @@ from resnet_repro.record.run import ENVIRONMENT, SPEC, Run
 from resnet_repro.runner.train import Session
 from resnet_repro.spec.file import dump_spec
 from resnet_repro.spec.naming import net_name
-from resnet_repro.trained.card import CONFIG, MODEL, PREPROCESSING, PROGRAM, README, model_card
-from resnet_repro.trained.program import FromBytes, exported
-from resnet_repro.trained.weights import load_net, read_finished, recorded_data, same_data
+from resnet_repro.weights.card import CONFIG, MODEL, PREPROCESSING, PROGRAM, README, model_card
+from resnet_repro.weights.loading import load_net, read_finished, recorded_data, same_data
+from resnet_repro.weights.program import FromBytes, exported
 
 MADE_BY = "resnet-repro export"  # in config.json, by which a folder is known to be ours
 TOLD = ("device_name", "precision", "python", "platform", "versions", "git")  # the command may name private folders

@@ -13,10 +13,10 @@ from resnet_repro.record.provenance import decisive, segments
 from resnet_repro.record.run import Run
 from resnet_repro.runner.environment import describe_environment
 from resnet_repro.runner.train import Session
-from resnet_repro.trained.weights import load_net, read_finished, same_data
 from resnet_repro.training.device import resolve_device, resolve_precision
 from resnet_repro.training.engine import Engine
 from resnet_repro.training.evaluation import evaluate
+from resnet_repro.weights.loading import load_net, read_finished, same_data
 
 CAUSES = ("device", "ranks", "precision", "torch")  # what of an environment may change an evaluation
 SAME_LOSS = 1e-4  # relative; one more rounding in the last digits is no difference

@@ -1,0 +1,1 @@
+"""Everything a command prints: tables for people, plain numbers for programs."""

@@ -1,0 +1,55 @@
+"""Runs, a line or an object each."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from resnet_repro.analysis.loading import data_name, made_unlike
+from resnet_repro.errors import printable
+from resnet_repro.record.run import Run
+from resnet_repro.text_tables import print_table
+
+
+def print_runs(runs: Sequence[Run]) -> None:
+    """A line for each; ≠ marks those of an experiment whose runs were made in different environments."""
+    unlike = {found.experiment: found for found in made_unlike(runs)}
+    columns = ["run", "seed", "status", "steps", "training error %", "test error %", "data", "device", "minutes"]
+    rows = [
+        [
+            str(run.path.parent),
+            str(run.experiment.seed),
+            run.status,
+            f"{run.final.step if run.final else 0} of {run.experiment.training.steps}",
+            _number(run.final.train_error_pct if run.final else None),
+            _number(run.final.test_error_pct if run.final else None),
+            data_name(run),
+            str(run.environment.get("device_name", "")) + " ≠" * (run.path.parent.as_posix() in unlike),
+            _number(run.final.elapsed_seconds / 60 if run.final else None, 1),
+        ]
+        for run in runs
+    ]
+    print_table(f"{len(runs)} runs", columns, rows)
+    for found in unlike.values():
+        print(f"≠ {printable(str(found))}")
+
+
+def runs_json(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    unlike = {found.experiment: list(found.fields) for found in made_unlike(runs)}
+    return [{**_run_json(run), "environments_differ_in": unlike.get(run.path.parent.as_posix(), [])} for run in runs]
+
+
+def _run_json(run: Run) -> dict[str, Any]:
+    return {
+        "path": run.path.as_posix(),
+        "name": run.experiment.name,
+        "seed": run.experiment.seed,
+        "status": run.status,
+        "steps": run.experiment.training.steps,
+        "data": run.environment.get("data"),
+        "device": run.environment.get("device_name"),
+        "final": asdict(run.final) if run.final else None,
+    }
+
+
+def _number(value: float | None, digits: int = 2) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
