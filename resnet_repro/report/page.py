@@ -11,9 +11,9 @@ from markupsafe import Markup
 from resnet_repro.analysis.groups import Group, comparable_groups
 from resnet_repro.claims import Verdict, judge
 from resnet_repro.figures import Drawn, draw_figures
-from resnet_repro.figures.svg import inline_svg
 from resnet_repro.record.run import Run
-from resnet_repro.report.tables import final_errors, origins
+from resnet_repro.report.inline_svg import inline_svg
+from resnet_repro.report.results import final_errors, origins
 from resnet_repro.report.verdicts import counts, verdict_row
 
 OUTCOMES = {"reproduced": "✓", "contradicted": "✗", "inconclusive": "≈", "not run": "–"}

@@ -14,8 +14,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from resnet_repro.figures.compact import compact, rounded
 from resnet_repro.figures.style import FAINT, GREY, GRID, MOMENT_COLOURS, NET, TITLE, WEB, drawing
+from resnet_repro.report.compact_svg import compact, rounded
 
 NAMESPACE = "http://www.w3.org/2000/svg"
 HREF = "{http://www.w3.org/1999/xlink}href"
