@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import typer
 
+from resnet_repro.cli.bench import bench
 from resnet_repro.cli.data import check, fetch
+from resnet_repro.cli.demo import demo
+from resnet_repro.cli.nets import describe, evaluate, export
 from resnet_repro.cli.options import notice
-from resnet_repro.cli.publishing import report
-from resnet_repro.cli.reading import claims, describe, list_runs, plot, table
-from resnet_repro.cli.running import bench, demo, reproduce, train
-from resnet_repro.cli.weights import evaluate, export
+from resnet_repro.cli.results import claims, list_runs, plot, report, table
+from resnet_repro.cli.train import reproduce, train
 from resnet_repro.errors import DismissedError, ReproError, print_error
 
 app = typer.Typer(

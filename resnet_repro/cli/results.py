@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from resnet_repro.cli.options import Device, Json, Markdown, Override, Results, notice, parsed
+from resnet_repro.cli.options import Json, Markdown, Results, notice, parsed
 from resnet_repro.errors import RunError
 
 
@@ -115,34 +115,24 @@ def list_runs(results: Results, as_json: Json = False) -> None:
         print_runs(runs)
 
 
-def describe(
-    specs: Annotated[list[Path] | None, typer.Argument(metavar="[SPEC]...", help="Spec files.")] = None,
-    diff: Annotated[
-        bool, typer.Option("--diff", help="What differs between two specs, and between their nets.")
-    ] = False,
-    compare: Annotated[
-        str | None, typer.Option(metavar="NETS", help="Set beside torchvision's nets: vgg19,resnet34,googlenet.")
+def report(
+    results: Results,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="The file to write; RESULTS/report.html if not given.")
     ] = None,
-    timed: Annotated[bool, typer.Option("--time", help="With --compare: time a forward pass of each.")] = False,
-    device: Device = "auto",
-    override: Override = None,
-    as_json: Json = False,
 ) -> None:
-    """Show a net layer by layer: operation, output, parameters, multiply-adds, receptive field."""
-    if not specs and not compare:
-        raise typer.BadParameter("name a spec, or nets of torchvision with --compare")
-    if diff and (compare or len(specs or ()) != 2):
-        raise typer.BadParameter("--diff takes two specs, and no --compare")
-    if timed and not compare:
-        raise typer.BadParameter("--time goes with --compare")
-    from resnet_repro.spec.file import load_spec
+    """Write one page about a results folder: verdicts, figures, tables, and how to repeat it all."""
+    from resnet_repro.analysis.loading import load_runs
+    from resnet_repro.errors import RunError
+    from resnet_repro.files import make_folder, write_text
+    from resnet_repro.record.run import REPORT
+    from resnet_repro.report import render_page
 
-    experiments = [load_spec(spec, override or ()) for spec in specs or ()]
-    from resnet_repro.cli.show import nets
-
-    if diff:
-        nets.show_difference(experiments[0], experiments[1], as_json)
-    elif compare:
-        nets.show_comparison(experiments, compare.split(","), device if timed else None, as_json)
-    else:
-        nets.show_nets(experiments, as_json)
+    page = output or results / REPORT
+    if page.is_dir():
+        raise RunError(f"--output {page}: is a folder; name a file, such as {page / REPORT}")
+    text = render_page(load_runs(results, notice=notice), results.as_posix())
+    otherwise = "choose another --output or make room there"
+    make_folder(page.parent, otherwise)
+    write_text(page, text, otherwise)
+    print(page)

@@ -1,11 +1,45 @@
-"""Commands that use the stored weights of a finished run: `evaluate` and `export`."""
+"""Commands about nets: `describe`, and with stored weights `evaluate` and `export`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from resnet_repro.cli.options import DataDir, Device, Json
+from resnet_repro.cli.options import DataDir, Device, Json, Override
+
+
+def describe(
+    specs: Annotated[list[Path] | None, typer.Argument(metavar="[SPEC]...", help="Spec files.")] = None,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="What differs between two specs, and between their nets.")
+    ] = False,
+    compare: Annotated[
+        str | None, typer.Option(metavar="NETS", help="Set beside torchvision's nets: vgg19,resnet34,googlenet.")
+    ] = None,
+    timed: Annotated[bool, typer.Option("--time", help="With --compare: time a forward pass of each.")] = False,
+    device: Device = "auto",
+    override: Override = None,
+    as_json: Json = False,
+) -> None:
+    """Show a net layer by layer: operation, output, parameters, multiply-adds, receptive field."""
+    if not specs and not compare:
+        raise typer.BadParameter("name a spec, or nets of torchvision with --compare")
+    if diff and (compare or len(specs or ()) != 2):
+        raise typer.BadParameter("--diff takes two specs, and no --compare")
+    if timed and not compare:
+        raise typer.BadParameter("--time goes with --compare")
+    from resnet_repro.spec.file import load_spec
+
+    experiments = [load_spec(spec, override or ()) for spec in specs or ()]
+    from resnet_repro.cli.show import nets
+
+    if diff:
+        nets.show_difference(experiments[0], experiments[1], as_json)
+    elif compare:
+        nets.show_comparison(experiments, compare.split(","), device if timed else None, as_json)
+    else:
+        nets.show_nets(experiments, as_json)
+
 
 RunArgument = Annotated[
     Path, typer.Argument(metavar="RUN", help="The folder of a finished run: results/<name>/seed-<k>.")

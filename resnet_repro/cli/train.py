@@ -13,7 +13,6 @@ from resnet_repro.cli.options import (
     Device,
     DryRun,
     Jobs,
-    Json,
     Override,
     ResultsOption,
     Specs,
@@ -21,7 +20,6 @@ from resnet_repro.cli.options import (
     notice,
     parsed,
 )  # fmt: skip
-from resnet_repro.cli.reading import plot, table
 
 
 def train(
@@ -105,85 +103,6 @@ def reproduce(
         notice(f"nothing is missing: all {len(tasks)} runs of the {schedule} schedule are in {results}")
     elif code := command.train(tasks, request, notice):
         raise typer.Exit(code)
-
-
-def demo(
-    specs: Annotated[Path, typer.Argument(metavar="SPECS", help="The folder of quick specs.")] = Path(
-        "experiments/quick"
-    ),
-    device: Device = "auto",
-    results: ResultsOption = Path("results/demo"),
-    data_dir: DataDir = Path("data"),
-) -> None:
-    """Degradation and its fix in a few minutes: data, the quick specs, the figures, and a small table.
-
-    Trains on CIFAR-10 if it is there or can be downloaded, else on the synthetic stand-in.
-    """
-    from resnet_repro.data.cifar10 import fetch_cifar10, find_cifar10
-    from resnet_repro.errors import DataError
-
-    dataset = "cifar10"
-    if folder := find_cifar10(data_dir):
-        notice(f"trains on CIFAR-10 in {folder}")
-    else:
-        try:
-            notice(f"there is no CIFAR-10 in {data_dir}; downloading it")
-            fetch_cifar10(data_dir)
-        except DataError as error:
-            notice(str(error))
-            notice("trains on the synthetic stand-in instead; its numbers are not CIFAR-10's")
-            dataset = "synthetic"
-    results = results / dataset
-    override = [f"data.dataset={dataset}"]
-    train([specs], device=device, results=results, data_dir=data_dir, override=override)
-    plot([results])
-    table(results)
-
-
-def bench(
-    specs: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="[SPEC]...", help="Spec files, or folders of them; ResNet-20, -56 and -110 if none."),
-    ] = None,
-    scaling: Annotated[
-        bool, typer.Option("--scaling", help="How cost grows with depth, width, batch, and runs side by side.")
-    ] = False,
-    gpu_check: Annotated[
-        bool, typer.Option("--gpu-check", help="First contact with a GPU: right, how fast, how many side by side.")
-    ] = False,
-    baseline: Annotated[bool, typer.Option(help="Measure a usual training script as well.")] = True,
-    compiled: Compiled = False,
-    seconds: Annotated[
-        float, typer.Option(min=0.001, help="About how long a spec, a curve, or the GPU check may take.")
-    ] = 30.0,
-    output: Annotated[
-        Path | None, typer.Option("--output", help="A folder to keep the numbers in, as JSON named after the machine.")
-    ] = None,
-    page: Annotated[
-        Path | None, typer.Option("--page", help="Measure nothing; renew the tables in the README.md of this folder.")
-    ] = None,
-    device: Device = "auto",
-    override: Override = None,
-    as_json: Json = False,
-) -> None:
-    """Measure the speed of training, on random images: beside a usual script, and beside the machine's limit."""
-    if (specs or compiled) and (scaling or page or gpu_check):
-        raise typer.BadParameter("--scaling, --gpu-check, --page take no specs, no --compile")
-    if (scaling, gpu_check, page is not None).count(True) > 1:
-        raise typer.BadParameter("--scaling, --gpu-check and --page do not go together")
-    from resnet_repro.bench import default_experiments, fig6_experiments
-    from resnet_repro.cli.show import bench
-    from resnet_repro.spec.suite import load_suite
-
-    if page:
-        bench.show_page(page)
-    elif gpu_check:
-        bench.show_gpu_check(fig6_experiments(override or ()), device, seconds, output, as_json)
-    elif scaling:
-        bench.show_scaling(override or (), device, seconds, output, as_json)
-    else:
-        experiments = load_suite(specs, override or (), None) if specs else default_experiments(override or ())
-        bench.show_speed(experiments, device, seconds, baseline, compiled, output, as_json)
 
 
 def _deadline(time_limit: str | None) -> float:

@@ -1,0 +1,59 @@
+"""The command that measures speed: `bench`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from resnet_repro.cli.options import (
+    Compiled,
+    Device,
+    Json,
+    Override,
+)  # fmt: skip
+
+
+def bench(
+    specs: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[SPEC]...", help="Spec files, or folders of them; ResNet-20, -56 and -110 if none."),
+    ] = None,
+    scaling: Annotated[
+        bool, typer.Option("--scaling", help="How cost grows with depth, width, batch, and runs side by side.")
+    ] = False,
+    gpu_check: Annotated[
+        bool, typer.Option("--gpu-check", help="First contact with a GPU: right, how fast, how many side by side.")
+    ] = False,
+    baseline: Annotated[bool, typer.Option(help="Measure a usual training script as well.")] = True,
+    compiled: Compiled = False,
+    seconds: Annotated[
+        float, typer.Option(min=0.001, help="About how long a spec, a curve, or the GPU check may take.")
+    ] = 30.0,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="A folder to keep the numbers in, as JSON named after the machine.")
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option("--page", help="Measure nothing; renew the tables in the README.md of this folder.")
+    ] = None,
+    device: Device = "auto",
+    override: Override = None,
+    as_json: Json = False,
+) -> None:
+    """Measure the speed of training, on random images: beside a usual script, and beside the machine's limit."""
+    if (specs or compiled) and (scaling or page or gpu_check):
+        raise typer.BadParameter("--scaling, --gpu-check, --page take no specs, no --compile")
+    if (scaling, gpu_check, page is not None).count(True) > 1:
+        raise typer.BadParameter("--scaling, --gpu-check and --page do not go together")
+    from resnet_repro.bench import default_experiments, fig6_experiments
+    from resnet_repro.cli.show import bench
+    from resnet_repro.spec.suite import load_suite
+
+    if page:
+        bench.show_page(page)
+    elif gpu_check:
+        bench.show_gpu_check(fig6_experiments(override or ()), device, seconds, output, as_json)
+    elif scaling:
+        bench.show_scaling(override or (), device, seconds, output, as_json)
+    else:
+        experiments = load_suite(specs, override or (), None) if specs else default_experiments(override or ())
+        bench.show_speed(experiments, device, seconds, baseline, compiled, output, as_json)
