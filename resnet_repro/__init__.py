@@ -1,4 +1,25 @@
-"""Plain against residual learning on CIFAR-10, reproduced: https://arxiv.org/abs/1512.03385 and 1603.05027."""
+"""Plain against residual learning on CIFAR-10, reproduced: https://arxiv.org/abs/1512.03385 and 1603.05027.
+
+The folders, in the order in which a run passes through them:
+
+    spec/      a YAML file becomes an Experiment, with the paper's recipe as its defaults
+    papers/    what the papers trained, measured and claim
+    data/      CIFAR-10 becomes mini-batches: which images, in which order, cropped and flipped how
+    models/    the net of a spec; a unit is x' = f(h(x) + F(x))
+    training/  a net and mini-batches become rows of errors; eager, or captured in a CUDA graph
+    probes/    what is measured inside a net while it trains
+    record/    the run folder: its files, written whole and read with care
+    runner/    one run put together from all of these, stopped and resumed at any step
+    launch/    many runs: plan, queue, processes and threads
+    analysis/  runs become groups that may be compared, means over seeds, differences
+    claims/    groups and the papers' numbers become verdicts
+    figures/   groups become figures
+    report/    all of it on one page
+    weights/   a finished net evaluated again, or exported for others
+    describe/  a net layer by layer
+    bench/     how fast training is
+    cli/       the commands; cli/show/ has what they print
+"""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +33,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "build_net": "resnet_repro.runner.assembly",
-    "load_runs": "resnet_repro.analysis.groups",
+    "load_runs": "resnet_repro.analysis.loading",
     "load_spec": "resnet_repro.spec.file",
 }
 

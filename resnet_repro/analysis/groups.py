@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from resnet_repro.analysis.estimate import Estimate, estimate
-from resnet_repro.analysis.loading import data_name
 from resnet_repro.record.run import Run
 from resnet_repro.spec import PAPER_STEPS, Experiment, ModelSpec, TrainingSpec, default_milestones
 from resnet_repro.spec.naming import is_papers_net, net_name
@@ -98,7 +97,7 @@ class Group:
         drops = f", ×{at.gamma:g} after {' and '.join(map(str, at.milestones))}" if at.milestones else ""
         short = f" (short: the paper's schedule has {PAPER_STEPS})" if at.is_short else ""
         unaugmented = "" if at.augmentation == "crop_flip" else ", no augmentation"
-        devices = sorted({str(run.environment.get("device_name", "unknown device")) for run in self.runs})
+        devices = sorted({run.device_name for run in self.runs})
         counts = sorted({len(entry.runs) for entry in self.entries})
         seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
         unfinished = sum(run.status in ("unfinished", "interrupted") for run in self.runs)
@@ -124,7 +123,7 @@ def comparable_groups(runs: Sequence[Run]) -> list[Group]:
     for run in runs:
         experiment = run.experiment
         training = experiment.training
-        condition = Condition(data_name(run), experiment.data.augmentation, training.steps, training.batch_size,
+        condition = Condition(run.data_name, experiment.data.augmentation, training.steps, training.batch_size,
                               training.milestones, training.gamma)  # fmt: skip
         same = experiment.model_copy(update={"seed": 0, "name": ""})
         groups.setdefault(condition, {}).setdefault(same, []).append(run)

@@ -18,7 +18,7 @@ def load_runs(*results: str | Path, notice: Callable[[str], None] = warnings.war
     runs: dict[object, Run] = {}
     for folder in dict.fromkeys(folder for path in results for folder in _run_folders(Path(path))):
         run = read_run(folder)
-        first = runs.setdefault((run.experiment.model_copy(update={"name": ""}), data_name(run)), run)
+        first = runs.setdefault((run.experiment.model_copy(update={"name": ""}), run.data_name), run)
         if first is not run:
             notice(f"{run.path} repeats {first.path} (same spec, seed and data) and is left out")
     return list(runs.values())
@@ -31,12 +31,6 @@ def _run_folders(results: Path) -> list[Path]:
         raise RunError(f"{results}: is not a folder; name one that holds run folders")
     there = "there is no run" if results.is_dir() else "there is no such folder"
     raise RunError(f"{results}: {there}; make one with 'resnet-repro train SPEC --results {results}'")
-
-
-def data_name(run: Run) -> str:
-    """What the run was trained on, as recorded; anything but the true CIFAR-10 says so itself."""
-    data = run.environment.get("data") or run.summary.get("data") or {}
-    return str(data.get("name", "unknown data"))
 
 
 class Unlike(NamedTuple):

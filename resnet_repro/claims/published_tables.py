@@ -38,7 +38,7 @@ class Line:
     @property
     def devices(self) -> list[str]:
         runs = self.sample.runs if self.sample else ()
-        return sorted({str(run.environment.get("device_name", "unknown device")) for run in runs})
+        return sorted({run.device_name for run in runs})
 
 
 def numbers_of(table: str) -> list[Number]:

@@ -38,7 +38,7 @@ def _conditions(at: Condition, entries: Sequence[Entry]) -> str:
     drops = f", times {at.gamma:g} after step {listed([f'{step:,}' for step in at.milestones])}"
     short = f"a short schedule, the paper's has {PAPER_STEPS:,} steps" if at.steps < PAPER_STEPS else ""
     short = "the paper's schedule" if at.is_papers else short
-    devices = listed(sorted({str(run.environment.get("device_name", "an unknown device")) for run in runs}))
+    devices = listed(sorted({run.device_name for run in runs}))
     return (
         f"Data: {data}, with {views}. Schedule: {at.steps:,} steps of {at.batch_size} images"
         f"{f' ({short})' if short else ''}, learning rate {rates}{drops if at.milestones else ''}. Device: {devices}."

@@ -20,7 +20,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoi
 class Dropout(nn.Module):
     """Zeroes each value with probability `rate` while training, and scales the rest to keep the mean.
 
-    What it draws depends on `seed` alone, a tensor that is written before each step (`randomness.seeds`): a resumed
+    What it draws depends on `seed` alone, a tensor that is written before each step (`seeding.seeds`): a resumed
     run, a recomputed activation, another device or a CUDA graph sees the same mask.
     """
 

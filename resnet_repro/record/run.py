@@ -48,6 +48,17 @@ class Run:
         return str(self.summary.get("status", "unfinished"))
 
     @property
+    def data_name(self) -> str:
+        """What the run was trained on, as recorded; anything but the true CIFAR-10 says so itself."""
+        data = self.environment.get("data") or self.summary.get("data") or {}
+        return str(data.get("name", "unknown data"))
+
+    @property
+    def device_name(self) -> str:
+        """What the hardware calls itself, as recorded."""
+        return str(self.environment.get("device_name") or "unknown device")
+
+    @property
     def final(self) -> Row | None:
         """The result: the last row, never the best one."""
         return self.rows[-1] if self.rows else None

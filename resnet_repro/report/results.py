@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from resnet_repro.analysis.groups import FINAL_COLUMNS, Entry, Group
-from resnet_repro.analysis.loading import data_name, made_unlike
+from resnet_repro.analysis.loading import made_unlike
 from resnet_repro.claims.samples import published_number
 from resnet_repro.claims.wording import published_value
 from resnet_repro.record.provenance import decisive
@@ -78,7 +78,7 @@ def _run(run: Run) -> list[Cell]:
         Cell(run.status),
         Cell(f"{last.step if last else 0:,} of {run.experiment.training.steps:,}", last.step if last else 0),
         Cell("" if error is None else f"{error:.2f}", error),
-        Cell(f"{data_name(run)} ({exact})"),
+        Cell(f"{run.data_name} ({exact})"),
         Cell(made["device"]),
         Cell(made["precision"]),
         Cell(made["torch"]),

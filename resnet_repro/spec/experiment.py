@@ -1,7 +1,7 @@
 """The experiment: a frozen, strict description whose defaults are the paper's recipe.
 
 [R] He et al. 2015, "Deep Residual Learning", section 4.2, is where every default comes from, unless the
-field's comment says otherwise. Reading YAML into this is `spec_file.py`'s business.
+field's comment says otherwise. Reading YAML into this is the business of `file.py`.
 """
 
 import re

@@ -20,7 +20,7 @@ def test_without_probes_there_are_no_figures_of_them() -> None:
     assert [drawn.name for drawn in draw_figures([make_run(20), make_run(20, "identity")])] == [
         "curves-cifar-10-400x64"
     ]
-    assert len(FIGURES) == 7
+    assert len(FIGURES) == 9
 
 
 def test_layer_responses_stand_by_layer_and_sorted_at_the_last_step() -> None:

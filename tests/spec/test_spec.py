@@ -125,7 +125,7 @@ def test_a_refusal_says_where_the_field_was_set(tmp_path: Path) -> None:
 
 
 def test_the_spec_measures_exactly_what_there_are_probes_for() -> None:
-    assert set(get_args(Probe)) == set(PROBES) | {"gradient_norm"}
+    assert set(get_args(Probe)) == set(PROBES) | {"gradient_norm", "weight_scale"}
     assert ProbesSpec(measure=get_args(Probe)).measure == get_args(Probe)
     assert ProbesSpec().measure == ()
 

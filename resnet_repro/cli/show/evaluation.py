@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from resnet_repro.analysis.loading import data_name
 from resnet_repro.errors import printable
 from resnet_repro.spec.naming import net_name, schedule_phrase
 from resnet_repro.text_tables import print_table
@@ -92,8 +91,8 @@ def figure_name(evaluation: Evaluation) -> str:
 def conditions(evaluation: Evaluation) -> str:
     """Net, data, result, run, schedule and device, for the figure's title."""
     run = evaluation.run
-    net, device = net_name(run.experiment.model), run.environment.get("device_name", "unknown device")
-    trained_on = "" if evaluation.same_data else f" {data_name(run)},"
+    net, device = net_name(run.experiment.model), run.device_name
+    trained_on = "" if evaluation.same_data else f" {run.data_name},"
     return (
         f"{net} · {evaluation.data['name']} · "
         f"test error {evaluation.test_error_pct:.2f} % of {evaluation.images:,} images\n"
@@ -107,7 +106,7 @@ def caption(evaluation: Evaluation) -> str:
     run = evaluation.run
     worst = evaluation.most_confused(3)
     pairs = "; ".join(f"{pair.true} for {pair.predicted}, {pair.images} images" for pair in worst) or "none"
-    device = run.environment.get("device_name", "an unknown device")
+    device = run.device_name
     lines = [
         f"Confusion matrix of {net_name(run.experiment.model)}. Each row holds the test images of one true class, each "
         "column those that the net took for one class, in % of the row. The diagonal, images that were recognised, is "

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from resnet_repro.analysis.loading import data_name, made_unlike
+from resnet_repro.analysis.loading import made_unlike
 from resnet_repro.errors import printable
 from resnet_repro.record.run import Run
 from resnet_repro.text_tables import print_table
@@ -22,8 +22,8 @@ def print_runs(runs: Sequence[Run]) -> None:
             f"{run.final.step if run.final else 0} of {run.experiment.training.steps}",
             _number(run.final.train_error_pct if run.final else None),
             _number(run.final.test_error_pct if run.final else None),
-            data_name(run),
-            str(run.environment.get("device_name", "")) + " ≠" * (run.path.parent.as_posix() in unlike),
+            run.data_name,
+            run.device_name + " ≠" * (run.path.parent.as_posix() in unlike),
             _number(run.final.elapsed_seconds / 60 if run.final else None, 1),
         ]
         for run in runs
