@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, Outcome
 
-from resnet_repro.analysis.groups import FINAL_COLUMNS, comparable_groups
+from resnet_repro.analysis.groups import comparable_groups
 from resnet_repro.analysis.loading import load_runs
 
 RESULTS = REPOSITORY / "results"

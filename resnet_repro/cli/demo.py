@@ -5,12 +5,7 @@ from typing import Annotated
 
 import typer
 
-from resnet_repro.cli.options import (
-    DataDir,
-    Device,
-    ResultsOption,
-    notice,
-)  # fmt: skip
+from resnet_repro.cli.options import DataDir, Device, ResultsOption, notice
 from resnet_repro.cli.results import plot, table
 from resnet_repro.cli.train import train
 

@@ -11,6 +11,8 @@ import typer
 from resnet_repro.errors import printable
 
 T = TypeVar("T")
+MOST_SEEDS = 1000
+MOST_JOBS = 1000
 
 Specs = Annotated[list[Path], typer.Argument(metavar="SPEC...", help="Spec files, or folders of them.")]
 Results = Annotated[Path, typer.Argument(metavar="RESULTS", help="A folder that holds run folders.")]
@@ -43,12 +45,6 @@ def parsed(parse: Callable[[str], T], text: str) -> T:
 
 def notice(text: str) -> None:
     print(f"note: {printable(text)}", file=sys.stderr)
-
-
-MOST_SEEDS = 1000
-
-
-MOST_JOBS = 1000
 
 
 def parse_seeds(text: str) -> list[int]:

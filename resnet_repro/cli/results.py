@@ -1,4 +1,4 @@
-"""Commands that read: results, and specs."""
+"""Commands that read a results folder: `plot`, `table`, `claims`, `list` and `report`."""
 
 from pathlib import Path
 from typing import Annotated, Literal

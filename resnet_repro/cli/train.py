@@ -1,4 +1,4 @@
-"""Commands that train: `train`, `demo`, and `bench`, which measures how fast."""
+"""Commands that train: `train`, and `reproduce`, which trains what is missing of the papers' nets."""
 
 import math
 import time

@@ -1,4 +1,4 @@
-"""What a data set holds."""
+"""What a data set holds: what `data check` prints."""
 
 from collections import Counter
 from collections.abc import Sequence

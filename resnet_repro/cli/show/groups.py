@@ -1,4 +1,4 @@
-"""What the commands print on stdout, as tables for people and as plain numbers for programs."""
+"""Final errors of the nets trained alike, and the degradation and its fix: what `table` prints."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The papers' tables with ours beside."""
+"""The papers' tables with our values beside theirs: what `table --published` prints."""
 
 from collections.abc import Sequence
 from typing import Any

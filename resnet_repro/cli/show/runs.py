@@ -1,4 +1,4 @@
-"""Runs, a line or an object each."""
+"""Runs, a line or a JSON object each: what `list` prints."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
