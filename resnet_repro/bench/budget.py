@@ -49,10 +49,20 @@ def work_off(
     keep(found)
 
 
+class _Keeper(logging.Handler):
+    """Adds each warning to a list."""
+
+    def __init__(self, notices: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self.notices = notices
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.notices.append(record.getMessage())
+
+
 @contextmanager
 def _noticing(notices: list[str]) -> Iterator[None]:
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: notices.append(record.getMessage())  # type: ignore[method-assign]
+    handler = _Keeper(notices)
     logger = logging.getLogger("resnet_repro")
     logger.addHandler(handler)
     try:

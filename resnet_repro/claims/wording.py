@@ -12,6 +12,20 @@ def outcome(verdict: Verdict) -> str:
     return f"{verdict.outcome} ({verdict.setting})" if verdict.setting else verdict.outcome
 
 
+def heading(verdict: Verdict) -> dict[str, str]:
+    """What is said of a verdict before its evidence, under the names of this package."""
+    claim = verdict.claim
+    return {
+        "id": claim.id,
+        "statement": claim.statement,
+        "source": claim.source,
+        "outcome": verdict.outcome,
+        "setting": verdict.setting,
+        "missing": verdict.missing,
+        "remark": claim.remark,
+    }
+
+
 def question(evidence: Evidence) -> str:
     """What a check asks: "test error: plain-56 > plain-20"."""
     check, names = evidence.check, [sample.name for sample in evidence.samples]

@@ -32,7 +32,7 @@ def label_ends(figure: Figure, panels: Mapping[Axes, Sequence[End]], style: Styl
     line = LINE * style.small / 72  # inches
     missing = max((line * (len(ends) + 1) - height for ends, height in _heights(figure, panels)), default=0)
     if missing > 0:
-        rows = max(axes.get_subplotspec().get_gridspec().nrows for axes in panels)  # type: ignore[union-attr]
+        rows = max(axes.get_subplotspec().get_gridspec().nrows for axes in panels)  # type: ignore[union-attr]  # each stands in a grid
         figure.set_figheight(figure.get_figheight() + rows * missing)
     for axes, (ends, height) in zip(panels, _heights(figure, panels), strict=True):
         _label(figure, axes, ends, line / height, style)

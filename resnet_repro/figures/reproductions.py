@@ -14,6 +14,7 @@ from resnet_repro.figures.contrasts import OTHER_COLOURS, USUAL_COLOUR
 from resnet_repro.figures.curve_lines import mean_curve
 from resnet_repro.figures.probed import averaged, grid, is_first
 from resnet_repro.figures.style import GREY, WEB, Style, add_legend, drawing, mark
+from resnet_repro.papers.nets import papers_net
 from resnet_repro.papers.reproductions import REPRODUCTIONS, Reproduction
 from resnet_repro.spec import ModelSpec, TrainingSpec
 
@@ -91,8 +92,7 @@ def _panels(group: Group) -> dict[tuple[str, int], list[Entry]]:
 
 
 def _of(other: Reproduction, net: tuple[str, int]) -> tuple[float, ...]:
-    shortcut, depth = net
-    return other.test_error_pct.get(f"{'plain' if shortcut == 'none' else 'resnet'}{depth}", ())
+    return other.test_error_pct.get(papers_net(*net), ())
 
 
 def _look(entry: Entry) -> tuple[Literal["-", "--"], str]:

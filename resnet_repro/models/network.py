@@ -11,8 +11,7 @@ from resnet_repro.models.layers import layers
 from resnet_repro.models.recompute import recomputed
 from resnet_repro.models.units import BLOCKS, UNITS, Unit
 from resnet_repro.spec import ModelSpec
-
-CLASSES = 10
+from resnet_repro.spec.model import CLASSES
 
 
 class Stage(nn.Sequential):

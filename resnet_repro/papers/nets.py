@@ -9,6 +9,11 @@ WARM_R = {"learning_rate": 0.01, "until_train_error_pct": 80}  # [R] section 4.2
 WARM_I = {"learning_rate": 0.01, "steps": 400}  # [I], every CIFAR run
 
 
+def papers_net(shortcut: str, depth: int) -> str:
+    """The name in NETS of the plain ("none") or residual net of [R] with that depth."""
+    return f"{'plain' if shortcut == 'none' else 'resnet'}{depth}"
+
+
 class Recipe(NamedTuple):
     """A net and how it is trained, as far as they differ from the residual net of [R] section 4.2."""
 

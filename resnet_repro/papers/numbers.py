@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+from resnet_repro.papers.nets import papers_net
+
 Kind = Literal[
     "printed",  # in the paper's text or tables
     "read off",  # a figure's curve: good to 0.1 point, training error 0.3
@@ -187,5 +189,5 @@ def find_number(net: str, measure: str, papers: str = "") -> Number | None:
 
 def final_error(shortcut: str, depth: int, measure: str) -> float | None:
     """The error in % that [R] ends with for its plain ("none") or residual ("identity") net of that depth."""
-    found = find_number(f"{'plain' if shortcut == 'none' else 'resnet'}{depth}", measure, "[R]")
+    found = find_number(papers_net(shortcut, depth), measure, "[R]")
     return found.value if found and found.relation == "=" else None

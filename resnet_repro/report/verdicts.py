@@ -14,17 +14,7 @@ def counts(verdicts: Sequence[Verdict]) -> dict[str, int]:
 
 
 def verdict_row(verdict: Verdict) -> dict[str, Any]:
-    claim = verdict.claim
-    return {
-        "id": claim.id,
-        "statement": claim.statement,
-        "source": claim.source,
-        "outcome": verdict.outcome,
-        "setting": verdict.setting,
-        "missing": verdict.missing,
-        "remark": claim.remark,
-        "rulings": [_ruling(ruling) for ruling in verdict.rulings],
-    }
+    return {**wording.heading(verdict), "rulings": [_ruling(ruling) for ruling in verdict.rulings]}
 
 
 def _ruling(ruling: Ruling) -> dict[str, Any]:

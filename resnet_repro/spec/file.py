@@ -13,12 +13,12 @@ from pydantic import ValidationError
 from resnet_repro.errors import SpecError
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.explain import Key, explain, short
+from resnet_repro.spec.model import CLASSES
 from resnet_repro.spec.source import Source, parse, read_source
 
 DEEPEST_EXTENDS = 16
 RELATIVE_SPEC = re.compile(r"[^/\x00-\x1f][^\x00-\x1f]{0,200}\.ya?ml")
 DEEPEST_FIELD = 8
-CLASSES = 10
 RESOLVED = {"unit", "shortcut", "option", "activation", "initialization", "width"}  # all of them: from `dump_spec`
 
 

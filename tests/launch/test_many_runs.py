@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Outcome
+from insistent import Insistent
 from safetensors.torch import load_file
 
 from resnet_repro.launch.board import Board
@@ -150,21 +151,8 @@ def test_an_interrupted_suite_goes_on_by_the_same_command_as_if_never_stopped(
 
 
 def test_a_second_interrupt_a_second_later_kills_what_does_not_stop(tiny: Path, tmp_path: Path) -> None:
-    class Insistent(Board):
-        asked = 0.0
-
-        def told(self, run: Tracked, event: Event) -> None:
-            if isinstance(event, Row) and not self.asked:
-                os.kill(queue.children[0].process.pid or 0, signal.SIGSTOP)  # it cannot obey
-                signal.raise_signal(signal.SIGINT)
-                self.asked = time.monotonic()
-
-        def refresh(self) -> None:
-            if self.asked and time.monotonic() - self.asked > 1.1:
-                self.asked = float("inf")
-                signal.raise_signal(signal.SIGINT)
-
-    queue = make_queue(Insistent(), tmp_path / "r", tiny, tiny, overrides=("training.steps=100000",))
+    board = Insistent()
+    queue = board.queue = make_queue(board, tmp_path / "r", tiny, tiny, overrides=("training.steps=100000",))
     queue.free = queue.free[:1]
     runs = [*queue.waiting]
     queue.work_off()

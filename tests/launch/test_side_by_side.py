@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from insistent import Insistent
 from test_many_runs import assert_same_result
 
 from resnet_repro.data import Dataset
@@ -165,22 +166,9 @@ def test_the_deadline_stops_all_resumably(tiny: Path, tmp_path: Path) -> None:
 
 
 def test_a_second_interrupt_a_second_later_kills_what_does_not_stop(tiny: Path, tmp_path: Path) -> None:
-    class Insistent(Board):
-        asked = 0.0
-
-        def told(self, run: Tracked, event: Event) -> None:
-            if isinstance(event, Row) and not self.asked:
-                os.kill(queue.children[0].process.pid or 0, signal.SIGSTOP)  # it cannot obey
-                signal.raise_signal(signal.SIGINT)
-                self.asked = time.monotonic()
-
-        def refresh(self) -> None:
-            if self.asked and time.monotonic() - self.asked > 1.1:
-                self.asked = float("inf")
-                signal.raise_signal(signal.SIGINT)
-
+    board = Insistent()
     runs = tracked(tmp_path, experiments(tiny, LONG))
-    queue = make_queue(request(tmp_path), runs, Insistent(), slots=2)
+    queue = board.queue = make_queue(request(tmp_path), runs, board, slots=2)
     queue.work_off()
     assert [run.state for run in runs] == ["interrupted", "interrupted", "waiting"]
     assert (queue.stopping, queue.children) == (True, [])

@@ -91,17 +91,7 @@ def _letter(number: int) -> str:
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:
     """The whole of it, under the names of this package."""
-    claim = verdict.claim
-    return {
-        "id": claim.id,
-        "statement": claim.statement,
-        "source": claim.source,
-        "outcome": verdict.outcome,
-        "setting": verdict.setting,
-        "missing": verdict.missing,
-        "remark": claim.remark,
-        "rulings": [_ruling_json(ruling) for ruling in verdict.rulings],
-    }
+    return {**wording.heading(verdict), "rulings": [_ruling_json(ruling) for ruling in verdict.rulings]}
 
 
 def _ruling_json(ruling: Ruling) -> dict[str, Any]:
