@@ -32,3 +32,8 @@ def markdown_table(columns: Sequence[str], rows: Rows) -> str:
     """The same for a README."""
     lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join(f"| {' | '.join(printable(cell).replace('|', '/') for cell in line)} |" for line in lines)
+
+
+def counted(number: int, noun: str) -> str:
+    """ "1 run", "12,000 runs": a number with its noun, whose plural takes an s."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
