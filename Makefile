@@ -8,7 +8,7 @@ TIME_LIMIT ?= 8h
 GPU_SECONDS ?= 130
 GPU_OUTPUT ?= results/bench
 
-.PHONY: demo reproduce test browser-test lint setup figures bench gpu-check stress clean help
+.PHONY: demo reproduce test browser-test lint setup docs figures bench gpu-check stress clean help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ figures: setup ## draw the figures of the committed results anew, and write thei
 	$(RUN) plot results/classifier results/tenth --figure classifier --output results/classifier/figures
 	$(RUN) claims results --markdown > results/claims.md
 	$(RUN) report results
+
+docs: setup ## write the pages that come from the code: docs/commands.md, docs/spec.md, experiments/schema.json
+	$(BIN)/python docs/generate.py
 
 bench: setup ## measure the speed of training on this machine into results/bench, on a quiet machine
 	$(RUN) bench --output results/bench

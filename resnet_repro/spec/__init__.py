@@ -1,4 +1,4 @@
-"""The experiment and its sections, one file each."""
+"""The experiment and its sections, one file each; `file.py` reads them from YAML."""
 
 from resnet_repro.spec.data import DataSpec
 from resnet_repro.spec.experiment import Experiment

@@ -1,4 +1,4 @@
-"""What a net is trained on and measured with."""
+"""Section `data` of a spec: the images that a net is trained and tested on."""
 
 from typing import Literal, Self
 
@@ -10,11 +10,19 @@ CIFAR10_TRAIN_IMAGES, CIFAR10_TEST_IMAGES = 50_000, 10_000
 
 
 class DataSpec(Section):
+    """The images. CIFAR-10 has 50,000 to train on and 10,000 to test on, 32x32 pixels, ten classes."""
+
     dataset: Literal["cifar10", "synthetic"] = "cifar10"
-    augmentation: Literal["crop_flip", "none"] = "crop_flip"  # pad 4, crop 32x32, flip half of them
+    """`synthetic` draws made-up images, for machines without CIFAR-10; nothing is downloaded."""
+    augmentation: Literal["crop_flip", "none"] = "crop_flip"
+    """`crop_flip` pads 4 pixels, crops 32x32 at random, and flips half of the images ([R] section 4.2)."""
     train_images: Images = CIFAR10_TRAIN_IMAGES
+    """Number of training images; only `synthetic` takes another number."""
     test_images: Images = CIFAR10_TEST_IMAGES
-    validation_images: NonNegativeInt = 0  # the last of the training images, held out and used in place of the test set
+    """Number of test images; only `synthetic` takes another number."""
+    validation_images: NonNegativeInt = 0
+    """Holds out the last so many training images and tests on them in place of the test set.
+    5000 is the 45k/5k split of ([R] section 4.2)."""
 
     @model_validator(mode="after")
     def _sizes(self) -> Self:
@@ -30,5 +38,5 @@ class DataSpec(Section):
 
     @property
     def epoch_images(self) -> int:
-        """The images of an epoch: the training images that are not held out."""
+        """Number of training images in an epoch: those that are not held out."""
         return self.train_images - self.validation_images

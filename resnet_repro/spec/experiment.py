@@ -1,7 +1,7 @@
-"""The experiment: a frozen, strict description whose defaults are the paper's recipe.
+"""The experiment: a frozen, strict description of one run, whose defaults are the paper's recipe.
 
-[R] He et al. 2015, "Deep Residual Learning", section 4.2, is where every default comes from, unless the
-field's comment says otherwise. Reading YAML into this is the business of `file.py`.
+Every default comes from [R] He et al. 2015, "Deep Residual Learning", section 4.2, unless the field's description
+names another source. `file.py` reads YAML into it.
 """
 
 import re
@@ -19,14 +19,20 @@ NAME_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
 class Experiment(Section):
-    """One run, fully determined: the same experiment and seed give the same result on the same machine."""
+    """One run. The same experiment and seed give the same result on the same machine."""
 
     name: str
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0  # usually set by the command: --seed, --seeds
+    """The run's place in the results folder. Default: the name of the file."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Seed of initialisation, order of the images, augmentation and dropout. Usually set by `--seed` or `--seeds`."""
     model: ModelSpec
+    """The net."""
     data: DataSpec = DataSpec()
+    """The images."""
     training: TrainingSpec = TrainingSpec()
+    """The schedule."""
     probes: ProbesSpec = ProbesSpec()
+    """What is measured inside the net."""
 
     @field_validator("name")
     @classmethod
@@ -59,5 +65,5 @@ class Experiment(Section):
         return f"{self.name}/seed-{self.seed}"
 
     def steps_of(self, cadence: int | Literal["epoch"]) -> int:
-        """A cadence in steps. An epoch is the number of steps that first covers the training set."""
+        """A cadence in steps. An epoch is the smallest number of steps that covers the training set."""
         return -(-self.data.epoch_images // self.training.batch_size) if cadence == "epoch" else cadence

@@ -1,4 +1,4 @@
-"""What is wrong with a spec, in one line with the nearest valid choice."""
+"""Describes a mistake in a spec in one line: where it is, what is wrong, and the nearest valid choice."""
 
 import difflib
 import re
@@ -12,8 +12,8 @@ Key = tuple[str, ...]  # ("training", "steps")
 
 
 def explain(error: ValidationError, place: Callable[[Key], str]) -> str:
-    """One line for the first problem: place, field, what is wrong and what to do. `place` tells where a key stands."""
-    follow_up = "default_factory_not_called"  # of a field whose default depends on one that is wrong itself
+    """One line for the first problem of `error`. `place` gives the file and line of a key."""
+    follow_up = "default_factory_not_called"  # the default of this field depends on another one, which is wrong
     problems = [problem for problem in error.errors(include_url=False) if problem["type"] != follow_up]
     problems.sort(key=lambda problem: problem["type"] != "extra_forbidden")  # a misspelt key explains a missing one
     problem = problems[0]

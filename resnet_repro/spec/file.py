@@ -1,4 +1,4 @@
-"""Spec files: YAML, `extends` and `--set` become an Experiment, or one line that says where and what to mend."""
+"""Reads spec files: YAML, `extends` and `--set` become an Experiment, and a mistake becomes one line with its place."""
 
 import math
 import os
@@ -19,14 +19,21 @@ from resnet_repro.spec.source import Source, parse, read_source
 DEEPEST_EXTENDS = 16
 RELATIVE_SPEC = re.compile(r"[^/\x00-\x1f][^\x00-\x1f]{0,200}\.ya?ml")
 DEEPEST_FIELD = 8
-RESOLVED = {"unit", "shortcut", "option", "activation", "initialization", "width"}  # all of them: from `dump_spec`
+RESOLVED = {
+    "unit",
+    "shortcut",
+    "option",
+    "activation",
+    "initialization",
+    "width",
+}  # a spec with all of these is resolved
 
 
 def load_spec(path: str | Path, overrides: Iterable[str] = ()) -> Experiment:
-    """The experiment that a spec file describes, every default filled in.
+    """Read the experiment that a spec file describes, with every default filled in.
 
-    It may also be the resolved spec.yaml of a run, of an earlier version too. `overrides` are `section.field=value`
-    texts, as after `--set`. Raises SpecError with file, line and field.
+    The file may also be the resolved spec.yaml of a run, made by this or an earlier version. `overrides` are texts of
+    the form `section.field=value`, as after `--set`. Raises SpecError with file, line and field.
     """
     path = Path(path)
     source = _with_base(path, (), _real(path.parent).parent)
@@ -36,17 +43,17 @@ def load_spec(path: str | Path, overrides: Iterable[str] = ()) -> Experiment:
 
 
 def overridden(experiment: Experiment, overrides: Iterable[str]) -> Experiment:
-    """An experiment built in code, with `section.field=value` texts over it. Raises SpecError."""
+    """Change fields of an experiment by texts of the form `section.field=value`. Raises SpecError."""
     return _experiment(Source(experiment.model_dump(mode="json", exclude_unset=True)), overrides)
 
 
 def dump_spec(experiment: Experiment) -> str:
-    """The resolved spec as YAML, every default written out; `load_spec` reads it back equal."""
+    """Write the experiment as YAML, with every default. `load_spec` reads an equal experiment back."""
     return yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False)
 
 
 def differences(ours: Experiment, theirs: Experiment) -> list[str]:
-    """The fields in which two experiments differ, as `training.steps: 400 against 800`."""
+    """List the fields in which two experiments differ, as `training.steps: 400 against 800`."""
     left, right = (dict(_leaves(spec.model_dump(mode="json"))) for spec in (ours, theirs))
     return [f"{'.'.join(key)}: {left.get(key)} against {right.get(key)}"
             for key in left | right if left.get(key) != right.get(key)]  # fmt: skip
@@ -62,14 +69,14 @@ def _experiment(source: Source, overrides: Iterable[str]) -> Experiment:
 
 
 def _complete_earlier(source: Source) -> None:
-    """Give a resolved spec the fields that did not exist when it was written, as what they then were."""
+    """Add the fields that did not exist yet when a resolved spec was written, with the values in force then."""
     model = source.values.get("model")
     if isinstance(model, dict) and model.keys() >= RESOLVED and "classifier_initialization" not in model:
         model.update(_earlier_classifier(model))
 
 
 def _earlier_classifier(model: dict[str, Any]) -> dict[str, Any]:
-    """Until it had a field of its own, the classifier followed the rule of the convolutions; "he" by its fan-in."""
+    """Before it had a field of its own, the classifier was initialised like the convolutions; with "he" by its fan-in."""
     match model.get("initialization", "he"):
         case "fixup":
             return {"classifier_initialization": "zero"}
@@ -85,7 +92,7 @@ def _earlier_classifier(model: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_base(path: Path, above: tuple[Path, ...], root: Path) -> Source:
-    """A spec over what it extends; all must lie under `root`, the parent of the first one's folder."""
+    """Read a spec and the specs that it extends. All must lie under `root`, the parent of the first one's folder."""
     source = read_source(path)
     base = source.values.pop("extends", None)
     if base is None:
@@ -102,12 +109,12 @@ def _with_base(path: Path, above: tuple[Path, ...], root: Path) -> Source:
     if not base_path.is_file():
         raise SpecError(f"{place}: extends: there is no file {base_path}")
     below = _with_base(base_path, chain, root)
-    below.values.pop("name", None)  # a name belongs to its own file
+    below.values.pop("name", None)  # a name is not inherited
     return source.over(below)
 
 
 def _real(path: Path) -> Path:
-    """Where a path leads, every link followed. Path.resolve raises where links lead in a circle."""
+    """The path with every symbolic link followed. Path.resolve would raise an error for a loop of links."""
     return Path(os.path.realpath(path))
 
 

@@ -1,4 +1,4 @@
-"""The net: a unit is x' = f(h(x) + F(x)), and every choice of the papers is a field.
+"""Section `model` of a spec: a unit is x' = f(h(x) + F(x)), and every choice of the papers is a field.
 
 [R] He et al. 2015, "Deep Residual Learning"; [I] He et al. 2016, "Identity Mappings in Deep Residual Networks";
 [B] Ioffe and Szegedy 2015, "Batch Normalization".
@@ -16,7 +16,7 @@ CLASSES = 10  # outputs of the classifier
 MOST_LAYERS, MOST_FILTERS = 10_000, 1024
 MOST_WEIGHTS = 2_000_000_000
 
-# Fields that one value of another field asks for, and no other value has.
+# A field here is needed if another field has one of these values, and refused otherwise.
 COMES_WITH = {
     "shortcut_scale": ("shortcut", ("scaled",)),
     "branch_scale": ("shortcut", ("scaled",)),
@@ -30,43 +30,61 @@ Probability = Annotated[float, Field(ge=0, lt=1)]
 
 
 class ModelSpec(Section):
-    """The defaults are the residual net of [R] section 4.2. The plain net is the one without h."""
+    """The net. The defaults are the residual net of ([R] section 4.2); `shortcut: none` makes it the plain net."""
 
-    depth: Annotated[int, Field(gt=0, le=MOST_LAYERS)]  # weighted layers on the longest path
-    block: Literal["basic", "bottleneck", "single_layer"] = "basic"  # 3x3 3x3; 1x1 3x3 1x1; 3x3
+    depth: Annotated[int, Field(gt=0, le=MOST_LAYERS)]
+    """Number of layers with weights on the longest path: 6n+2 for `basic`, 9n+2 for `bottleneck`, 3n+2 for
+    `single_layer`."""
+    block: Literal["basic", "bottleneck", "single_layer"] = "basic"
+    """The convolutions of a unit: two of 3x3; 1x1, 3x3 and 1x1; or one of 3x3."""
     unit: Literal[
         "original", "bn_after_addition", "relu_before_addition", "relu_only_preactivation", "full_preactivation"
-    ] = "original"  # F and f, [I] Table 2
+    ] = "original"
+    """The order of convolution, BN, activation and addition, F and f ([I] Table 2)."""
     shortcut: Literal["none", "identity", "scaled", "exclusive_gate", "shortcut_only_gate", "conv1x1", "dropout"] = (
-        "identity"  # h, [I] Table 1
+        "identity"
     )
-    option: Literal["A", "B"] = Field(
-        default_factory=lambda values: default_option(values.get("block", "basic"))
-    )  # h where the shape changes: A subsample and pad, B project; B is the default of bottlenecks, as in [I]
-    shortcut_scale: float | None = None  # of h, [I] eq. 4
-    branch_scale: float | None = None  # of F
-    gate_bias: Annotated[float, Field(ge=-1000, le=1000)] | None = (
-        None  # b_g that the gate starts from, [I] section 3.1
-    )
+    """The shortcut h ([I] Table 1). `none` makes a plain net."""
+    option: Literal["A", "B"] = Field(default_factory=lambda values: default_option(values.get("block", "basic")))
+    """The shortcut where the shape changes: `A` subsamples and pads with zeros, `B` is a 1x1 convolution.
+    Default: `A`; `B` for `block: bottleneck`, as in [I]."""
+    shortcut_scale: float | None = None
+    """Factor of h with `shortcut: scaled` ([I] eq. 4)."""
+    branch_scale: float | None = None
+    """Factor of F with `shortcut: scaled`."""
+    gate_bias: Annotated[float, Field(ge=-1000, le=1000)] | None = None
+    """First value of the bias b_g with a gated shortcut ([I] section 3.1)."""
     shortcut_dropout: Probability | None = None
+    """Probability of dropping an element with `shortcut: dropout`."""
     normalization: Literal["batch", "none"] = "batch"
-    batch_norm_momentum: Annotated[float, Field(gt=0, le=1)] = 0.1  # the newest batch's weight in the statistics
+    """Batch normalisation (BN) after each convolution, or none."""
+    batch_norm_momentum: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """Weight of the newest mini-batch in BN's running statistics."""
     batch_norm_epsilon: PositiveFloat = 1e-5
-    batch_norm_splits: Images = 1  # parts of a batch with statistics of their own; 2 is [R]'s two GPUs of 64
-    batch_norm_sync: bool = False  # over the ranks of torchrun; else each has statistics of its own
+    """Added to the variance in BN."""
+    batch_norm_splits: Images = 1
+    """Ghost batch norm: splits a mini-batch into so many parts with statistics of their own. 2 is like the
+    paper's two GPUs of 64 images each."""
+    batch_norm_sync: bool = False
+    """With torchrun: takes BN's statistics over the mini-batches of all ranks, not of each rank."""
     activation: Literal["relu", "sigmoid", "tanh"] = "relu"
-    initialization: Literal["he", "he_fan_in", "xavier", "gaussian", "fixup"] = (
-        "he"  # he: by fan-out, as [R]'s later code
-    )
+    """The non-linearity."""
+    initialization: Literal["he", "he_fan_in", "xavier", "gaussian", "fixup"] = "he"
+    """First weights of the convolutions. `he` uses the fan-out, as the authors' later code does; `fixup` is for
+    residual nets without BN (Zhang et al. 2019)."""
     initialization_std: PositiveFloat | None = None
+    """Standard deviation with `initialization: gaussian`."""
     classifier_initialization: Literal["uniform", "he", "gaussian", "zero"] = Field(
         default_factory=lambda values: default_classifier(values.get("initialization", "he"))
-    )  # uniform: in ±1/sqrt(inputs), as the authors' released code leaves it; zero is the default of fixup
-    classifier_initialization_std: PositiveFloat | None = None
-    dropout: Probability = 0.0  # before the last convolution of each branch; [R] has none
-    width: Annotated[int, Field(gt=0, le=MOST_FILTERS)] = (
-        16  # filters of the first stage; the next two have twice and four times as many
     )
+    """First weights of the classifier. `uniform` is in ±1/sqrt(inputs), as in the authors' released code.
+    Default: `uniform`; `zero` for `initialization: fixup`."""
+    classifier_initialization_std: PositiveFloat | None = None
+    """Standard deviation with `classifier_initialization: gaussian`."""
+    dropout: Probability = 0.0
+    """Probability of dropping an element before the last convolution of each branch; the paper uses none."""
+    width: Annotated[int, Field(gt=0, le=MOST_FILTERS)] = 16
+    """Filters of the first stage; the second stage has twice, the third four times as many."""
 
     @model_validator(mode="after")
     def _depth(self) -> Self:
@@ -79,7 +97,7 @@ class ModelSpec(Section):
 
     @model_validator(mode="after")
     def _weights(self) -> Self:
-        """Each within its limit, a deep and wide net would still take hundreds of gigabytes."""
+        """Cap the product as well: a deep and wide net takes hundreds of gigabytes with each within its limit."""
         about = 9 * self.width**2 * (1 + 4 + 16) * self.depth // 3  # 3x3 convolutions, a third of them in each stage
         if about > MOST_WEIGHTS:
             raise ValueError(

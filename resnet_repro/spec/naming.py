@@ -1,4 +1,4 @@
-"""What a net is called in tables and figures."""
+"""Names of nets and schedules in tables and figures."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ UNIT_NAMES = {
     "full_preactivation": "full pre-activation",
 }
 SHORTCUT_NAMES = {
-    "scaled": "",  # its two numbers say it
+    "scaled": "",  # its two factors are named instead
     "dropout": "",
     "exclusive_gate": "exclusive gate",
     "shortcut_only_gate": "shortcut-only gate",
@@ -22,7 +22,7 @@ SHORTCUT_NAMES = {
 INITIALIZATION_NAMES = {"he_fan_in": "He fan-in", "xavier": "Xavier", "gaussian": "Gaussian", "fixup": "Fixup"}
 CLASSIFIER_NAMES = {"uniform": "uniform", "he": "He", "gaussian": "Gaussian", "zero": "zero"}
 
-# How a field that differs from the paper's net is told; other fields are told as "width 32".
+# How the name of a net says that a field differs from the paper's; other fields read "width 32".
 PHRASES: dict[str, Callable[[Any], str]] = {
     "block": lambda block: {"single_layer": "shortcut over each layer"}.get(block, block),
     "unit": lambda unit: UNIT_NAMES[unit],
@@ -58,18 +58,18 @@ def net_name(model: ModelSpec) -> str:
 
 
 def is_papers_net(model: ModelSpec) -> bool:
-    """Whether it is one of [R] section 4.2: basic units, BN, plain or with identity shortcuts, nothing else changed."""
+    """Whether it is a net of [R] section 4.2: basic units, BN, no or identity shortcuts, and nothing else changed."""
     plain_or_residual = model.block == "basic" and model.shortcut in ("none", "identity")
     return plain_or_residual and model == ModelSpec(depth=model.depth, shortcut=model.shortcut)
 
 
 def schedule_phrase(training: TrainingSpec) -> str:
-    """How long a net was trained, and whether that is short: "400 steps of 64 (short: ...)"."""
+    """The length of the training, and whether it is short: "400 steps of 64 (short: ...)"."""
     return (
         f"{training.steps} steps of {training.batch_size}{f' ({short})' if (short := short_phrase(training)) else ''}"
     )
 
 
 def short_phrase(training: TrainingSpec) -> str:
-    """Nothing, where the schedule is no shorter than that of [R] section 4.2."""
+    """Empty if the schedule is at least as long as that of [R] section 4.2."""
     return f"short: the paper's schedule has {PAPER_STEPS}" if training.steps < PAPER_STEPS else ""

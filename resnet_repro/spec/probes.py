@@ -1,4 +1,4 @@
-"""What is measured inside a net while it trains. Nothing, unless asked; and it never changes the result."""
+"""Section `probes` of a spec: what is measured inside a net while it trains. By default nothing is."""
 
 from typing import Annotated, Literal, Self
 
@@ -14,19 +14,26 @@ LayerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]{1,100}$")]
 
 
 class ProbesSpec(Section):
-    """Measured after the first step, every so many steps, and after the last; kept in `probes.csv`.
+    """Probes run after the first step, every `every` steps, and after the last step. They write `probes.csv`.
 
-    All but the gradient norms look at the first training images, without augmentation or dropout, and with BN over
-    these images as in training.
+    They never change the result of a run. All but the gradient norms use the first training images, without
+    augmentation or dropout, and with the statistics of BN taken over these images as in training.
     """
 
     measure: Annotated[tuple[Probe, ...], AsTuple] = ()
+    """A list of probes. `layer_response`: standard deviation of each layer's output ([R] Fig. 7).
+    `gradient_norm`: of each layer's weights. `input_percentiles`: of the input of one activation ([B] Fig. 1).
+    `dead_units`: share of feature maps that are zero for all images. `branch_to_shortcut`: size of F(x) beside h(x).
+    `weight_scale`: change of the loss and of the gradients when all weights are scaled ([B] section 3.3)."""
     every: Cadence = "epoch"
+    """Steps between two measurements, or `epoch`."""
     images: Images = 256
-    layer: LayerName | None = (
-        None  # whose input input_percentiles follows, e.g. stage3.8.branch.act1; the last in a branch
-    )
-    unit: Annotated[int, Field(ge=0, le=16_384)] = 0  # the map of it
+    """Number of training images that the probes use."""
+    layer: LayerName | None = None
+    """The activation that `input_percentiles` looks at, for example `stage3.8.branch.act1`.
+    Default: the last one in a branch."""
+    unit: Annotated[int, Field(ge=0, le=16_384)] = 0
+    """The feature map of that activation."""
 
     @model_validator(mode="after")
     def _place(self) -> Self:

@@ -1,16 +1,21 @@
-"""What every section of a spec is: frozen and strict. A rule over several fields opens with the field to change."""
+"""The base of every section of a spec: frozen and strict. The docstring below a field is its description everywhere.
+
+The message of a rule over several fields opens with the field to change: "depth: 21 is not 6n+2; ...".
+"""
 
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-# A spec from a stranger may waste time, but not all memory: no size is without an end.
+# Every size is capped, so that an untrusted spec cannot exhaust memory.
 MOST_STEPS = 10_000_000  # 156 times the paper's
-MOST_IMAGES = 200_000  # at 3 kB each, several times over while they are drawn
+MOST_IMAGES = 200_000  # 3 kB each, several times over while they are drawn
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 def _cadence(value: object) -> object:
@@ -28,4 +33,4 @@ def _as_tuple(value: object) -> object:
 Steps = Annotated[int, Field(gt=0, le=MOST_STEPS)]
 Images = Annotated[int, Field(gt=0, le=MOST_IMAGES)]
 Cadence = Annotated[int | Literal["epoch"], BeforeValidator(_cadence)]
-AsTuple = BeforeValidator(_as_tuple)  # YAML's lists, and a lone value as a list of one
+AsTuple = BeforeValidator(_as_tuple)  # accepts a list of YAML, or a single value as a list of one

@@ -1,4 +1,4 @@
-"""One YAML file of a spec, as plain nested values that remember where each was written."""
+"""Reads one YAML file as plain nested values, and notes the line of each."""
 
 import difflib
 import re
@@ -12,11 +12,11 @@ from resnet_repro.errors import SpecError
 from resnet_repro.spec.explain import Key
 
 LARGEST_FILE = 100_000  # bytes; a spec has a few hundred
-LONGEST_INTEGER = 100  # characters, so that messages can name it
+LONGEST_INTEGER = 100  # characters; messages can still show it
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader for plain values alone: no aliases, tags, merge keys or dates; and 1e-4 is the number it is."""
+    """SafeLoader for plain values: no aliases, tags, merge keys or dates. Reads 1e-4 as a number."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event: Any = self.peek_event()
@@ -42,7 +42,7 @@ _Loader.add_implicit_resolver(
 
 @dataclass
 class Source:
-    """Plain nested values, and where each one was written."""
+    """Plain nested values, and the file and line of each."""
 
     values: dict[str, Any] = field(default_factory=dict)
     places: dict[Key, str] = field(default_factory=dict)  # ("model", "depth") -> "experiments/x.yaml:3"
@@ -52,7 +52,7 @@ class Source:
         return Source(_merged(base.values, self.values), base.places | self.places)
 
     def place(self, key: Key) -> str:
-        """Where `key` was written, or else the section around it."""
+        """File and line of `key`, or of the section around it if the key was not written."""
         while key and key not in self.places:
             key = key[:-1]
         return self.places.get(key, "")
@@ -90,7 +90,7 @@ def read_source(path: Path) -> Source:
 
 
 def parse(text: str) -> tuple[yaml.Node | None, Any]:
-    """The one YAML document in a text, and its value. Raises YAMLError, ValueError or RecursionError."""
+    """Parse a text that holds one YAML document. Raises YAMLError, ValueError or RecursionError."""
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
@@ -100,7 +100,7 @@ def parse(text: str) -> tuple[yaml.Node | None, Any]:
 
 
 def _note_places(node: yaml.Node | None, key: Key, path: Path, places: dict[Key, str]) -> None:
-    """Record the line of every key, and refuse a key written twice (YAML would keep the last, silently)."""
+    """Note the line of every key. Refuse a key that is written twice, of which YAML would silently keep the last."""
     if not isinstance(node, yaml.MappingNode):
         return
     for name, value in node.value:

@@ -1,4 +1,4 @@
-"""Which runs a command asks for: spec files and folders, overrides and seeds."""
+"""Reads the runs that a command asks for: spec files and folders of them, with overrides and seeds."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,9 +9,9 @@ from resnet_repro.spec.file import load_spec
 
 
 def load_suite(specs: Iterable[Path], overrides: Iterable[str], seeds: Sequence[int] | None) -> list[Experiment]:
-    """Every spec with every seed, or with its own if `seeds` is None.
+    """Read every spec with every seed, or with its own seed if `seeds` is None.
 
-    All are read before anything starts, so a mistake in the last one costs nothing. Raises SpecError.
+    All are read before the first run starts, so that a mistake in the last one costs nothing. Raises SpecError.
     """
     found: dict[str, tuple[Path, Experiment]] = {}
     for path in _paths(specs):
@@ -24,7 +24,7 @@ def load_suite(specs: Iterable[Path], overrides: Iterable[str], seeds: Sequence[
 
 
 def _paths(specs: Iterable[Path]) -> list[Path]:
-    """A folder stands for the specs right in it."""
+    """The spec files. A folder stands for the .yaml files in it, not in folders below it."""
     paths: list[Path] = []
     for spec in specs:
         inside = sorted(spec.glob("*.yaml")) if spec.is_dir() else [spec]

@@ -1,4 +1,4 @@
-"""How a net is trained: SGD with momentum and a learning rate that drops, as in [R] section 4.2."""
+"""Section `training` of a spec: SGD with momentum and a learning rate that drops, as in [R] section 4.2."""
 
 from typing import Annotated, Literal, Self
 
@@ -12,13 +12,16 @@ PAPER_STEPS = 64_000
 class Warmup(Section):
     """A smaller learning rate first: [R] trains ResNet-110 at 0.01 until the training error is below 80 %.
 
-    Its steps count within `training.steps`. Give one of `steps` and `until_train_error_pct`; the latter
-    is checked on the running error of the last 100 mini-batches, every 100 steps.
+    Give one of `steps` and `until_train_error_pct`. The steps of the warm-up count within `training.steps`.
     """
 
     learning_rate: PositiveFloat = 0.01
+    """The learning rate of the warm-up."""
     steps: Steps | None = None
+    """Ends the warm-up after this many steps."""
     until_train_error_pct: Annotated[float, Field(gt=0, lt=100)] | None = None
+    """Ends the warm-up once the training error over the last 100 mini-batches, in %, falls below this.
+    It is checked every 100 steps."""
 
     @model_validator(mode="after")
     def _one_end(self) -> Self:
@@ -36,22 +39,40 @@ class TrainingSpec(Section):
     """SGD with momentum and a learning rate that drops at milestones. Steps are iterations, never epochs."""
 
     steps: Steps = PAPER_STEPS
+    """Number of mini-batches to train on; the paper's full schedule is 64,000."""
     batch_size: Images = 128
+    """Images in a mini-batch."""
     learning_rate: PositiveFloat = 0.1
+    """The learning rate from the start, or from the end of the warm-up."""
     milestones: Annotated[tuple[Steps, ...], AsTuple] = Field(
         default_factory=lambda values: default_milestones(values.get("steps", PAPER_STEPS)), max_length=20
-    )  # the learning rate is multiplied by gamma after this many steps
+    )
+    """Multiplies the learning rate by `gamma` after each of these steps.
+    Default: half and three quarters of `steps`, in the paper 32,000 and 48,000."""
     gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """The factor of the learning rate at each milestone."""
     warmup: Warmup | None = None
+    """A smaller learning rate at the start: `{learning_rate: 0.01, steps: 400}`. Without it there is none."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    nesterov: bool = False  # the paper does not name it
+    """Momentum of SGD."""
+    nesterov: bool = False
+    """Nesterov's form of momentum. The paper does not name it."""
     weight_decay: NonNegativeFloat = 1e-4
-    weight_decay_on: Literal["all", "weights"] = "all"  # weights: not BN, not biases; all: the authors' later code
-    evaluate_every: Cadence = "epoch"  # test error and clean training error, in steps
-    record_every: Cadence = "epoch"  # running training error, in steps: a row without an evaluation
-    clean_images: Images = 10_000  # training images that train_error_clean_pct is measured on
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"  # auto: bf16 where native, else fp16 on CUDA, else fp32
-    recompute: bool = False  # activations in the backward pass: the same numbers in less memory and more time
+    """Factor of the L2 penalty on the parameters."""
+    weight_decay_on: Literal["all", "weights"] = "all"
+    """`weights` spares the parameters of BN and the biases; `all` is what the authors' later code does."""
+    evaluate_every: Cadence = "epoch"
+    """Steps between two measurements of the test error and the clean training error, or `epoch`."""
+    record_every: Cadence = "epoch"
+    """Steps between two rows of the running training error, or `epoch`."""
+    clean_images: Images = 10_000
+    """Number of training images on which the clean training error is measured."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """Number format of convolutions: `auto` is bf16 where the hardware has it, else fp16 with a scaled loss on
+    CUDA, else fp32."""
+    recompute: bool = False
+    """Activation checkpointing: computes activations again in the backward pass. The numbers stay the same; it
+    takes less memory and more time, and makes ResNet-1202 fit."""
 
     @model_validator(mode="after")
     def _schedule(self) -> Self:
