@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from resnet_repro.models.network import Network
+from resnet_repro.models.build import network_of
 from resnet_repro.spec import ModelSpec
 
 IMAGE_SHAPE = (3, 32, 32)
@@ -70,7 +70,7 @@ def _calls(model: ModelSpec) -> Iterator[_Call]:
         calls.append(_Call(module, inputs[0], output))
 
     with torch.device("meta"):
-        net = Network(model).eval()
+        net = network_of(model).eval()
         for module in net.modules():
             if isinstance(module, nn.Conv2d | nn.BatchNorm2d | nn.Linear):
                 module.register_forward_hook(note)

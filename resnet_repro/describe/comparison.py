@@ -12,7 +12,7 @@ from torch import nn
 from resnet_repro.data.torchvision import import_torchvision
 from resnet_repro.describe.description import IMAGE_SHAPE, Description, describe_net
 from resnet_repro.errors import RunError
-from resnet_repro.models.network import Network
+from resnet_repro.models.build import network_of
 from resnet_repro.spec import Experiment
 
 ROUNDS = 5
@@ -58,7 +58,7 @@ def forward_seconds(experiments: Sequence[Experiment], names: Sequence[str], dev
     torch.backends.cudnn.allow_tf32 = False  # otherwise cuDNN rounds the inputs of convolutions to TF32
     with torch.device(device):
         nets: list[tuple[nn.Module, tuple[int, ...]]] = [
-            (Network(experiment.model), IMAGE_SHAPE) for experiment in experiments
+            (network_of(experiment.model), IMAGE_SHAPE) for experiment in experiments
         ]
         nets += [(published_net(name), published_image_shape(name)) for name in names]
         passes = [_forward(net.eval(), torch.randn(1, *shape), device) for net, shape in nets]

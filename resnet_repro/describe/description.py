@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from resnet_repro.describe.trace import Layer, trace
-from resnet_repro.models.network import Network
+from resnet_repro.models.build import network_of
 from resnet_repro.spec import Experiment
 
 IMAGE_SHAPE = (3, 32, 32)
@@ -52,7 +52,7 @@ class Description:
 def describe(experiment: Experiment) -> Description:
     """The net of an experiment."""
     with torch.device("meta"):
-        return describe_net(experiment.name, Network(experiment.model), IMAGE_SHAPE)
+        return describe_net(experiment.name, network_of(experiment.model), IMAGE_SHAPE)
 
 
 def describe_net(name: str, net: nn.Module, image_shape: tuple[int, ...]) -> Description:

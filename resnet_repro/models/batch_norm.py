@@ -9,27 +9,27 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resnet_repro.spec import ModelSpec
-
 FUSED_PRECISIONS = (torch.float32, torch.bfloat16, torch.float16)
-MOST_FUSED_VALUES = 2**31  # the kernels count in 32 bits
+MOST_FUSED_VALUES = 2**31  # the fused kernels index with 32 bits
 
 
 class BatchNorm2d(nn.BatchNorm2d):
-    """BN whose statistics are those of each of `splits` equal, consecutive parts of the mini-batch.
+    """BN with the choices that a spec has: ghost batch norm, statistics over all ranks, and fused kernels.
 
-    [R] section 4.2 trains 128 images on two GPUs, each with the statistics of its own 64. The population statistics
-    follow the mean over the parts. `synchronized` has the processes of a run share the statistics of all their images,
-    on CPUs as well, which nn.SyncBatchNorm does not. Mini-batches are not counted, as nn.BatchNorm2d does for another
-    kind of average: on a GPU that is one more kernel for each layer. `fused`, which is not for split or synchronized
-    BN, allows what runs the layers (`layers.in_order`) to compute BN and what follows it as one operation.
+    With `splits` > 1 (ghost batch norm), each of so many equal, consecutive parts of the mini-batch is normalised by
+    its own statistics, and the population statistics follow the mean over the parts. [R] section 4.2 trains 128 images
+    on two GPUs, each with the statistics of its own 64. With `synchronized`, all ranks of a run use the statistics of
+    all their images, on CPUs too, which nn.SyncBatchNorm cannot do. `fused` allows `layers.in_order` to compute BN and
+    the operations after it as one; it has no effect on ghost and synchronised BN.
+
+    Unlike nn.BatchNorm2d, this layer does not count mini-batches, which would cost one more GPU kernel a layer.
     """
 
     fused = False
 
     def __init__(self, width: int, splits: int, eps: float, momentum: float, synchronized: bool = False) -> None:
         super().__init__(width, eps=eps, momentum=momentum)
-        self.weight_of_newest = momentum
+        self.weight_of_newest = momentum  # the newest mini-batch's share of the population statistics
         self.splits = splits
         self.synchronized = synchronized
 
@@ -49,7 +49,7 @@ class BatchNorm2d(nn.BatchNorm2d):
         return normalized
 
     def fuses(self, x: Tensor) -> bool:
-        """Whether `fused_batch_norm` stands in for `forward` on x: in training, by the statistics of all of x."""
+        """Whether `fused_batch_norm` can compute this layer on x: in training, with the statistics of all of x."""
         return (
             self.fused
             and self.training
@@ -59,11 +59,11 @@ class BatchNorm2d(nn.BatchNorm2d):
         )
 
     def _normalized(self, x: Tensor, mean: Tensor | None, variance: Tensor | None, by_batch: bool) -> Tensor:
-        """By the statistics of x, which the population statistics given then follow, or by those."""
+        """Normalise by x's statistics, and update the given population statistics; or normalise by these."""
         return F.batch_norm(x, mean, variance, self.weight, self.bias, by_batch, self.weight_of_newest, self.eps)
 
     def _normalized_over_ranks(self, x: Tensor) -> Tensor:
-        """In the precision of the weights, as the kernels of F.batch_norm compute."""
+        """Normalise by the statistics over all ranks, in the precision of the weights, as F.batch_norm's kernels do."""
         values = x.to(self.weight.dtype)
         mean, variance = _moments_over_ranks(values)
         if self.running_mean is not None and self.running_var is not None:
@@ -76,7 +76,7 @@ class BatchNorm2d(nn.BatchNorm2d):
 
 
 def _moments_over_ranks(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and biased variance of each map, (C,) and (C,), over the equal (N, C, H, W) of all ranks."""
+    """Mean and biased variance of each map, (C,) and (C,), over all ranks; each has an x (N, C, H, W) of equal size."""
     variance, mean = torch.var_mean(x, dim=(0, 2, 3), correction=0)
     rank, ranks = dist.get_rank(), dist.get_world_size()
     own = torch.stack([mean, variance])  # (2, C)
@@ -86,7 +86,7 @@ def _moments_over_ranks(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class _SumOverRanks(torch.autograd.Function):
-    """Its gradient is summed as well, as the loss of every rank depends on what each puts in."""
+    """The sum over all ranks. The gradient is summed too, as every rank's loss depends on each rank's input."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -99,18 +99,11 @@ class _SumOverRanks(torch.autograd.Function):
         return _SumOverRanks.forward(ctx, *gradients)
 
 
-def batch_norm(width: int, model: ModelSpec) -> BatchNorm2d:
-    """The BN layer of a spec for (N, width, H, W)."""
-    return BatchNorm2d(
-        width, model.batch_norm_splits, model.batch_norm_epsilon, model.batch_norm_momentum, model.batch_norm_sync
-    )
-
-
 @contextmanager
 def replaced_statistics(net: nn.Module, by: Callable[[Tensor], Tensor | None]) -> Iterator[None]:
-    """Give BN something else in place of its population statistics, which so stay as they are.
+    """Inside, the net's BN layers use `by(statistic)` instead of their population statistics, which stay unchanged.
 
-    With None, BN uses the statistics of what it is given in evaluation, too.
+    Where `by` returns None, BN normalises by the statistics of its input, in evaluation too.
     """
     kept = [(m, m.running_mean, m.running_var) for m in net.modules() if isinstance(m, BatchNorm2d)]
     for module, mean, variance in kept:

@@ -1,7 +1,7 @@
 """BN, an addition and a ReLU as one operation for training on a GPU: two kernels forward and two backward.
 
-Torch takes up to seven kernels for BN alone in bf16. The nets of the paper are so small that the number of kernels, not
-what they compute, decides how long a step takes. Importing this needs Triton, which comes with torch's builds for CUDA.
+Torch launches up to seven kernels for BN alone in bf16. The paper's nets are so small that the number of kernels, not
+their work, decides how long a step takes. Importing this needs Triton, which comes with torch's builds for CUDA.
 """
 
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from resnet_repro.models.batch_norm import BatchNorm2d
 
 
 class _Grid(NamedTuple):
-    """How the programs of the kernels share the values of x, see `fused_kernels`."""
+    """How the kernels' programs divide the values of x among them, see `fused_kernels`."""
 
     rows: int
     channels: int
@@ -35,15 +35,15 @@ class _Grid(NamedTuple):
 
     @property
     def constants(self) -> dict[str, int]:
-        """What a kernel is compiled for."""
+        """The arguments that a kernel is compiled for."""
         return {"parts": self.parts, "tile": kernels.TILE, "block": kernels.BLOCK}
 
 
 def fused_batch_norm(x: Tensor, layer: BatchNorm2d, addend: Tensor | None = None, relu: bool = False) -> Tensor:
-    """ReLU(BN(x) + addend), or without the addition or the ReLU, in training; only where `layer.fuses(x)`.
+    """ReLU(BN(x) + addend) in training, without the addition or the ReLU if not given. Needs `layer.fuses(x)`.
 
-    x, addend (N, C, H, W) -> (N, C, H, W), channels_last. The numbers are those of the separate operations, up to
-    float32's rounding within BN. The layer's running statistics are updated.
+    x, addend (N, C, H, W) -> (N, C, H, W), channels_last. The result is that of the separate operations, up to
+    float32 rounding within BN. The layer's running statistics are updated.
     """
     if addend is not None:
         assert (addend.dtype, addend.shape) == (x.dtype, x.shape)
@@ -70,7 +70,7 @@ class _FusedBatchNorm(torch.autograd.Function):
                 layer.weight_of_newest, layer.eps, grid.rows, grid.channels, **grid.constants,
                 part_tiles=grid.part_tiles, adds=addend is not None, rectifies=relu,
             )  # fmt: skip
-        ctx.save_for_backward(x, weight, saved, y if relu else x)  # without a ReLU, y is not looked at
+        ctx.save_for_backward(x, weight, saved, y if relu else x)  # without a ReLU, backward does not need y
         ctx.grid, ctx.adds, ctx.relu = grid, addend is not None, relu
         return y
 

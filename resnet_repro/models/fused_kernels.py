@@ -1,9 +1,9 @@
 """The four Triton kernels behind `fused_batch_norm`: two of the forward pass, two of the backward pass.
 
-A kernel sees maps in channels_last order as a matrix of `rows` = N·H·W times `channels`. A program works on a strip of
-`BLOCK` channels. The rows are split into `parts` of `part_tiles` tiles of `TILE` rows, of which the last ones may be
-short or empty: the first kernel of a pair gives sums over each part, the second adds them up and computes the result,
-a tile a program. All arithmetic is in float32.
+A kernel treats maps in channels_last order as a matrix of `rows` = N·H·W by `channels`. A program works on a strip of
+`BLOCK` channels. The rows are split into `parts` of `part_tiles` tiles of `TILE` rows; the last tiles may be short or
+empty. The first kernel of a pair computes sums over each part. The second adds these up and computes the result, with
+one program for each tile. All arithmetic is in float32.
 
 Importing this needs Triton. With TRITON_INTERPRET=1 in the environment the kernels run on the CPU.
 """
@@ -12,13 +12,13 @@ import triton
 import triton.language as tl
 
 TILE = 256  # rows that a program reads at a time
-BLOCK = 16  # channels of a program: 32 bytes of each row in 16-bit precision, what one transaction reads
-PROGRAMS = 128  # of a kernel that sums, if there are rows enough: about one for each multiprocessor
+BLOCK = 16  # channels of a program: 32 bytes of each row in 16-bit precision, which one memory transaction reads
+PROGRAMS = 128  # of a summing kernel, if there are enough rows: about one for each multiprocessor of the GPU
 
 
 @triton.jit
 def _clamped(count, most: tl.constexpr):
-    """How many of `most` rows there are, from how many there are from the first of them on, which may be negative."""
+    """`count`, limited to 0 to `most`, as float32: how many rows of a tile or part exist."""
     return tl.minimum(tl.maximum(count, 0), most).to(tl.float32)
 
 
@@ -27,9 +27,9 @@ def moments(
     x, sums, rows, channels,
     parts: tl.constexpr, part_tiles: tl.constexpr, tile: tl.constexpr, block: tl.constexpr,
 ):  # fmt: skip
-    """Mean, and sum of squared deviations from it, of each part of x, into sums (2, parts, channels).
+    """Write the mean of each part of x, and the sum of squared deviations from it, to sums (2, parts, channels).
 
-    Tiles are merged by Chan et al. 1979, which loses nothing where the mean is large against the deviation.
+    Tiles are merged by Chan et al. 1979, which stays exact where the mean is much larger than the deviation.
     """
     part = tl.program_id(0)
     channel = tl.program_id(1) * block + tl.arange(0, block)
@@ -56,7 +56,7 @@ def moments(
 
 @triton.jit
 def _merged_moments(sums, channel, rows, channels, parts: tl.constexpr, part_rows: tl.constexpr):
-    """Mean and biased variance over all parts, as differences from the mean of the first part."""
+    """Mean and biased variance over all parts, computed from differences to the first part's mean."""
     part = tl.arange(0, parts)
     there = (channel < channels)[None, :]
     place = part[:, None] * channels + channel[None, :]
@@ -77,9 +77,9 @@ def normalize(
     parts: tl.constexpr, part_tiles: tl.constexpr, tile: tl.constexpr, block: tl.constexpr,
     adds: tl.constexpr, rectifies: tl.constexpr,
 ):  # fmt: skip
-    """y = ReLU(BN(x) + addend); mean and 1/sqrt(variance + epsilon) into saved (2, channels); the running statistics.
+    """Write y = ReLU(BN(x) + addend), update the running statistics, and save mean and 1/sqrt(variance + epsilon).
 
-    The sum is rounded where separate operations would round it, before the addition, and NaN stays NaN.
+    These go to saved (2, channels). BN(x) is rounded before the addition, as in separate operations. NaN stays NaN.
     """
     channel = tl.program_id(1) * block + tl.arange(0, block)
     known = channel < channels
@@ -127,7 +127,7 @@ def gradient_sums(
     dy, y, x, saved, sums, rows, channels,
     parts: tl.constexpr, part_tiles: tl.constexpr, tile: tl.constexpr, block: tl.constexpr, rectifies: tl.constexpr,
 ):  # fmt: skip
-    """Sums over each part of the gradient, and of the gradient times normalised x, into sums (2, parts, channels)."""
+    """Write sums over each part to sums (2, parts, channels): of the gradient, and of gradient times normalised x."""
     part = tl.program_id(0)
     channel = tl.program_id(1) * block + tl.arange(0, block)
     of_gradient = tl.zeros((block,), tl.float32)
@@ -151,7 +151,7 @@ def gradients(
     dx, d_addend, d_weight, d_bias, rows, channels,
     parts: tl.constexpr, tile: tl.constexpr, block: tl.constexpr, adds: tl.constexpr, rectifies: tl.constexpr,
 ):  # fmt: skip
-    """The gradients of all inputs, [B] section 3. Without a ReLU, that of the addend is dy itself and not written."""
+    """The gradients of all inputs, [B] section 3. Without a ReLU, the addend's gradient is dy and is not written."""
     channel = tl.program_id(1) * block + tl.arange(0, block)
     known = channel < channels
     part_place = tl.arange(0, parts)[:, None] * channels + channel[None, :]

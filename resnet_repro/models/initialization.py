@@ -1,4 +1,4 @@
-"""The weights a net starts from, drawn in forward order from one generator."""
+"""Initial weights of a net, drawn in forward order from one generator."""
 
 import math
 from collections.abc import Callable
@@ -11,16 +11,16 @@ from resnet_repro.models.shortcuts import ShortcutOnlyGate
 from resnet_repro.models.units import Unit
 from resnet_repro.spec import ModelSpec
 
-# Standard deviation of a layer's weights from its fan-in and fan-out.
+# The standard deviation of a convolution's initial weights, from its fan-in and fan-out.
 INITIALIZATIONS: dict[str, Callable[[int, int, ModelSpec], float]] = {
     "he": lambda fan_in, fan_out, model: math.sqrt(2 / fan_out),  # He 2015, eq. 14; the authors' later code
     "he_fan_in": lambda fan_in, fan_out, model: math.sqrt(2 / fan_in),  # He 2015, eq. 10
     "xavier": lambda fan_in, fan_out, model: math.sqrt(2 / (fan_in + fan_out)),  # Glorot 2010, eq. 12
     "gaussian": lambda fan_in, fan_out, model: model.initialization_std or 0.0,
-    "fixup": lambda fan_in, fan_out, model: math.sqrt(2 / fan_out),  # before `_fix_up`
+    "fixup": lambda fan_in, fan_out, model: math.sqrt(2 / fan_out),  # then `_apply_fixup`
 }
 
-# Standard deviation of the classifier's weights from its fan-in. Only its shape differs: uniform, else normal.
+# The standard deviation of the classifier's initial weights, from its fan-in. They are uniform or normal.
 CLASSIFIER_INITIALIZATIONS: dict[str, Callable[[int, ModelSpec], float]] = {
     "uniform": lambda fan_in, model: 1 / math.sqrt(3 * fan_in),  # in ±1/sqrt(fan_in), Torch's own
     "he": lambda fan_in, model: math.sqrt(2 / fan_in),  # He 2015, eq. 10
@@ -32,8 +32,8 @@ CLASSIFIER_INITIALIZATIONS: dict[str, Callable[[int, ModelSpec], float]] = {
 def initialize(net: nn.Module, model: ModelSpec, generator: torch.Generator) -> None:
     """Fill `net` in place: normal weights of convolutions, zero biases except a gate's, BN as the identity.
 
-    The classifier has a rule of its own, `model.classifier_initialization`. It matters: at 64 inputs He's standard
-    deviation is 0.177, that of the authors' uniform 0.072, and the first loss of ResNet-56 is 4.9 against 2.8.
+    The classifier has its own rule, `model.classifier_initialization`. It matters: at 64 inputs He's standard deviation
+    is 0.177 and that of the authors' uniform 0.072, and the first loss of ResNet-56 is 4.9 against 2.8.
     """
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
@@ -43,7 +43,7 @@ def initialize(net: nn.Module, model: ModelSpec, generator: torch.Generator) -> 
         elif isinstance(module, nn.Linear):
             _initialize_classifier(module, model, generator)
         else:
-            _start_neutral(module)
+            _initialize_other(module)
             continue
         if module.bias is not None:
             nn.init.zeros_(module.bias)
@@ -53,7 +53,7 @@ def initialize(net: nn.Module, model: ModelSpec, generator: torch.Generator) -> 
             assert model.gate_bias is not None
             nn.init.constant_(module.gate.bias, model.gate_bias)
     if model.initialization == "fixup":
-        _fix_up(net)
+        _apply_fixup(net)
 
 
 def _initialize_classifier(classifier: nn.Linear, model: ModelSpec, generator: torch.Generator) -> None:
@@ -65,7 +65,7 @@ def _initialize_classifier(classifier: nn.Linear, model: ModelSpec, generator: t
         nn.init.normal_(classifier.weight, std=std, generator=generator)
 
 
-def _start_neutral(module: nn.Module) -> None:
+def _initialize_other(module: nn.Module) -> None:
     if isinstance(module, nn.BatchNorm2d):
         module.reset_parameters()
     elif isinstance(module, ScalarBias):
@@ -74,11 +74,11 @@ def _start_neutral(module: nn.Module) -> None:
         nn.init.ones_(module.multiplier)
 
 
-def _fix_up(net: nn.Module) -> None:
-    """Fixup (Zhang et al. 2019, section 3): zero the last layer of each of the L branches.
+def _apply_fixup(net: nn.Module) -> None:
+    """Fixup (Zhang et al. 2019, section 3): zero the last of the m layers of each of the L branches.
 
-    The other m - 1 layers of a branch shrink by L^(-1/(2m-2)), so that an update changes the output by the learning
-    rate's order whatever the depth.
+    The other layers of a branch are scaled by L^(-1/(2m-2)), so that an update changes the output by the order of the
+    learning rate, at any depth.
     """
     branches = [module.branch for module in net.modules() if isinstance(module, Unit)]
     for branch in branches:

@@ -1,16 +1,16 @@
-"""Sequences of operations, named by their order: "conv bn act"."""
+"""Layers, and sequences of them made from an order of operations such as "conv bn act"."""
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resnet_repro.models.batch_norm import BatchNorm2d, batch_norm
+from resnet_repro.models.batch_norm import BatchNorm2d
 from resnet_repro.seeding import random_bits
-from resnet_repro.spec import ModelSpec
 
 T = TypeVar("T")
 
@@ -18,10 +18,10 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoi
 
 
 class Dropout(nn.Module):
-    """Zeroes each value with probability `rate` while training, and scales the rest to keep the mean.
+    """Zeroes each value with probability `rate` in training, and scales the rest to keep the mean.
 
-    What it draws depends on `seed` alone, a tensor that is written before each step (`seeding.seeds`): a resumed
-    run, a recomputed activation, another device or a CUDA graph sees the same mask.
+    The mask depends only on `seed`, a tensor that is written before each step (`seeding.seeds`). So a resumed run,
+    activation checkpointing, another device and a CUDA graph all get the same mask.
     """
 
     seed: Tensor  # () int64
@@ -41,7 +41,7 @@ class Dropout(nn.Module):
 
 
 class ScalarBias(nn.Module):
-    """x + b with one number b, 0 at the start (Fixup, Zhang et al. 2019, section 3)."""
+    """x + b with one learned number b, initially 0 (Fixup, Zhang et al. 2019, section 3)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class ScalarBias(nn.Module):
 
 
 class ScalarMultiplier(nn.Module):
-    """a · x with one number a, 1 at the start (Fixup, Zhang et al. 2019, section 3)."""
+    """a · x with one learned number a, initially 1 (Fixup, Zhang et al. 2019, section 3)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,9 +63,9 @@ class ScalarMultiplier(nn.Module):
 
 
 class StridedPointwise(nn.Conv2d):
-    """A 1x1 convolution with a stride, which looks at every stride-th pixel only: those are taken first.
+    """A 1x1 convolution with a stride, which first takes every stride-th pixel.
 
-    The same numbers as nn.Conv2d, whose backward pass crashes on CPUs for few channels in channels_last order
+    It computes the numbers of nn.Conv2d, whose backward pass crashes on CPUs for few channels in channels_last order
     (torch 2.13, oneDNN issue 6035).
     """
 
@@ -81,7 +81,7 @@ def convolution(w_in: int, w_out: int, kernel: int, stride: int, bias: bool) -> 
 
 
 class Addition(NamedTuple):
-    """term + x, as one of the operations that `in_order` runs."""
+    """The operation term + x, for `in_order`."""
 
     term: Tensor
 
@@ -97,15 +97,17 @@ class Layers(nn.Sequential):
 
 
 def in_order(x: Tensor, operations: Iterable[nn.Module | Addition]) -> Tensor:
-    """The operations one after the other, each on what the one before gave.
+    """Apply the operations to x, one after the other.
 
-    BN that fuses takes the addition and the ReLU that follow with it, unless a hook watches one of them.
+    BN that can run as a fused operation includes the addition and the ReLU after it, unless one of them has hooks.
     """
     left = deque(operations)
     while left:
         operation = left.popleft()
         if isinstance(operation, BatchNorm2d) and operation.fuses(x) and not is_watched(operation):
-            from resnet_repro.models.fused_batch_norm import fused_batch_norm  # needs Triton, which is not everywhere
+            from resnet_repro.models.fused_batch_norm import (
+                fused_batch_norm,
+            )  # needs Triton, which not every machine has
 
             addition = _next_if(Addition, left)
             relu = _next_if(nn.ReLU, left)
@@ -116,43 +118,59 @@ def in_order(x: Tensor, operations: Iterable[nn.Module | Addition]) -> Tensor:
 
 
 def _next_if(kind: type[T], left: deque[nn.Module | Addition]) -> T | None:
-    """Take the next operation, if it is of this kind and no hook watches it."""
+    """Remove and return the next operation, if it is of this kind and has no hooks."""
     if left and isinstance(left[0], kind) and not is_watched(left[0]):
         return cast("T", left.popleft())
     return None
 
 
 def is_watched(*operations: object) -> bool:
-    """Whether one of them is a module with hooks, which are to see what goes in and comes out of it."""
+    """Whether one of them is a module with hooks, which must get the module's own input and output."""
     kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     return any(getattr(operation, kind, None) for operation in operations for kind in kinds)
 
 
-def layers(
-    order: str, w_in: int, model: ModelSpec, widths: Sequence[int] = (), kernels: Sequence[int] = (), stride: int = 1
-) -> Layers:
-    """The operations that `order` names: (N, w_in, H, W) -> (N, widths[-1], H/stride, W/stride).
+@dataclass(frozen=True)
+class Operations:
+    """What the tokens of an order stand for in one net."""
 
-    The convolutions have these `widths` and `kernels`, and the first one the `stride`. Without BN, the bn tokens are
-    dropped and the convolutions get a bias, which BN would cancel ([B] section 3.2); Fixup instead puts a scalar bias
-    before each convolution and each activation.
+    norm: Callable[[int], nn.Module] | None  # makes the layer for so many channels; None: the net has no BN
+    activation: Callable[[], nn.Module]
+    dropout: float = 0.0  # rate
+    scalar_biases: bool = False  # Fixup's
+
+
+def layers(
+    order: str,
+    w_in: int,
+    operations: Operations,
+    widths: Sequence[int] = (),
+    kernels: Sequence[int] = (),
+    stride: int = 1,
+) -> Layers:
+    """The operations that `order` names, "conv bn act" say: (N, w_in, H, W) -> (N, widths[-1], H/stride, W/stride).
+
+    The convolutions have these `widths` and `kernels`, and the first one has the `stride`. In a net without BN, the bn
+    tokens are dropped and the convolutions get a bias, which BN would cancel ([B] section 3.2). Fixup instead puts a
+    scalar bias before each convolution and each activation.
     """
     modules: OrderedDict[str, nn.Module] = OrderedDict()
     shapes = zip(widths, kernels, strict=True)
     width = w_in
-    for token in _tokens(order, model):
+    for token in _tokens(order, operations):
         match token:
             case "conv":
                 w_out, kernel = next(shapes)
-                bias = model.normalization == "none" and model.initialization != "fixup"
+                bias = operations.norm is None and not operations.scalar_biases
                 module: nn.Module = convolution(width, w_out, kernel, stride, bias)
                 width, stride = w_out, 1
             case "bn":
-                module = batch_norm(width, model)
+                assert operations.norm is not None
+                module = operations.norm(width)
             case "act":
-                module = ACTIVATIONS[model.activation]()
+                module = operations.activation()
             case "dropout":
-                module = Dropout(model.dropout)
+                module = Dropout(operations.dropout)
             case "bias":
                 module = ScalarBias()
             case "multiplier":
@@ -161,9 +179,9 @@ def layers(
     return Layers(modules)
 
 
-def _tokens(order: str, model: ModelSpec) -> Iterator[str]:
+def _tokens(order: str, operations: Operations) -> Iterator[str]:
     for token in order.split():
-        if token in ("conv", "act") and model.initialization == "fixup":
+        if token in ("conv", "act") and operations.scalar_biases:
             yield "bias"
-        if token != "bn" or model.normalization == "batch":
+        if token != "bn" or operations.norm is not None:
             yield token

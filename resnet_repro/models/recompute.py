@@ -1,4 +1,4 @@
-"""Activations computed again in the backward pass instead of being kept: memory for time (Chen et al. 2016)."""
+"""Activation checkpointing (Chen et al. 2016): computes activations again in the backward pass, to save memory."""
 
 from contextlib import AbstractContextManager, nullcontext
 
@@ -10,10 +10,10 @@ from resnet_repro.models.batch_norm import replaced_statistics
 
 
 def recomputed(units: nn.Module, x: Tensor) -> Tensor:
-    """units(x), of which only x is kept for the backward pass.
+    """units(x), keeping only x for the backward pass.
 
-    The numbers are those of units(x): BN's population statistics follow the first computation alone, and dropout draws
-    the same masks again, as those depend on the step.
+    The numbers are those of units(x): only the first computation updates BN's population statistics, and the second
+    draws the same dropout masks, as these depend only on the step's seed.
     """
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:

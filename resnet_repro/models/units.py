@@ -1,20 +1,19 @@
-"""F and f of the residual unit x' = f(h(x) + F(x)), as rows of two tables."""
+"""The residual unit x' = f(h(x) + F(x)): F and f are rows of two tables, and h is in `shortcuts`."""
 
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from resnet_repro.models.layers import Addition, in_order, is_watched, layers
-from resnet_repro.models.shortcuts import SHORTCUTS, Shortcut, projects
-from resnet_repro.spec import ModelSpec
+from resnet_repro.models.layers import Addition, Layers, in_order, is_watched
+from resnet_repro.models.shortcuts import Shortcut
 
 
 class UnitOrder(NamedTuple):
-    """The operations that come with each convolution of the branch F, with its last one, and f after the addition."""
+    """The order of operations in one kind of unit."""
 
-    layer: str
-    last: str
-    after: str
+    layer: str  # around each convolution of the branch F but the last
+    last: str  # around its last convolution
+    after: str  # f, after the addition
 
     def branch(self, convolutions: int) -> str:
         """F in full: "conv bn act conv bn" for two convolutions of the original unit."""
@@ -22,17 +21,17 @@ class UnitOrder(NamedTuple):
 
     @property
     def preactivation(self) -> str:
-        """What a layer does before its convolution."""
+        """The operations before a convolution."""
         return self.layer.partition("conv")[0].strip()
 
     @property
     def stem(self) -> str:
-        """The net's first layer, which has nothing to pre-activate."""
+        """The net's first layer, which has no pre-activation."""
         return self.layer.removeprefix(self.preactivation).strip()
 
     @property
     def projection(self) -> str:
-        """A 1x1 convolution on the shortcut has BN after it where the branch ends so."""
+        """The 1x1 convolution on the shortcut, with BN after it if the branch's last convolution has it."""
         return "conv bn" if "conv bn" in self.last else "conv"
 
 
@@ -46,10 +45,10 @@ UNITS = {  # [I] Table 2 and Fig. 4
 
 
 class Block(NamedTuple):
-    """The convolutions of a branch: the side of each kernel, and how many times the inner width goes out."""
+    """The convolutions of a branch."""
 
-    kernels: tuple[int, ...]
-    expansion: int
+    kernels: tuple[int, ...]  # side of each, in pixels
+    expansion: int  # output channels over inner channels
 
 
 BLOCKS = {
@@ -62,30 +61,16 @@ BLOCKS = {
 class Unit(nn.Module):
     """x' = f(h(x) + F(x)), or x' = f(F(x)) where there is no shortcut.
 
-    (N, w_in, H, W) -> (N, expansion * width, H/stride, W/stride). Its first convolution has the stride, as in the
-    authors' code. Pre-activation stands in the branch, except that the net's first unit, and one whose shortcut
-    projects, apply it before the paths part ([I], appendix, and the authors' code). `fused` allows operations to run
-    as one across the ends of the branch; where a hook or a shortcut that changes the branch is in the way, they do not.
+    `before` is what both paths share, `branch` is F, `shortcut` holds h, and `after` is f. `fused` allows BN, the
+    addition and a ReLU to run as one operation across the end of the branch. They stay separate where a hook watches
+    them or where the shortcut changes the branch.
     """
 
     fused = False
 
-    def __init__(self, w_in: int, width: int, stride: int, model: ModelSpec, first: bool = False) -> None:
+    def __init__(self, before: Layers, branch: Layers, shortcut: Shortcut | None, after: Layers) -> None:
         super().__init__()
-        order, block, shortcut = UNITS[model.unit], BLOCKS[model.block], SHORTCUTS[model.shortcut]
-        w_out = block.expansion * width
-        branch = order.branch(len(block.kernels))
-        shared = order.preactivation if first or projects(w_in, w_out, stride, model) else ""
-        branch = branch.removeprefix(shared)
-        if model.dropout:
-            branch = "dropout conv".join(branch.rsplit("conv", 1))
-        if model.initialization == "fixup":
-            branch += " multiplier"
-        widths = [width] * (len(block.kernels) - 1) + [w_out]
-        self.before = layers(shared, w_in, model)
-        self.branch = layers(branch, w_in, model, widths, block.kernels, stride)
-        self.shortcut = shortcut(w_in, w_out, stride, order.projection, model) if shortcut else None
-        self.after = layers(order.after, w_out, model)
+        self.before, self.branch, self.shortcut, self.after = before, branch, shortcut, after
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.before(x)

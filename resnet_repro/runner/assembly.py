@@ -1,4 +1,4 @@
-"""A run put together from its spec: net, batches, engine, schedule and probes, ready for the first step."""
+"""Builds what a run needs from its spec: net, mini-batches, engine, schedule and probes."""
 
 import logging
 
@@ -8,15 +8,16 @@ from torch import Tensor
 from resnet_repro.data import Dataset
 from resnet_repro.data.batches import EvaluationBatches, TrainingBatches, normalization_of
 from resnet_repro.errors import RunError
+from resnet_repro.models.build import build
 from resnet_repro.models.layers import Dropout
-from resnet_repro.models.network import Network, build
+from resnet_repro.models.network import Network
 from resnet_repro.probes import Instruments
 from resnet_repro.seeding import Stream, generator, seeds
 from resnet_repro.spec import Experiment, ModelSpec
 from resnet_repro.training.capture import GRAPHS, capture
 from resnet_repro.training.device import resolve_precision
 from resnet_repro.training.distributed import ALONE, Ranks
-from resnet_repro.training.engine import Engine, Kernels, Outcome
+from resnet_repro.training.engine import BatchMetrics, Engine, Kernels
 from resnet_repro.training.kernels import choose_kernels
 from resnet_repro.training.loop import Trainer
 from resnet_repro.training.schedule import Schedule
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 def build_net(experiment: Experiment) -> Network:
-    """The experiment's net on the CPU, with the weights its seed starts from."""
+    """The experiment's net on the CPU, initialised from its seed."""
     return build(experiment.model, generator(experiment.seed, Stream.INITIALIZATION))
 
 
@@ -39,11 +40,11 @@ def build_trainer(
     require_graph: bool = False,
     kernels: Kernels | None = None,
 ) -> Trainer:
-    """Net, batches and engine of one run, ready for its first step. `compiled` has torch.compile work on its units.
+    """The trainer of a run, ready for its first step. `compiled` compiles the net's units with torch.compile.
 
-    `kernels` computes BN; by default torch's own, or the fused ones where a trial on the device finds them faster.
-    Raises RunError if the ranks cannot share the mini-batches of the spec, or if the training step is not captured in
-    a CUDA graph though `require_graph` is set.
+    `kernels` compute BN, addition and ReLU; by default the faster of torch's and the fused ones, by a trial on the
+    device. Raises RunError if the ranks cannot share the spec's mini-batches equally, or if `require_graph` is set and
+    the training step cannot be captured in a CUDA graph.
     """
     training, data = experiment.training, experiment.data
     net = build_net(experiment.model_copy(update={"model": _share_of_rank(experiment, ranks)}))
@@ -89,19 +90,19 @@ def build_trainer(
 
 
 def _share_of_rank(experiment: Experiment, ranks: Ranks) -> ModelSpec:
-    """The net of one rank: of the parts that BN sees in a mini-batch, it has those of its share."""
+    """The model spec for one rank, with its share of the ghost batches (`batch_norm_splits`). Raises RunError."""
     model, batch_size, count = experiment.model, experiment.training.batch_size, ranks.count
     if batch_size % count:
         raise RunError(f"training.batch_size: {batch_size} cannot be shared equally by {count} ranks")
     splits = model.batch_norm_splits
     if splits > 1 and splits % count:
         raise RunError(
-            f"model.batch_norm_splits: {splits} cannot be shared equally by {count} ranks; 1 is one for each"
+            f"model.batch_norm_splits: {splits} cannot be shared equally by {count} ranks; 1 gives each rank one"
         )
     if count > splits == 1 and model.normalization == "batch" and not model.batch_norm_sync:
         log.warning(
-            "BN takes the statistics of each rank's %d images, as in the paper; "
-            "model.batch_norm_sync: true takes those of all %d",
+            "BN normalises by the statistics of each rank's %d images, as in the paper; "
+            "model.batch_norm_sync: true uses all %d images",
             batch_size // count,
             batch_size,
         )
@@ -109,15 +110,15 @@ def _share_of_rank(experiment: Experiment, ranks: Ranks) -> ModelSpec:
 
 
 def _stepper(experiment: Experiment, engine: Engine, batches: TrainingBatches) -> Stepper:
-    """The step of a run, from what it draws to the update: the rank's share of a mini-batch, and seeds of dropout."""
+    """The training step: it draws a mini-batch and dropout seeds, and trains on this rank's share of the images."""
     layer_seeds = [module.seed for module in engine.net.modules() if isinstance(module, Dropout)]
-    places = 2 * experiment.training.batch_size  # an image and a view for each
+    places = 2 * experiment.training.batch_size  # each image has an index and an augmentation
 
     def draws(first: int, count: int) -> Tensor:
         seeds = dropout_seeds(experiment.seed, first, count, len(layer_seeds), engine.ranks)
         return torch.cat([batches.draws(first, count).flatten(1), seeds], dim=1)
 
-    def take(draw: Tensor, learning_rate: float | Tensor) -> Outcome:
+    def take(draw: Tensor, learning_rate: float | Tensor) -> BatchMetrics:
         if layer_seeds:
             torch._foreach_copy_(layer_seeds, draw[places:].unbind())
         share = engine.ranks.share(draw[:places].view(-1, 2))
@@ -127,29 +128,29 @@ def _stepper(experiment: Experiment, engine: Engine, batches: TrainingBatches) -
 
 
 def dropout_seeds(seed: int, first: int, count: int, layers: int, ranks: Ranks) -> Tensor:
-    """The seeds of the dropout layers at the steps from `first` on, (count, layers) int64. Each rank has others."""
+    """The seeds of the dropout layers for `count` steps from `first`, (count, layers) int64; they differ by rank."""
     if not layers:
         return torch.empty(count, 0, dtype=torch.int64)
     steps = range(first, first + count)
     drawn = [seeds(seed, Stream.DROPOUT, step, layers * (ranks.rank + 1)) for step in steps]
-    return torch.tensor(drawn)[:, -layers:]  # the first rank's come first
+    return torch.tensor(drawn)[:, -layers:]  # after those of the ranks before this one
 
 
 def _capture(stepper: Stepper, engine: Engine, required: bool) -> None:
-    """On CUDA, have the step replayed from a graph; elsewhere it is launched operation by operation."""
+    """On CUDA, capture the step in a graph. Raises RunError if that is `required` and impossible."""
     graph = GRAPHS.get(engine.device.type)
     if graph and engine.ranks.count == 1:
         capture(stepper, engine, graph(engine.device), required)
     elif required and not graph:
         raise RunError(f"--require-graph: only CUDA devices have graphs, and the device is {engine.device.type}")
     elif required:
-        raise RunError("--require-graph: the step of several ranks is not captured; train in one process")
+        raise RunError("--require-graph: a run of several ranks cannot be captured; train in one process")
     elif graph:
-        log.warning("several ranks train eagerly: their messages to each other are not captured in a CUDA graph")
+        log.warning("several ranks train eagerly, as their communication cannot be captured in a CUDA graph")
 
 
 def build_instruments(experiment: Experiment, dataset: Dataset, engine: Engine) -> Instruments:
-    """The probes of a run, which look at its first training images."""
+    """The probes of a run, which measure on its first training images."""
     probes, normalization = experiment.probes, normalization_of(dataset.train, engine.device)
     batches = EvaluationBatches(dataset.train, normalization, engine.device, limit=probes.images)
     return Instruments(probes, experiment.steps_of(probes.every), experiment.training.steps, engine, batches)

@@ -11,7 +11,7 @@ from torch import nn
 
 from resnet_repro.describe import Description, describe
 from resnet_repro.describe.description import describe_net
-from resnet_repro.models.network import Network
+from resnet_repro.models.build import network_of
 from resnet_repro.spec import Experiment, ModelSpec
 from resnet_repro.spec.file import load_spec
 
@@ -75,7 +75,7 @@ def test_depth_is_counted_however_the_net_is_built(unit: str, block: str) -> Non
         seen += 1
         assert net.layers_counted == SMALLEST[block], model
         with torch.device("meta"):
-            parameters = sum(parameter.numel() for parameter in Network(ModelSpec.model_validate(model)).parameters())
+            parameters = sum(parameter.numel() for parameter in network_of(ModelSpec.model_validate(model)).parameters())
         assert net.parameters == parameters == sum(layer.parameters for layer in net.layers), model
     assert seen >= 11
 
@@ -114,7 +114,7 @@ def test_the_receptive_field_is_that_found_by_hand(model: dict[str, object], fie
     "model", [{"depth": 5, "block": "single_layer"}, {"depth": 8}, {"depth": 11, "block": "bottleneck"}]
 )
 def test_the_receptive_field_is_what_a_gradient_reaches(model: dict[str, object]) -> None:
-    net = Network(ModelSpec.model_validate({"width": 2, "normalization": "none", **model}))
+    net = network_of(ModelSpec.model_validate({"width": 2, "normalization": "none", **model}))
     for parameter in net.parameters():
         nn.init.ones_(parameter)
     images = torch.ones(1, 3, 32, 32, requires_grad=True)

@@ -1,6 +1,7 @@
 """Nets as the papers draw them, written out over their weights in float64: what the tests here hold the models to."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,8 +20,12 @@ def random(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(sum(shape) + 1000 * seed))
 
 
-def stirred(module: nn.Module, seed: int = 0) -> nn.Module:
-    """The module in float64 with all its parameters and statistics random, so that each of them matters."""
+def spec_of(**fields: Any) -> ModelSpec:
+    return ModelSpec(**fields)
+
+
+def stirred(module: nn.Module, seed: int = 0) -> Any:
+    """The module in float64 with random parameters and statistics, so that a test notices if one is not used."""
     generator = torch.Generator().manual_seed(seed)
     module.double()
     for name, tensor in module.state_dict().items():

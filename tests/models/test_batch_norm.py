@@ -1,27 +1,34 @@
-"""Batch normalisation against the formulas of the paper's section 3, in float64."""
+"""Batch normalisation against the formulas of [B] section 3, in float64."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import torch
-from straight_line import random, stirred
+from straight_line import random, spec_of, stirred
 from torch import Tensor, nn
 
-from resnet_repro.models.batch_norm import BatchNorm2d, batch_norm
+from resnet_repro.models.batch_norm import BatchNorm2d
+from resnet_repro.models.build import network_of, operations_of
 from resnet_repro.models.layers import layers
-from resnet_repro.models.network import Network
 from resnet_repro.spec import ModelSpec
 
 MAPS = 3
 DIMS = (0, 2, 3)
 
 
-def spec(**fields: object) -> ModelSpec:
-    return ModelSpec(depth=8, **fields)
+def spec(**fields: Any) -> ModelSpec:
+    return spec_of(depth=8, **fields)
 
 
-def layer_of(**fields: object) -> nn.BatchNorm2d:
-    return stirred(batch_norm(MAPS, spec(**fields)))
+def batch_norm(width: int, **fields: Any) -> Any:
+    norm = operations_of(spec(**fields)).norm
+    assert norm
+    return norm(width)
+
+
+def layer_of(**fields: Any) -> Any:
+    return stirred(batch_norm(MAPS, **fields))
 
 
 def per_map(values: Tensor) -> Tensor:
@@ -29,7 +36,7 @@ def per_map(values: Tensor) -> Tensor:
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor, int]:
-    """Mean and biased variance of each map over the mini-batch and all positions, and over how many values."""
+    """Mean and biased variance of each map over the mini-batch and all positions, and the number of values."""
     m = x.numel() // x.shape[1]
     mean = x.sum(DIMS) / m
     return mean, ((x - per_map(mean)) ** 2).sum(DIMS) / m, m
@@ -66,7 +73,7 @@ def test_gradients_are_those_of_the_papers_chain_rule(epsilon: float) -> None:
 
 
 def followed(batches: Sequence[Tensor], momentum: float, start: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """Running mean and variance, the latter from the unbiased variance of each batch."""
+    """Running mean and variance after these batches; the variance follows their unbiased variances."""
     running_mean, running_var = start
     for x in batches:
         mean, variance, m = moments(x)
@@ -76,7 +83,7 @@ def followed(batches: Sequence[Tensor], momentum: float, start: tuple[Tensor, Te
 
 
 @pytest.mark.parametrize(("momentum", "epsilon"), [(0.1, 1e-5), (0.7, 0.02), (1.0, 1e-5)])
-def test_inference_uses_the_running_statistics_with_the_unbiased_variance(momentum: float, epsilon: float) -> None:
+def test_evaluation_uses_the_running_statistics_with_the_unbiased_variance(momentum: float, epsilon: float) -> None:
     layer = layer_of(batch_norm_momentum=momentum, batch_norm_epsilon=epsilon)
     start = layer.running_mean.clone(), layer.running_var.clone()
     batches = [2 * random(2, MAPS, 2, 2, seed=number) + number for number in range(3)]
@@ -94,23 +101,23 @@ def test_inference_uses_the_running_statistics_with_the_unbiased_variance(moment
 @pytest.mark.parametrize("splits", [1, 2])
 def test_every_bn_of_a_net_has_the_specs_momentum_epsilon_and_splits(splits: int) -> None:
     fields = {"batch_norm_momentum": 0.03, "batch_norm_epsilon": 0.001, "batch_norm_splits": splits}
-    net = Network(spec(width=2, option="B", **fields))
-    found = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
+    net = network_of(spec(width=2, option="B", **fields))
+    found = [module for module in net.modules() if isinstance(module, BatchNorm2d)]
     assert len(found) == 9
-    assert {(type(layer), layer.splits) for layer in found} == {(BatchNorm2d, splits)}
-    assert {(layer.momentum, layer.eps, getattr(layer, "splits", 1)) for layer in found} == {(0.03, 0.001, splits)}
+    assert not [m for m in net.modules() if isinstance(m, nn.BatchNorm2d) and not isinstance(m, BatchNorm2d)]
+    assert {(layer.momentum, layer.eps, layer.splits) for layer in found} == {(0.03, 0.001, splits)}
 
 
 @pytest.mark.parametrize("splits", [1, 2])
 def test_a_layer_owns_a_scale_and_a_shift_for_each_map(splits: int) -> None:
-    layer = batch_norm(128, spec(batch_norm_splits=splits))
+    layer = batch_norm(128, batch_norm_splits=splits)
     assert layer(torch.zeros(4, 128, 32, 32)).shape == (4, 128, 32, 32)
     assert sum(parameter.numel() for parameter in layer.parameters()) == 256
 
 
 @pytest.mark.parametrize("scale", [10.0, 0.02])
-def test_the_scale_of_the_weights_leaves_the_output_alone_and_divides_their_gradient(scale: float) -> None:
-    chain = stirred(layers("conv bn", MAPS, spec(batch_norm_epsilon=1e-30), [4], [3]))
+def test_scaling_the_weights_keeps_the_output_and_divides_their_gradient_by_the_scale(scale: float) -> None:
+    chain = stirred(layers("conv bn", MAPS, operations_of(spec(batch_norm_epsilon=1e-30)), [4], [3]))
     u, dy, weight = random(6, MAPS, 5, 5), random(6, 4, 5, 5), chain.conv1.weight
 
     def output_and_gradients() -> tuple[Tensor, Tensor, Tensor]:
@@ -135,9 +142,8 @@ def test_a_bias_before_bn_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("splits", [2, 3])
-def test_split_bn_treats_each_part_of_a_batch_by_itself(splits: int) -> None:
+def test_ghost_batch_norm_normalizes_each_part_of_a_batch_by_itself(splits: int) -> None:
     split, whole = layer_of(batch_norm_splits=splits), layer_of()
-    assert isinstance(split, BatchNorm2d)
     whole.load_state_dict(split.state_dict())
     start = whole.running_mean.clone(), whole.running_var.clone()
     x = (random(6, MAPS, 4, 4) + torch.arange(6)[:, None, None, None]).requires_grad_()
@@ -153,10 +159,10 @@ def test_split_bn_treats_each_part_of_a_batch_by_itself(splits: int) -> None:
         torch.testing.assert_close(running, sum(values) / splits, rtol=1e-10, atol=1e-10)
 
 
-def test_split_bn_infers_like_any_other() -> None:
+def test_in_evaluation_ghost_batch_norm_is_bn() -> None:
     split, whole = layer_of(batch_norm_splits=2), layer_of()
     whole.load_state_dict(split.state_dict())
-    x = random(5, MAPS, 4, 4)  # an evaluation's last batch need not divide
+    x = random(5, MAPS, 4, 4)  # in evaluation the batch size need not be even
     assert torch.equal(split.eval()(x), whole.eval()(x))
     assert all(torch.equal(tensor, whole.state_dict()[name]) for name, tensor in split.state_dict().items())
 
@@ -169,9 +175,9 @@ def test_synchronized_bn_of_one_process_is_bn() -> None:
     assert all(torch.equal(tensor, whole.state_dict()[name]) for name, tensor in synchronized.state_dict().items())
 
 
-def test_a_net_with_split_bn_trains_as_if_each_half_were_on_its_own_device() -> None:
-    split = stirred(Network(spec(width=2, batch_norm_splits=2, option="B"))).train()
-    whole = stirred(Network(spec(width=2, option="B"))).train()
+def test_a_net_with_two_splits_gives_each_half_of_a_batch_statistics_of_its_own() -> None:
+    split = stirred(network_of(spec(width=2, batch_norm_splits=2, option="B"))).train()
+    whole = stirred(network_of(spec(width=2, option="B"))).train()
     images = random(6, 3, 8, 8) + torch.arange(6)[:, None, None, None]
     expected = torch.cat([whole(half) for half in images.chunk(2)])
     torch.testing.assert_close(split(images), expected, rtol=1e-9, atol=1e-9)

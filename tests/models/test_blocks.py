@@ -1,7 +1,7 @@
-"""Every order of operations in every block, at every place in a net, against the arithmetic written out in float64."""
+"""Units of every order and block, at every place in a net, against their formulas written out in float64."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -15,13 +15,14 @@ from straight_line import (
     Weights,
     identity,
     random,
+    spec_of,
     stirred,
 )
 from torch import Tensor, nn
 
 from resnet_repro.models.batch_norm import BatchNorm2d
+from resnet_repro.models.build import network_of, unit_of
 from resnet_repro.models.layers import StridedPointwise
-from resnet_repro.models.network import Network
 from resnet_repro.models.units import Unit
 from resnet_repro.spec import ModelSpec
 
@@ -29,7 +30,7 @@ WIDTH = 3
 
 
 class Place(NamedTuple):
-    """Where in a net a unit stands. The first unit reads the stem, of `width` maps; the others read units."""
+    """Where in a net a unit is. The first unit gets the `width` maps of the stem; the others get a unit's output."""
 
     option: str
     stride: int
@@ -51,15 +52,15 @@ def place_of(place: str, block: str) -> tuple[int, int, int]:
     return WIDTH if first else WIDENING[block] * WIDTH, stride * WIDTH, stride
 
 
-def model_of(order: str, block: str, place: str, **fields: object) -> ModelSpec:
+def model_of(order: str, block: str, place: str, **fields: Any) -> ModelSpec:
     option = PLACES[place].option
-    return ModelSpec(depth=SMALLEST[block], unit=order, block=block, width=WIDTH, option=option, **fields)
+    return spec_of(depth=SMALLEST[block], unit=order, block=block, width=WIDTH, option=option, **fields)
 
 
 def assert_unit_is_as_written(place: str, model: ModelSpec, training: bool, act: Callable[..., Tensor]) -> None:
     w_in, width, stride = place_of(place, model.block)
     w_out, first = WIDENING[model.block] * width, PLACES[place].first
-    unit = stirred(Unit(w_in, width, stride, model, first)).train(training)
+    unit = stirred(unit_of(w_in, width, stride, model, first)).train(training)
     w, x = Weights(unit, model, act), random(4, w_in, 6, 6)
     projected = model.option == "B" and (w_in, stride) != (w_out, 1)
     output = unit(x)
@@ -80,14 +81,14 @@ def assert_unit_is_as_written(place: str, model: ModelSpec, training: bool, act:
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("block", SMALLEST)
 @pytest.mark.parametrize("order", ORDERS)
-def test_a_unit_computes_what_its_order_says(order: str, block: str, place: str, training: bool) -> None:
+def test_a_unit_applies_its_operations_in_order(order: str, block: str, place: str, training: bool) -> None:
     assert_unit_is_as_written(place, model_of(order, block, place), training, lambda x: x.clamp(min=0))
 
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("block", SMALLEST)
 @pytest.mark.parametrize("order", [order for order in ORDERS if order != "bn_after_addition"])
-def test_without_bn_a_unit_is_its_order_without_bn(order: str, block: str, place: str) -> None:
+def test_without_bn_a_unit_applies_the_other_operations_in_order(order: str, block: str, place: str) -> None:
     model = model_of(order, block, place, normalization="none")
     assert_unit_is_as_written(place, model, True, lambda x: x.clamp(min=0))
 
@@ -101,7 +102,7 @@ def test_without_bn_a_unit_is_its_order_without_bn(order: str, block: str, place
 )
 @pytest.mark.parametrize("block", SMALLEST)
 @pytest.mark.parametrize("order", ORDERS)
-def test_other_activations_stand_where_relu_stands(
+def test_other_activations_take_the_place_of_relu(
     order: str, block: str, activation: str, written_out: Callable[[Tensor], Tensor]
 ) -> None:
     place = "at a stage's start with option B"
@@ -110,8 +111,8 @@ def test_other_activations_stand_where_relu_stands(
 
 @pytest.mark.parametrize("block", SMALLEST)
 def test_a_plain_unit_is_its_branch_and_the_activation(block: str) -> None:
-    model = ModelSpec(depth=SMALLEST[block], block=block, shortcut="none")
-    unit = stirred(Unit(4, 3, 2, model)).train()
+    model = spec_of(depth=SMALLEST[block], block=block, shortcut="none")
+    unit = stirred(unit_of(4, 3, 2, model)).train()
     w, x = Weights(unit, model), random(4, 4, 6, 6)
     expected = ORDERS["original"](w, x, CONVOLUTIONS[block], 2, False, lambda _, residual: residual)
     torch.testing.assert_close(unit(x), expected, rtol=1e-9, atol=1e-9)
@@ -121,11 +122,11 @@ def test_a_plain_unit_is_its_branch_and_the_activation(block: str) -> None:
 @pytest.mark.parametrize("option", ["A", "B"])
 @pytest.mark.parametrize("block", SMALLEST)
 @pytest.mark.parametrize("order", PREACTIVATED)
-def test_both_paths_share_the_preactivation_in_the_nets_first_unit_and_before_projections_alone(
+def test_both_paths_share_the_preactivation_only_in_the_nets_first_unit_and_before_projections(
     order: str, block: str, option: str
 ) -> None:
     layers = SMALLEST[block] - 2  # of one unit a stage
-    net = Network(ModelSpec(depth=2 * layers + 2, block=block, unit=order, option=option, width=2))
+    net = network_of(spec_of(depth=2 * layers + 2, block=block, unit=order, option=option, width=2))
     units = {name: module for name, module in net.named_modules() if isinstance(module, Unit)}
     assert len(units) == 6
     projected = ["stage2.0", "stage3.0"] if option == "B" else []
@@ -138,19 +139,19 @@ def test_both_paths_share_the_preactivation_in_the_nets_first_unit_and_before_pr
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_projections_have_bn_where_the_branch_has_it_after_its_last_convolution(order: str) -> None:
-    unit = Unit(4, 8, 2, ModelSpec(depth=8, unit=order, option="B"))
+def test_projections_have_bn_if_the_branchs_last_convolution_has_it(order: str) -> None:
+    unit: Any = unit_of(4, 8, 2, spec_of(depth=8, unit=order, option="B"))
     has_none = order in NO_BN_AFTER_THE_LAST_CONVOLUTION
     kinds = [StridedPointwise] if has_none else [StridedPointwise, BatchNorm2d]
     assert [type(module) for module in unit.shortcut.h] == kinds
 
 
-def test_the_weights_of_a_bottleneck_are_fewer_than_those_of_two_3x3_convolutions_on_a_quarter_of_the_maps() -> None:
+def test_a_bottleneck_of_256_maps_has_fewer_weights_than_a_basic_block_of_64() -> None:
     def weights(unit: Unit) -> int:
         return sum(module.weight.numel() for module in unit.modules() if isinstance(module, nn.Conv2d))
 
-    assert weights(Unit(64, 64, 1, ModelSpec(depth=8))) == 73_728
-    assert weights(Unit(256, 64, 1, ModelSpec(depth=11, block="bottleneck"))) == 69_632
+    assert weights(unit_of(64, 64, 1, spec_of(depth=8))) == 73_728
+    assert weights(unit_of(256, 64, 1, spec_of(depth=11, block="bottleneck"))) == 69_632
 
 
 @pytest.mark.parametrize(
@@ -162,6 +163,6 @@ def test_the_weights_of_a_bottleneck_are_fewer_than_those_of_two_3x3_convolution
     ],
 )
 def test_a_blocks_convolutions_and_the_stride_of_the_first(block: str, convolutions: list[tuple[object, ...]]) -> None:
-    unit = Unit(6, 2, 2, ModelSpec(depth=SMALLEST[block], block=block))
+    unit = unit_of(6, 2, 2, spec_of(depth=SMALLEST[block], block=block))
     found = [module for module in unit.branch if isinstance(module, nn.Conv2d)]
     assert [(c.in_channels, c.out_channels, c.kernel_size, c.stride) for c in found] == convolutions

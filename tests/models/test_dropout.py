@@ -1,23 +1,24 @@
-"""Dropout: what it zeroes depends on the run's seed, the step and the layer, and on nothing else."""
+"""Dropout: its mask depends on the run's seed, the step and the layer, and on nothing else."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from straight_line import ORDERS, SMALLEST, random, stirred
+from straight_line import ORDERS, SMALLEST, random, spec_of, stirred
 from torch import Tensor, nn
 
 from resnet_repro.data import DATASETS
+from resnet_repro.models.build import network_of
 from resnet_repro.models.layers import Dropout
-from resnet_repro.models.network import Network
 from resnet_repro.models.units import Unit
 from resnet_repro.runner.assembly import build_trainer
 from resnet_repro.seeding import random_bits
-from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec
+from resnet_repro.spec import DataSpec, Experiment, TrainingSpec
 
 Mask = tuple[bool, ...]
-NETS = {
+NETS: dict[str, dict[str, Any]] = {
     "in the branches": {"dropout": 0.5},
     "on the shortcuts": {"shortcut": "dropout", "shortcut_dropout": 0.5},
 }
@@ -50,7 +51,7 @@ def test_the_seed_alone_decides_the_mask() -> None:
     assert not torch.equal(dropout_of(0.5, seed=4)(x), one)
 
 
-def test_the_mask_does_not_depend_on_how_the_maps_lie_in_memory() -> None:
+def test_the_mask_does_not_depend_on_the_memory_format() -> None:
     x = torch.ones(2, 4, 8, 8)
     y = dropout_of(0.5)(x.to(memory_format=torch.channels_last))
     assert torch.equal(dropout_of(0.5)(x), y)
@@ -70,7 +71,7 @@ def test_random_bits_are_splitmix64s() -> None:
     assert random_bits(torch.tensor(0), 0).shape == (0,)
 
 
-def test_random_bits_of_neighbouring_seeds_are_as_good_as_independent() -> None:
+def test_random_bits_of_neighbouring_seeds_are_uncorrelated() -> None:
     bits = torch.stack([random_bits(torch.tensor(seed), 100_000) for seed in range(4)])
     signs = torch.cat([bits.sign(), (bits << 16).sign()], dim=1).double()  # the highest bit, and one in the middle
     correlations = signs @ signs.T / signs.shape[1]
@@ -83,7 +84,7 @@ def test_dropout_leaves_torchs_global_generator_alone() -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_maps_and_pixels_are_zeroed_one_by_one() -> None:
+def test_values_are_zeroed_independently_of_their_map_and_pixel() -> None:
     kept = dropout_of(0.5)(torch.ones(4, 8, 8, 8)) != 0
     for dims in [(0, 1), (2, 3), (1, 2, 3), (0, 2, 3)]:
         assert kept.double().mean(dims).std() > 0
@@ -97,7 +98,7 @@ def test_evaluation_and_a_rate_of_zero_are_the_identity() -> None:
     assert dropout_of(0.0)(x) is x
 
 
-def test_gradients_pass_where_values_do() -> None:
+def test_the_gradient_has_the_mask_of_the_values() -> None:
     x = torch.ones(2, 4, 8, 8, requires_grad=True)
     y = dropout_of(0.25)(x)
     (gradient,) = torch.autograd.grad(y.sum(), x)
@@ -107,7 +108,7 @@ def test_gradients_pass_where_values_do() -> None:
 @pytest.mark.parametrize("block", SMALLEST)
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_nets_dropout_stands_before_the_last_convolution_of_each_branch(order: str, block: str) -> None:
-    net = Network(ModelSpec(depth=SMALLEST[block], unit=order, block=block, width=2, dropout=0.3))
+    net = network_of(spec_of(depth=SMALLEST[block], unit=order, block=block, width=2, dropout=0.3))
     units = [module for module in net.modules() if isinstance(module, Unit)]
     for unit in units:
         chain = list(unit.branch)
@@ -117,14 +118,14 @@ def test_a_nets_dropout_stands_before_the_last_convolution_of_each_branch(order:
     assert sum(isinstance(module, Dropout) for module in net.modules()) == len(units) == 3
 
 
-def test_no_net_has_dropout_unless_asked() -> None:
-    assert not any(isinstance(module, Dropout) for module in Network(ModelSpec(depth=20)).modules())
+def test_a_net_has_no_dropout_by_default() -> None:
+    assert not any(isinstance(module, Dropout) for module in network_of(spec_of(depth=20)).modules())
 
 
 @pytest.mark.parametrize("place", NETS)
 def test_in_evaluation_a_net_with_dropout_is_the_net_without(place: str) -> None:
-    dropping = stirred(Network(ModelSpec(depth=8, width=3, **NETS[place])))
-    without = stirred(Network(ModelSpec(depth=8, width=3)))
+    dropping = stirred(network_of(spec_of(depth=8, width=3, **NETS[place])))
+    without = stirred(network_of(spec_of(depth=8, width=3)))
     parameters = zip(dropping.parameters(), without.parameters(), strict=True)
     assert all(torch.equal(ours, theirs) for ours, theirs in parameters)
     images = random(3, 3, 16, 16)
@@ -139,7 +140,7 @@ def masks_of() -> Callable[..., list[list[Mask]]]:
     dataset = DATASETS["synthetic"](Path(), 32, 10)
 
     def masks(seed: int, place: str, first: int = 0, steps: int = 3) -> list[list[Mask]]:
-        model = ModelSpec(depth=8, width=2, activation="tanh", **NETS[place])  # whose values are never exactly 0
+        model = spec_of(depth=8, width=2, activation="tanh", **NETS[place])  # tanh, as its values are never exactly 0
         training = TrainingSpec(steps=steps, batch_size=8, clean_images=8, precision="fp32")
         experiment = Experiment(name="x", seed=seed, model=model, data=data, training=training)
         trainer = build_trainer(experiment, dataset, torch.device("cpu"))
@@ -164,7 +165,9 @@ def masks_of() -> Callable[..., list[list[Mask]]]:
 
 
 @pytest.mark.parametrize("place", NETS)
-def test_steps_layers_and_seeds_draw_masks_of_their_own(place: str, masks_of: Callable[..., list[list[Mask]]]) -> None:
+def test_different_steps_layers_and_seeds_draw_different_masks(
+    place: str, masks_of: Callable[..., list[list[Mask]]]
+) -> None:
     drawn = masks_of(0, place)
     assert [len(step) for step in drawn] == [3, 3, 3]
     masks = [mask for step in drawn + masks_of(1, place) for mask in step]
@@ -173,9 +176,7 @@ def test_steps_layers_and_seeds_draw_masks_of_their_own(place: str, masks_of: Ca
 
 
 @pytest.mark.parametrize("place", NETS)
-def test_a_runs_masks_are_its_seeds_whatever_torchs_global_seed(
-    place: str, masks_of: Callable[..., list[list[Mask]]]
-) -> None:
+def test_torchs_global_seed_does_not_change_a_runs_masks(place: str, masks_of: Callable[..., list[list[Mask]]]) -> None:
     torch.manual_seed(1)
     drawn = masks_of(0, place)
     torch.manual_seed(2)
@@ -183,7 +184,7 @@ def test_a_runs_masks_are_its_seeds_whatever_torchs_global_seed(
 
 
 @pytest.mark.parametrize("place", NETS)
-def test_a_step_draws_the_same_masks_whatever_ran_before_it(
+def test_a_steps_masks_do_not_depend_on_the_steps_before_it(
     place: str, masks_of: Callable[..., list[list[Mask]]]
 ) -> None:
     assert masks_of(0, place, first=2) == masks_of(0, place)[2:]

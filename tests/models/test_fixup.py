@@ -1,15 +1,16 @@
-"""Fixup (Zhang et al. 2019): a residual net without BN that starts as the identity and still learns in every branch."""
+"""Fixup (Zhang et al. 2019): residual nets without BN whose branches are zero at first, and still learn."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
-from straight_line import CONVOLUTIONS, SMALLEST, random
+from straight_line import CONVOLUTIONS, SMALLEST, random, spec_of
 from torch import Tensor, nn
 
+from resnet_repro.models.build import build, unit_of
 from resnet_repro.models.layers import ACTIVATIONS, ScalarBias, ScalarMultiplier
-from resnet_repro.models.network import Network, build
 from resnet_repro.models.units import Unit
 from resnet_repro.seeding import Stream, generator
 from resnet_repro.spec import ModelSpec
@@ -19,12 +20,12 @@ BLOCKS = ["basic", "bottleneck"]
 ACTS = tuple(ACTIVATIONS.values())
 
 
-def model_of(block: str = "basic", units: int = 1, **fields: object) -> ModelSpec:
+def model_of(block: str = "basic", units: int = 1, **fields: Any) -> ModelSpec:
     depth = units * (SMALLEST[block] - 2) + 2
-    return ModelSpec(depth=depth, block=block, normalization="none", initialization="fixup", **{"width": 4, **fields})
+    return spec_of(depth=depth, block=block, normalization="none", initialization="fixup", **{"width": 4, **fields})
 
 
-def net_of(block: str = "basic", units: int = 1, **fields: object) -> Network:
+def net_of(block: str = "basic", units: int = 1, **fields: Any) -> Any:
     return build(model_of(block, units, **fields), generator(0, Stream.INITIALIZATION))
 
 
@@ -39,7 +40,7 @@ def convolutions(module: nn.Module) -> list[nn.Conv2d]:
 @pytest.mark.parametrize("option", ["A", "B"])
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("block", BLOCKS)
-def test_at_the_start_every_branch_and_every_logit_is_zero(block: str, order: str, option: str) -> None:
+def test_initially_every_branch_and_every_logit_is_zero(block: str, order: str, option: str) -> None:
     net = net_of(block, units=2, unit=order, option=option)
     outputs: list[Tensor] = []
     for unit in units_of(net):
@@ -51,7 +52,7 @@ def test_at_the_start_every_branch_and_every_logit_is_zero(block: str, order: st
     assert not logits.any()
 
 
-def test_at_the_start_the_shortcuts_alone_carry_the_signal() -> None:
+def test_initially_only_the_shortcuts_carry_the_signal() -> None:
     net = net_of(units=3)
     images = random(2, 3, 32, 32).float()
     stem = F.relu(F.conv2d(images, net.stem.conv1.weight, padding=1))
@@ -64,7 +65,7 @@ def test_at_the_start_the_shortcuts_alone_carry_the_signal() -> None:
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize(("block", "exponent"), [("basic", -1 / 2), ("bottleneck", -1 / 4)])
 @pytest.mark.parametrize("units", [1, 4])
-def test_all_but_the_last_layer_of_a_branch_shrink_with_the_number_of_branches(
+def test_the_first_layers_of_a_branch_shrink_with_the_number_of_branches_and_the_last_is_zero(
     block: str, exponent: float, units: int, order: str
 ) -> None:
     net = net_of(block, units, unit=order, width=32)
@@ -81,7 +82,7 @@ def test_all_but_the_last_layer_of_a_branch_shrink_with_the_number_of_branches(
             assert layer.weight.std().item() == pytest.approx(expected, rel=4 / math.sqrt(2 * count))
 
 
-def test_the_stem_and_the_projections_start_as_he_says_and_the_classifier_at_zero() -> None:
+def test_the_stem_and_the_projections_have_hes_initialisation_and_the_classifier_is_zero() -> None:
     net = net_of(option="B", width=64)
     for layer, fan_out in [
         (net.stem.conv1, 9 * 64),
@@ -131,7 +132,7 @@ def test_each_branch_ends_with_one_multiplier_and_no_convolution_has_a_bias(bloc
     assert len(scalars) == len([m for m in net.modules() if isinstance(m, (ScalarBias, ScalarMultiplier))])
 
 
-def test_scalars_shift_and_scale_every_value() -> None:
+def test_the_scalars_shift_and_scale_every_value() -> None:
     x, shift, scale = random(2, 3, 4, 4), ScalarBias().double(), ScalarMultiplier().double()
     shift.bias.data.fill_(0.3)
     scale.multiplier.data.fill_(-1.7)
@@ -141,7 +142,7 @@ def test_scalars_shift_and_scale_every_value() -> None:
 
 
 def test_a_unit_computes_what_fixup_says() -> None:
-    unit = Unit(3, 3, 1, model_of(width=3)).double()
+    unit: Any = unit_of(3, 3, 1, model_of(width=3)).double()
     random_numbers = torch.Generator().manual_seed(0)
     for parameter in unit.parameters():
         parameter.data.copy_(torch.randn(parameter.shape, generator=random_numbers))
@@ -157,15 +158,19 @@ def test_a_unit_computes_what_fixup_says() -> None:
 @pytest.mark.parametrize("option", ["A", "B"])
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("block", BLOCKS)
-def test_once_the_classifier_has_moved_every_branch_learns_from_its_last_layer_on(
+def test_after_the_classifiers_first_update_the_last_layer_of_every_branch_learns(
     block: str, order: str, option: str, activation: str
 ) -> None:
     net = net_of(block, units=2, unit=order, option=option, activation=activation).double()
     images, labels = random(6, 3, 16, 16), torch.arange(6)
     F.cross_entropy(net(images), labels).backward()
-    assert net.head.weight.grad.any()  # the classifier learns first: it passes nothing down while it is zero
+    assert (
+        net.head.weight.grad.any()
+    )  # the classifier learns first: while it is zero, no gradient reaches the layers before it
     net.head.weight.data.sub_(net.head.weight.grad)
     net.zero_grad()
     F.cross_entropy(net(images), labels).backward()
     for unit in units_of(net):
-        assert convolutions(unit.branch)[-1].weight.grad.norm() > 1e-9
+        gradient = convolutions(unit.branch)[-1].weight.grad
+        assert gradient is not None
+        assert gradient.norm() > 1e-9

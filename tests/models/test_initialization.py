@@ -1,22 +1,23 @@
-"""The weights a net starts from."""
+"""Initial weights of a net."""
 
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
-from straight_line import stirred
+from straight_line import spec_of, stirred
 from torch import nn
 
 from resnet_repro.data.batches import EvaluationBatches, Normalization
 from resnet_repro.data.synthetic import load_synthetic
+from resnet_repro.models.build import build
 from resnet_repro.models.initialization import initialize
-from resnet_repro.models.network import Network, build
 from resnet_repro.runner.assembly import build_net
 from resnet_repro.seeding import Stream, generator
-from resnet_repro.spec import Experiment, ModelSpec
+from resnet_repro.spec import Experiment
 
 CPU = torch.device("cpu")
 FIRST_LOSS = {  # of untrained residual nets, by depth; on CIFAR-10 within 0.4 of these
@@ -26,8 +27,8 @@ FIRST_LOSS = {  # of untrained residual nets, by depth; on CIFAR-10 within 0.4 o
 }
 
 
-def net_of(seed: int = 0, **model: object) -> Network:
-    return build_net(Experiment(name="net", seed=seed, model=ModelSpec(**{"depth": 8, "width": 4, **model})))
+def net_of(seed: int = 0, **model: Any) -> Any:
+    return build_net(Experiment(name="net", seed=seed, model=spec_of(**{"depth": 8, "width": 4, **model})))
 
 
 def assert_normal(weight: torch.Tensor, std: float) -> None:
@@ -46,21 +47,21 @@ def test_plain_and_residual_nets_start_from_identical_weights(normalization: str
     assert all(torch.equal(plain[name], residual[name]) for name in plain)
 
 
-def test_every_weighted_layer_starts_otherwise_under_another_seed() -> None:
+def test_another_seed_gives_every_weighted_layer_other_weights() -> None:
     one, other = net_of(seed=3).state_dict(), net_of(seed=4).state_dict()
     weights = [name for name, tensor in one.items() if tensor.dim() > 1]
     assert len(weights) == 8
     assert not any(torch.equal(one[name], other[name]) for name in weights)
 
 
-def test_bn_does_not_change_the_weights_a_seed_draws() -> None:
+def test_bn_does_not_change_the_weights_that_a_seed_draws() -> None:
     with_bn, without = net_of().state_dict(), net_of(normalization="none").state_dict()
     weights = [name for name, tensor in with_bn.items() if tensor.dim() > 1]
     assert len(weights) == 8
     assert all(torch.equal(with_bn[name], without[name]) for name in weights)
 
 
-def test_the_order_of_operations_does_not_change_the_weights_a_seed_draws() -> None:
+def test_the_order_of_operations_does_not_change_the_weights_that_a_seed_draws() -> None:
     def drawn(unit: str) -> list[torch.Tensor]:
         return [parameter for parameter in net_of(unit=unit).parameters() if parameter.dim() > 1]
 
@@ -70,7 +71,7 @@ def test_the_order_of_operations_does_not_change_the_weights_a_seed_draws() -> N
         assert all(torch.equal(*pair) for pair in zip(original, drawn(unit), strict=True))
 
 
-def test_building_a_net_leaves_its_starting_weights_independent_of_torchs_global_seed() -> None:
+def test_torchs_global_seed_does_not_change_the_initial_weights() -> None:
     torch.manual_seed(1)
     one = net_of().state_dict()
     torch.manual_seed(2)
@@ -88,11 +89,11 @@ def test_building_a_net_leaves_its_starting_weights_independent_of_torchs_global
     ],
 )
 @pytest.mark.parametrize("normalization", ["batch", "none"])
-def test_convolutions_start_normal_with_the_methods_deviation(
+def test_weights_of_convolutions_are_normal_with_the_methods_standard_deviation(
     method: str, conv_std: Callable[[int, int], float], normalization: str
 ) -> None:
-    fields = {"initialization_std": 0.03} if method == "gaussian" else {}
-    model = ModelSpec(depth=8, shortcut="none", normalization=normalization, initialization=method, width=48, **fields)
+    fields: dict[str, Any] = {"initialization_std": 0.03} if method == "gaussian" else {}
+    model = spec_of(depth=8, shortcut="none", normalization=normalization, initialization=method, width=48, **fields)
     net = build(model, generator(0, Stream.INITIALIZATION))
     layers = [module for module in net.modules() if isinstance(module, nn.Conv2d)]
     assert len(layers) == 7
@@ -103,7 +104,7 @@ def test_convolutions_start_normal_with_the_methods_deviation(
 
 
 @pytest.mark.parametrize("method", ["he", "xavier"])
-def test_the_classifier_starts_uniform_as_the_authors_code_leaves_it(method: str) -> None:
+def test_weights_of_the_classifier_are_uniform_as_in_the_authors_code(method: str) -> None:
     head = net_of(initialization=method, width=256).head
     bound = 1 / math.sqrt(1024)
     assert head.weight.abs().max() <= bound
@@ -113,26 +114,26 @@ def test_the_classifier_starts_uniform_as_the_authors_code_leaves_it(method: str
 
 
 @pytest.mark.parametrize(("method", "std"), [("he", math.sqrt(2 / 1024)), ("gaussian", 0.25)])
-def test_the_classifier_may_start_normal(method: str, std: float) -> None:
-    fields = {"classifier_initialization_std": std} if method == "gaussian" else {}
+def test_weights_of_the_classifier_may_be_normal(method: str, std: float) -> None:
+    fields: dict[str, Any] = {"classifier_initialization_std": std} if method == "gaussian" else {}
     head = net_of(classifier_initialization=method, width=256, **fields).head
     assert_normal(head.weight, std)
     assert not head.bias.any()
 
 
-def test_fixup_starts_its_classifier_at_zero_unless_told_otherwise() -> None:
-    fixup = {"normalization": "none", "initialization": "fixup"}
+def test_fixups_classifier_is_zero_by_default() -> None:
+    fixup: dict[str, Any] = {"normalization": "none", "initialization": "fixup"}
     assert not net_of(**fixup).head.weight.any()
     assert net_of(**fixup, classifier_initialization="uniform").head.weight.all()
 
 
-def test_the_rule_of_the_classifier_leaves_the_convolutions_alone() -> None:
+def test_the_classifiers_initialisation_does_not_change_the_convolutions() -> None:
     ours, theirs = net_of().state_dict(), net_of(classifier_initialization="he").state_dict()
     assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == ["head.weight"]
 
 
 @pytest.mark.parametrize("depth", [20, 56, 110])
-def test_the_classifiers_first_weights_decide_the_first_loss_of_deep_residual_nets(depth: int) -> None:
+def test_the_classifiers_initialisation_decides_the_first_loss_of_deep_residual_nets(depth: int) -> None:
     """Chance is ln 10 = 2.30. With He's classifier, as in many reproductions, the loss grows with depth."""
     split = load_synthetic(Path(), 256, 10).train
     images, labels = next(iter(EvaluationBatches(split, Normalization(split, CPU), CPU)))
@@ -147,17 +148,18 @@ def test_the_classifiers_first_weights_decide_the_first_loss_of_deep_residual_ne
     ("method", "std"),
     [("he", math.sqrt(2 / 128)), ("he_fan_in", math.sqrt(2 / 64)), ("xavier", math.sqrt(2 / 192)), ("gaussian", 0.2)],
 )
-def test_projections_are_initialized_as_the_1x1_convolutions_they_are(method: str, std: float) -> None:
-    fields = {"initialization_std": 0.2} if method == "gaussian" else {}
-    model = ModelSpec(depth=8, option="B", width=64, initialization=method, **fields)
-    weight = build(model, generator(0, Stream.INITIALIZATION)).stage2[0].shortcut.h.conv1.weight
+def test_projections_are_initialised_as_1x1_convolutions(method: str, std: float) -> None:
+    fields: dict[str, Any] = {"initialization_std": 0.2} if method == "gaussian" else {}
+    model = spec_of(depth=8, option="B", width=64, initialization=method, **fields)
+    net: Any = build(model, generator(0, Stream.INITIALIZATION))
+    weight = net.stage2[0].shortcut.h.conv1.weight
     assert weight.shape == (128, 64, 1, 1)
     assert_normal(weight, std)
 
 
 @pytest.mark.parametrize("shortcut", ["exclusive_gate", "shortcut_only_gate"])
 @pytest.mark.parametrize("gate_bias", [0.0, -6.0])
-def test_a_gate_starts_as_a_1x1_convolution_whose_bias_is_the_specs(shortcut: str, gate_bias: float) -> None:
+def test_a_gate_is_initialised_as_a_1x1_convolution_with_the_specs_bias(shortcut: str, gate_bias: float) -> None:
     net = net_of(shortcut=shortcut, gate_bias=gate_bias, width=64)
     units = [*net.stage1, *net.stage2, *net.stage3]
     assert [tuple(unit.shortcut.gate.weight.shape) for unit in units] == [
@@ -170,7 +172,7 @@ def test_a_gate_starts_as_a_1x1_convolution_whose_bias_is_the_specs(shortcut: st
         assert_normal(unit.shortcut.gate.weight, math.sqrt(2 / len(unit.shortcut.gate.bias)))
 
 
-def test_conv1x1_shortcuts_start_as_he_says_in_every_unit() -> None:
+def test_conv1x1_shortcuts_have_hes_initialisation_in_every_unit() -> None:
     net = net_of(shortcut="conv1x1", width=64)
     for unit, width in zip([*net.stage1, *net.stage2, *net.stage3], [64, 128, 256], strict=True):
         assert_normal(unit.shortcut.h.conv1.weight, math.sqrt(2 / width))
@@ -185,19 +187,20 @@ def test_conv1x1_shortcuts_start_as_he_says_in_every_unit() -> None:
         {"block": "bottleneck", "depth": 11, "unit": "full_preactivation"},
     ],
 )
-def test_initialize_overwrites_whatever_was_there(fields: dict[str, object]) -> None:
-    model = ModelSpec(**{"depth": 8, "width": 4, **fields})
+def test_initialize_overwrites_all_weights_and_statistics(fields: dict[str, Any]) -> None:
+    model = spec_of(**{"depth": 8, "width": 4, **fields})
     fresh = net_of(**fields)
     again = stirred(net_of(seed=1, **fields)).float()
     for module in again.modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.num_batches_tracked += 5
+            assert module.num_batches_tracked is not None
+            module.num_batches_tracked.add_(5)
     initialize(again, model, generator(0, Stream.INITIALIZATION))
     assert all(torch.equal(again.state_dict()[name], tensor) for name, tensor in fresh.state_dict().items())
 
 
-def test_bn_starts_as_the_identity() -> None:
-    layers = [module for module in net_of().modules() if isinstance(module, nn.BatchNorm2d)]
+def test_bn_is_initially_the_identity() -> None:
+    layers: list[Any] = [module for module in net_of().modules() if isinstance(module, nn.BatchNorm2d)]
     assert len(layers) == 7
     for layer in layers:
         assert layer.weight.eq(1).all()

@@ -1,17 +1,20 @@
-"""Whole nets: sizes, parameters, order, and values against a straight-line reference in float64."""
+"""Whole nets: sizes, parameters, their order, and outputs against formulas written out in float64."""
+
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
-from straight_line import CONVOLUTIONS, ORDERS, SMALLEST, WIDENING, Weights, identity, random, stirred
+from straight_line import CONVOLUTIONS, ORDERS, SMALLEST, WIDENING, Weights, identity, random, spec_of, stirred
 from torch import Tensor, nn
 
+from resnet_repro.models.build import network_of
 from resnet_repro.models.network import Network
 from resnet_repro.spec import ModelSpec
 
 VARIANTS = [("none", "A"), ("identity", "A"), ("identity", "B")]  # shortcut and option: plain, residual A, residual B
 WEIGHTED = (nn.Conv2d, nn.Linear)
-SHORTCUTS = {
+SHORTCUTS: dict[str, dict[str, Any]] = {
     "none": {},
     "identity": {},
     "scaled": {"shortcut_scale": 0.5, "branch_scale": 0.5},
@@ -20,11 +23,12 @@ SHORTCUTS = {
     "conv1x1": {},
     "dropout": {"shortcut_dropout": 0.5},
 }
+OPTIONAL = [shortcut for shortcut in SHORTCUTS if shortcut not in ("none", "conv1x1")]  # those with option A or B
 
 
-def on_meta(depth: int, shortcut: str = "identity", **fields: object) -> Network:
+def on_meta(depth: int, shortcut: str = "identity", **fields: Any) -> Network:
     with torch.device("meta"):
-        return Network(ModelSpec(depth=depth, shortcut=shortcut, **fields))
+        return network_of(spec_of(depth=depth, shortcut=shortcut, **fields))
 
 
 def parameters(net: nn.Module) -> int:
@@ -62,7 +66,7 @@ def test_depth_counts_the_weighted_layers_outside_the_shortcuts(depth: int, shor
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("option", ["A", "B"])
 @pytest.mark.parametrize(("block", "step"), [("basic", 6), ("bottleneck", 9), ("single_layer", 3)])
-def test_depth_is_what_it_says_for_every_block(block: str, step: int, option: str, order: str) -> None:
+def test_depth_counts_the_weighted_layers_of_every_block(block: str, step: int, option: str, order: str) -> None:
     for units in (1, 2, 5):
         depth = step * units + 2
         assert weighted_layers_outside_shortcuts(on_meta(depth, block=block, option=option, unit=order)) == depth
@@ -80,15 +84,18 @@ def test_only_option_b_has_layers_in_its_shortcuts_and_only_where_the_shape_chan
 
 
 @pytest.mark.parametrize("normalization", ["batch", "none"])
-@pytest.mark.parametrize("option", ["A", "B"])
 @pytest.mark.parametrize("block", SMALLEST)
-@pytest.mark.parametrize("shortcut", SHORTCUTS)
-def test_parameters_are_registered_in_forward_order(shortcut: str, block: str, option: str, normalization: str) -> None:
-    if shortcut in ("none", "conv1x1"):  # which leave no choice
-        option = "B" if block == "bottleneck" else "A"
+@pytest.mark.parametrize(
+    ("shortcut", "option"),
+    [("none", None), ("conv1x1", None), *((shortcut, option) for shortcut in OPTIONAL for option in ("A", "B"))],
+)
+def test_parameters_are_registered_in_forward_order(
+    shortcut: str, block: str, option: str | None, normalization: str
+) -> None:
     convolutions = 3 * CONVOLUTIONS[block]
-    fields = {"block": block, "option": option, "normalization": normalization, "width": 2, **SHORTCUTS[shortcut]}
-    net = Network(ModelSpec(depth=2 * convolutions + 2, shortcut=shortcut, **fields))
+    choice = {"option": option} if option else {}
+    fields = {"block": block, "normalization": normalization, "width": 2, **choice, **SHORTCUTS[shortcut]}
+    net = network_of(spec_of(depth=2 * convolutions + 2, shortcut=shortcut, **fields))
     registered = [module for module in net.modules() if isinstance(module, (*WEIGHTED, nn.BatchNorm2d))]
     called: list[nn.Module] = []
     for module in registered:
@@ -104,7 +111,7 @@ def test_stages_halve_the_maps_and_double_their_number(
 ) -> None:
     if shortcut == "none":
         option = "B" if block == "bottleneck" else "A"
-    net = Network(ModelSpec(depth=SMALLEST[block], shortcut=shortcut, option=option, block=block))
+    net = network_of(spec_of(depth=SMALLEST[block], shortcut=shortcut, option=option, block=block))
     shapes: dict[str, tuple[int, ...]] = {}
 
     def note(name: str, module: nn.Module) -> None:
@@ -130,7 +137,7 @@ def test_without_bn_the_convolutions_have_a_bias_and_no_bn_exists() -> None:
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_with_bn_each_convolution_has_one_beside_it_and_no_bias(order: str) -> None:
+def test_with_bn_each_convolution_has_a_bn_beside_it_and_no_bias(order: str) -> None:
     modules = list(on_meta(20, option="B", unit=order).modules())
     convolutions = [module for module in modules if isinstance(module, nn.Conv2d)]
     assert len(convolutions) == 19 + 2
@@ -150,16 +157,14 @@ def test_with_bn_each_convolution_has_one_beside_it_and_no_bias(order: str) -> N
         ("full_preactivation", ["conv1"], ["bn1", "act1"]),
     ],
 )
-def test_preactivation_leaves_the_stem_bare_and_stands_once_more_before_the_pooling(
-    order: str, stem: list[str], end: list[str]
-) -> None:
+def test_preactivation_moves_from_the_stem_to_before_the_pooling(order: str, stem: list[str], end: list[str]) -> None:
     net = on_meta(8, unit=order)
     assert [name for name, _ in net.stem.named_children()] == stem
     assert [name for name, _ in net.end.named_children()] == end
 
 
 def net_as_written(w: Weights, images: Tensor, model: ModelSpec) -> Tensor:
-    """Stem, units, end and head. A net without h adds nothing."""
+    """Stem, units, end and head. A plain net adds nothing to its branches."""
     x = w.conv(images, "stem.conv1")
     x = x if model.unit == "full_preactivation" else w.bn(x, "stem.bn1")
     x = x if model.unit.endswith("preactivation") else w.act(x)
@@ -184,9 +189,9 @@ def net_as_written(w: Weights, images: Tensor, model: ModelSpec) -> Tensor:
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("normalization", ["batch", "none"])
 @pytest.mark.parametrize(("shortcut", "option"), VARIANTS)
-def test_a_net_computes_what_the_paper_says(shortcut: str, option: str, normalization: str, training: bool) -> None:
-    model = ModelSpec(depth=14, shortcut=shortcut, option=option, normalization=normalization, width=3)
-    net = stirred(Network(model)).train(training)
+def test_a_net_computes_the_papers_formulas(shortcut: str, option: str, normalization: str, training: bool) -> None:
+    model = spec_of(depth=14, shortcut=shortcut, option=option, normalization=normalization, width=3)
+    net = stirred(network_of(model)).train(training)
     w, images = Weights(net, model), random(5, 3, 32, 32)
     torch.testing.assert_close(net(images), net_as_written(w, images, model), rtol=1e-9, atol=1e-9)
     assert w.unused == set()
@@ -196,12 +201,12 @@ def test_a_net_computes_what_the_paper_says(shortcut: str, option: str, normaliz
 @pytest.mark.parametrize("option", ["A", "B"])
 @pytest.mark.parametrize("block", SMALLEST)
 @pytest.mark.parametrize("order", ORDERS)
-def test_a_net_of_any_order_and_block_computes_what_the_paper_says(
+def test_a_net_of_any_order_and_block_computes_the_papers_formulas(
     order: str, block: str, option: str, training: bool
 ) -> None:
     depth = 2 * (SMALLEST[block] - 2) + 2
-    model = ModelSpec(depth=depth, unit=order, block=block, option=option, width=2)
-    net = stirred(Network(model)).train(training)
+    model = spec_of(depth=depth, unit=order, block=block, option=option, width=2)
+    net = stirred(network_of(model)).train(training)
     w, images = Weights(net, model), random(4, 3, 16, 16)
     torch.testing.assert_close(net(images), net_as_written(w, images, model), rtol=1e-8, atol=1e-8)
     assert w.unused == set()

@@ -1,36 +1,49 @@
 """Single layers, option A and option B, and the residual unit of the first paper against arithmetic in float64."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
-from straight_line import random, stirred
+from straight_line import random, spec_of, stirred
 from torch import Tensor, nn
 
 from resnet_repro.models.batch_norm import BatchNorm2d
+from resnet_repro.models.build import operations_of, unit_of
 from resnet_repro.models.layers import ACTIVATIONS, StridedPointwise, layers
-from resnet_repro.models.shortcuts import Shortcut, SubsampleAndPad
-from resnet_repro.models.units import UNITS, Unit
+from resnet_repro.models.shortcuts import SubsampleAndPad
+from resnet_repro.models.units import UNITS
 from resnet_repro.spec import ModelSpec
 
 SHAPES = [(4, 4, 1), (4, 8, 2), (3, 5, 1)]  # w_in, w_out, stride
 
 
-def model_of(**fields: object) -> ModelSpec:
-    return ModelSpec(depth=8, **fields)
+def model_of(**fields: Any) -> ModelSpec:
+    return spec_of(**{"depth": 8, **fields})
 
 
-def unit_of(w_in: int, w_out: int, stride: int, shortcut: str, option: str, normalization: str) -> Unit:
+def stirred_unit(w_in: int, w_out: int, stride: int, **fields: Any) -> Any:
     """A unit in float64 whose BN has weights and statistics other than the identity's."""
-    unit = Unit(w_in, w_out, stride, model_of(shortcut=shortcut, option=option, normalization=normalization)).double()
+    unit = unit_of(w_in, w_out, stride, model_of(**fields)).double()
     generator = torch.Generator().manual_seed(0)
     for module in unit.modules():
         if isinstance(module, nn.BatchNorm2d):
             for tensor in (module.weight.data, module.bias.data, module.running_mean, module.running_var):
+                assert tensor is not None
                 tensor.copy_(0.5 + torch.rand(w_out, generator=generator))
     return unit
 
 
-def normalize(x: Tensor, layer: nn.BatchNorm2d, training: bool) -> Tensor:
+def shortcut_of(w_in: int, w_out: int, stride: int, **fields: Any) -> Any:
+    return unit_of(w_in, w_out, stride, model_of(**fields)).shortcut
+
+
+def layers_of(order: str, widths: Sequence[int], kernels: Sequence[int], stride: int = 1, **fields: Any) -> Any:
+    return layers(order, 4, operations_of(model_of(**fields)), widths, kernels, stride)
+
+
+def normalize(x: Tensor, layer: Any, training: bool) -> Tensor:
     mean = x.mean((0, 2, 3)) if training else layer.running_mean.clone()
     variance = ((x - mean[:, None, None]) ** 2).mean((0, 2, 3)) if training else layer.running_var.clone()
     scaled = (x - mean[:, None, None]) / (variance + 1e-5).sqrt()[:, None, None]
@@ -38,13 +51,13 @@ def normalize(x: Tensor, layer: nn.BatchNorm2d, training: bool) -> Tensor:
 
 
 def test_option_a_owns_no_parameters() -> None:
-    assert not SubsampleAndPad(16, 32, 2).state_dict()
-    assert not Shortcut(16, 32, 2, "conv bn", model_of()).state_dict()
+    assert isinstance(shortcut_of(16, 32, 2).h, SubsampleAndPad)
+    assert not shortcut_of(16, 32, 2).state_dict()
 
 
 def test_option_a_takes_every_second_pixel_and_appends_zero_maps() -> None:
     x = torch.arange(2 * 2 * 4 * 4).reshape(2, 2, 4, 4).float()
-    y = SubsampleAndPad(2, 4, 2)(x)
+    y = SubsampleAndPad(2, 2)(x)
     assert y.shape == (2, 4, 2, 2)
     assert y[0, 0].tolist() == [[0, 2], [8, 10]]
     assert y[1, 1].tolist() == [[48, 50], [56, 58]]
@@ -52,14 +65,14 @@ def test_option_a_takes_every_second_pixel_and_appends_zero_maps() -> None:
 
 
 def test_option_b_is_a_1x1_convolution_with_bn_after_it() -> None:
-    projection = Shortcut(16, 32, 2, "conv bn", model_of(option="B")).h
+    projection = shortcut_of(16, 32, 2, option="B").h
     assert [tuple(parameter.shape) for parameter in projection.parameters()] == [(32, 16, 1, 1), (32,), (32,)]
     assert [type(module) for module in projection] == [StridedPointwise, BatchNorm2d]
     assert projection(torch.zeros(2, 16, 8, 8)).shape == (2, 32, 4, 4)
 
 
 def test_option_b_without_bn_is_a_1x1_convolution_with_bias() -> None:
-    projection = Shortcut(16, 32, 2, "conv bn", model_of(option="B", normalization="none")).h
+    projection = shortcut_of(16, 32, 2, option="B", normalization="none").h
     assert [tuple(parameter.shape) for parameter in projection.parameters()] == [(32, 16, 1, 1), (32,)]
     assert [type(module) for module in projection] == [StridedPointwise]
 
@@ -67,13 +80,13 @@ def test_option_b_without_bn_is_a_1x1_convolution_with_bias() -> None:
 @pytest.mark.parametrize("option", ["A", "B"])
 def test_the_shortcut_is_the_input_itself_where_the_shape_stays(option: str) -> None:
     x, residual = random(1, 4, 8, 8), random(1, 4, 8, 8, seed=1)
-    h, branch = Shortcut(4, 4, 1, "conv bn", model_of(option=option))(x, residual)
+    h, branch = shortcut_of(4, 4, 1, option=option)(x, residual)
     assert h is x
     assert branch is residual
 
 
 def test_layers_follow_their_order_and_the_first_convolution_changes_the_shape() -> None:
-    sequence = layers("conv bn act conv bn", 4, model_of(), [6, 8], [3, 1], 2)
+    sequence = layers_of("conv bn act conv bn", [6, 8], [3, 1], 2)
     assert list(dict(sequence.named_children())) == ["conv1", "bn1", "act1", "conv2", "bn2"]
     convolutions = [sequence.conv1, sequence.conv2]
     assert [(c.in_channels, c.out_channels, c.kernel_size, c.stride, c.padding) for c in convolutions] == [
@@ -85,13 +98,13 @@ def test_layers_follow_their_order_and_the_first_convolution_changes_the_shape()
 
 
 def test_bn_before_a_convolution_has_the_maps_that_come_in() -> None:
-    sequence = layers("bn act conv bn act conv", 4, model_of(), [6, 8], [3, 3])
+    sequence = layers_of("bn act conv bn act conv", [6, 8], [3, 3])
     assert list(dict(sequence.named_children())) == ["bn1", "act1", "conv1", "bn2", "act2", "conv2"]
     assert (sequence.bn1.num_features, sequence.bn2.num_features) == (4, 6)
 
 
 def test_layers_drop_bn_where_there_is_none_and_give_the_convolutions_a_bias() -> None:
-    sequence = layers("conv bn act conv bn", 4, model_of(normalization="none"), [8, 8], [3, 3], 2)
+    sequence = layers_of("conv bn act conv bn", [8, 8], [3, 3], 2, normalization="none")
     assert list(dict(sequence.named_children())) == ["conv1", "act1", "conv2"]
     assert (tuple(sequence.conv1.bias.shape), tuple(sequence.conv2.bias.shape)) == ((8,), (8,))
 
@@ -99,7 +112,7 @@ def test_layers_drop_bn_where_there_is_none_and_give_the_convolutions_a_bias() -
 @pytest.mark.parametrize(("widths", "kernels"), [([8], [3, 3]), ([8, 8], [3])])
 def test_layers_need_as_many_widths_as_kernels(widths: list[int], kernels: list[int]) -> None:
     with pytest.raises(ValueError, match="zip"):
-        layers("conv conv", 4, model_of(), widths, kernels)
+        layers_of("conv conv", widths, kernels)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +144,7 @@ def test_orders_are_those_of_the_second_papers_table_2(
 def test_activations_have_the_values_of_their_names(activation: str, values: list[float]) -> None:
     x = torch.tensor([-2.0, 0.0, 2.0], dtype=torch.float64)
     assert ACTIVATIONS[activation]()(x).tolist() == pytest.approx(values, rel=1e-12)
-    assert isinstance(layers("act", 4, model_of(activation=activation)).act1, ACTIVATIONS[activation])
+    assert isinstance(layers_of("act", [], [], activation=activation).act1, ACTIVATIONS[activation])
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -141,7 +154,8 @@ def test_activations_have_the_values_of_their_names(activation: str, values: lis
 def test_a_unit_is_the_activated_sum_of_shortcut_and_branch(
     w_in: int, w_out: int, stride: int, shortcut: str, option: str, normalization: str, training: bool
 ) -> None:
-    unit = unit_of(w_in, w_out, stride, shortcut, option, normalization).train(training)
+    fields = {"shortcut": shortcut, "option": option, "normalization": normalization}
+    unit = stirred_unit(w_in, w_out, stride, **fields).train(training)
     x = random(3, w_in, 8, 8)
     expected = F.conv2d(x, unit.branch.conv1.weight, unit.branch.conv1.bias, stride, padding=1)
     if normalization == "batch":
@@ -170,6 +184,6 @@ def test_a_unit_is_the_activated_sum_of_shortcut_and_branch(
 
 
 def test_a_plain_unit_has_no_shortcut_at_all() -> None:
-    unit = stirred(Unit(4, 8, 2, model_of(shortcut="none")))
+    unit = stirred(unit_of(4, 8, 2, model_of(shortcut="none")))
     assert unit.shortcut is None
     assert all(name.startswith("branch.") for name in unit.state_dict())

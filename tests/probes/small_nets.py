@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from resnet_repro.models.build import network_of
 from resnet_repro.models.network import Network
 from resnet_repro.probes import Instruments
 from resnet_repro.spec import ModelSpec, ProbesSpec
@@ -17,7 +18,7 @@ State = dict[str, Tensor]
 
 def small_net(**model: object) -> Network:
     """A net of 8 layers and 2 filters, unless told otherwise, whose parameters and statistics all matter."""
-    net = Network(ModelSpec.model_validate({"depth": 8, "width": 2, **model}))
+    net = network_of(ModelSpec.model_validate({"depth": 8, "width": 2, **model}))
     random = torch.Generator().manual_seed(0)
     for name, tensor in net.state_dict().items():
         if name.endswith("running_var"):

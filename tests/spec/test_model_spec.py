@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from resnet_repro.errors import SpecError
+from resnet_repro.models.build import SHORTCUTS
 from resnet_repro.models.initialization import CLASSIFIER_INITIALIZATIONS, INITIALIZATIONS
 from resnet_repro.models.layers import ACTIVATIONS
-from resnet_repro.models.shortcuts import SHORTCUTS
 from resnet_repro.models.units import BLOCKS, UNITS
 from resnet_repro.spec import Experiment, ModelSpec
 from resnet_repro.spec.file import dump_spec, load_spec

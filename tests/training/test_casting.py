@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from resnet_repro.models.network import build
+from resnet_repro.models.build import build
 from resnet_repro.spec import ModelSpec
 from resnet_repro.training.engine import Engine
 

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resnet_repro.data import DATASETS
-from resnet_repro.models.network import Network, build
+from resnet_repro.models.build import build, network_of
+from resnet_repro.models.network import Network
 from resnet_repro.runner.assembly import build_trainer
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec
 from resnet_repro.training.engine import COMPUTED_IN, Engine
@@ -37,7 +38,7 @@ def linear_net() -> nn.Sequential:
 
 def small_net() -> Network:
     torch.manual_seed(0)
-    return Network(ModelSpec(depth=8, width=2))
+    return network_of(ModelSpec(depth=8, width=2))
 
 
 def cross_entropy(outputs: Array, labels: Array) -> tuple[float, Array]:
@@ -101,7 +102,7 @@ NETS = {  # and the names that, of each kind of parameter, one is decayed by "al
 def test_weight_decay_acts_on_all_parameters_or_on_kernels_and_matrices_alone(kind: str, decay_vectors: bool) -> None:
     fields, vectors = NETS[kind]
     torch.manual_seed(0)
-    net = Network(ModelSpec(depth=8, width=16, **fields))
+    net = network_of(ModelSpec(depth=8, width=16, **fields))
     for parameter in net.parameters():
         if parameter.dim() == 1:  # away from zero, where decay would do nothing
             parameter.data.add_(0.1)

@@ -5,12 +5,11 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import Outcome
+from conftest import Cli
 from finished_runs import finished
 from safetensors import safe_open
 from safetensors.torch import load_file
@@ -18,7 +17,7 @@ from safetensors.torch import load_file
 from resnet_repro.data import DATASETS
 from resnet_repro.data.batches import EvaluationBatches, Normalization
 from resnet_repro.data.synthetic import draw
-from resnet_repro.models.network import build
+from resnet_repro.models.build import build
 from resnet_repro.record.run import read_run
 from resnet_repro.spec import ModelSpec
 from resnet_repro.spec.file import load_spec
@@ -28,7 +27,6 @@ from resnet_repro.weights.export import export_run
 from resnet_repro.weights.loading import load_net
 from resnet_repro.weights.program import FromBytes, exported
 
-Cli = Callable[..., Outcome]
 FILES = ["README.md", "config.json", "model.pt2", "model.safetensors", "preprocessing.safetensors", "spec.yaml"]
 CPU = torch.device("cpu")
 WITHOUT_PACKAGE = """\
