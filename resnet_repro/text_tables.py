@@ -1,4 +1,4 @@
-"""Tables on stdout: ruled on a terminal and in a pipe alike, or as Markdown."""
+"""Prints tables to a terminal or a pipe, and formats them as Markdown."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from rich.text import Text
 from resnet_repro.errors import printable
 
 Rows = Sequence[Sequence[str]]
-PIPE_WIDTH = 200  # columns, where there is no terminal whose width would say
+PIPE_WIDTH = 200  # characters, if stdout is not a terminal
 
 
 def print_table(title: str, columns: Sequence[str], rows: Rows) -> None:
-    """Print; columns that hold numbers alone are aligned right."""
+    """Print a table under a title. Columns that hold only numbers are aligned to the right."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=PIPE_WIDTH)
@@ -29,7 +29,7 @@ def print_table(title: str, columns: Sequence[str], rows: Rows) -> None:
 
 
 def markdown_table(columns: Sequence[str], rows: Rows) -> str:
-    """The same for a README."""
+    """A table as Markdown, without a title."""
     lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join(f"| {' | '.join(printable(cell).replace('|', '/') for cell in line)} |" for line in lines)
 

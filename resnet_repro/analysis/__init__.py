@@ -1,1 +1,1 @@
-"""From runs to what they say together: groups that may be compared, means over seeds, the two effects."""
+"""Groups of runs that may be compared, means over seeds, and the two effects that the papers are about."""

@@ -1,4 +1,4 @@
-"""The two effects that the papers are about, in numbers: the degradation, and its fix. Never imports torch."""
+"""The two effects that the papers are about, as differences of errors: the degradation and its fix."""
 
 import math
 from typing import NamedTuple
@@ -7,15 +7,15 @@ from resnet_repro.analysis.groups import Group
 
 
 class Effect(NamedTuple):
-    """A difference in final error between two nets of one group."""
+    """The difference in final error between two nets of one group."""
 
     name: str  # "degradation" or "fix"
     column: str  # of metrics.csv
     worse: str  # the net expected to have the higher error
     better: str
-    points: float  # its error minus the other's, in percentage points, mean over the seeds of each
-    std: float | None  # standard deviation of the difference between single runs; None with one run of either
-    n: tuple[int, int]  # runs of each
+    points: float  # mean error of `worse` minus that of `better`, in percentage points
+    std: float | None  # of the difference between two single runs; None if a net has one run
+    n: tuple[int, int]  # number of runs of `worse` and of `better`
 
     def __str__(self) -> str:
         spread = "" if self.std is None else f" ± {self.std:.1f}"
@@ -23,7 +23,7 @@ class Effect(NamedTuple):
 
 
 def effects(group: Group) -> list[Effect]:
-    """The degradation, deepest plain net against the shallowest, and its fix, the same against the ResNet as deep."""
+    """The deepest plain net against the shallowest (degradation) and against the ResNet of its depth (fix)."""
     depths = [entry.model.depth for entry in group.entries if group.find("none", entry.model.depth) is entry]
     if not depths:
         return []

@@ -1,4 +1,4 @@
-"""Mean and spread over seeds."""
+"""Mean and standard deviation over seeds."""
 
 import statistics
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Estimate(NamedTuple):
-    """Mean and sample standard deviation (None for a single run) over n runs."""
+    """Mean and sample standard deviation of `n` runs. `std` is None for a single run."""
 
     mean: float
     std: float | None
@@ -16,12 +16,12 @@ class Estimate(NamedTuple):
         return self.text()
 
     def text(self, digits: int = 2) -> str:
-        """ "15.59 ± 0.26 (n=3)", with that many digits after the point."""
+        """As "15.59 ± 0.26 (n=3)", with `digits` after the decimal point."""
         spread = "" if self.std is None else f" ± {self.std:.{digits}f}"
         return f"{self.mean:.{digits}f}{spread} (n={self.n})"
 
 
 def estimate(values: Iterable[float]) -> Estimate:
-    """Summarise at least one value."""
+    """The estimate from one or more values."""
     numbers = list(values)
     return Estimate(statistics.fmean(numbers), statistics.stdev(numbers) if len(numbers) > 1 else None, len(numbers))

@@ -1,4 +1,4 @@
-"""Runs become groups that may be compared, and groups become tables. Reads run folders; never imports torch."""
+"""Sorts runs into groups whose results may be compared. Needs no torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +14,15 @@ FINAL_COLUMNS = {
     "train_error_clean_pct": "clean training error %",
     "test_error_pct": "test error %",
 }
+ABOUT_ERRORS = (
+    "Training error is the running one, as in the papers' figures: the mean over the augmented mini-batches since the "
+    "previous measurement. Clean training error is measured in evaluation mode, without augmentation."
+)
 
 
-@dataclass(frozen=True, eq=False)  # each is itself, and may be a key
+@dataclass(frozen=True, eq=False)  # compared by identity, so that it can be a key
 class Entry:
-    """The runs of one experiment, which differ in their seeds only, under a name unique in their group."""
+    """The runs of one experiment, which differ only in their seeds. `name` is unique within the group."""
 
     name: str
     runs: tuple[Run, ...]
@@ -36,13 +40,13 @@ class Entry:
         return tuple(run for run in self.runs if run.status == "finished")
 
     def final(self, column: str) -> Estimate | None:
-        """The last row's value of a column over the finished runs; None if none has finished."""
+        """Mean and spread over the finished runs of a column of their last rows; None if no run has finished."""
         rows = [run.final for run in self.finished if run.final]
         return estimate(getattr(row, column) for row in rows) if rows else None
 
 
 class Condition(NamedTuple):
-    """What runs must share to stand in one figure. Learning rates may differ; the title then names each."""
+    """What runs must share to be compared. Learning rates may differ; the title then lists them."""
 
     data: str
     augmentation: str
@@ -53,35 +57,34 @@ class Condition(NamedTuple):
 
     @property
     def is_papers(self) -> bool:
-        """True CIFAR-10 under the schedule of [R] section 4.2, so that the papers' numbers may stand beside ours."""
+        """Whether this is true CIFAR-10 with the schedule of [R] section 4.2, so that the papers' numbers compare."""
         usual = TrainingSpec()
         schedule = (usual.steps, usual.batch_size, usual.milestones, usual.gamma)
         return self == Condition("CIFAR-10", "crop_flip", *schedule)
 
     @property
     def images(self) -> int:
-        """Seen in training, counted each time."""
+        """How many images the net sees in training, repetitions included."""
         return self.steps * self.batch_size
 
     @property
     def is_short(self) -> bool:
-        """Fewer iterations than [R] section 4.2."""
+        """Whether there are fewer iterations than in [R] section 4.2."""
         return self.steps < PAPER_STEPS
 
     @property
     def slug(self) -> str:
-        """A file name: "cifar-10-400x64"."""
-        data = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in self.data.lower()).strip(
-            "-"
-        )
-        plain = "" if self.augmentation == "crop_flip" else "-unaugmented"
+        """A part of file names: "cifar-10-400x64"."""
+        letters = (letter if letter.isascii() and letter.isalnum() else "-" for letter in self.data.lower())
+        data = "".join(letters).strip("-")
+        unaugmented = "" if self.augmentation == "crop_flip" else "-unaugmented"
         drops = "" if self.milestones == default_milestones(self.steps) else f"-{'-'.join(map(str, self.milestones))}"
-        return f"{data}{plain}-{self.steps}x{self.batch_size}{drops}"
+        return f"{data}{unaugmented}-{self.steps}x{self.batch_size}{drops}"
 
 
 @dataclass(frozen=True)
 class Group:
-    """Experiments that may stand in one figure."""
+    """Experiments under one condition."""
 
     condition: Condition
     entries: tuple[Entry, ...]
@@ -91,7 +94,7 @@ class Group:
         return [run for entry in self.entries for run in entry.runs]
 
     def title(self) -> str:
-        """Data, schedule, device and seeds, and whether the schedule is shorter than the paper's."""
+        """Two lines: data and schedule, and if it is shorter than the paper's; learning rates, devices and seeds."""
         at = self.condition
         rates = sorted({entry.training.learning_rate for entry in self.entries})
         drops = f", ×{at.gamma:g} after {' and '.join(map(str, at.milestones))}" if at.milestones else ""
@@ -109,7 +112,7 @@ class Group:
         )
 
     def find(self, shortcut: str, depth: int) -> Entry | None:
-        """The paper's own net of that kind and depth, with BN and finished, if one experiment alone has it."""
+        """The paper's net of that shortcut and depth, if exactly one experiment trained it and a run has finished."""
         for entry in self.entries:
             model = entry.model
             if (model.shortcut, model.depth) == (shortcut, depth) and is_papers_net(model):
@@ -118,7 +121,7 @@ class Group:
 
 
 def comparable_groups(runs: Sequence[Run]) -> list[Group]:
-    """Runs sorted into groups, and within each into experiments from shallow to deep, plain before residual."""
+    """The groups of runs; the entries of each are sorted: plain nets before residual ones, then by depth."""
     groups: dict[Condition, dict[Experiment, list[Run]]] = {}
     for run in runs:
         experiment = run.experiment
@@ -134,7 +137,7 @@ def comparable_groups(runs: Sequence[Run]) -> list[Group]:
 
 
 def _entries(found: list[list[Run]]) -> list[Entry]:
-    """Name each experiment by its net, and by its spec as well where two train the same net differently."""
+    """Entries named after their nets, and also after their specs if two experiments train the same net."""
     names = [net_name(runs[0].experiment.model) for runs in found]
     return [
         Entry(name if names.count(name) == 1 else f"{name} [{runs[0].experiment.name}]", tuple(runs))

@@ -1,4 +1,4 @@
-"""Runs from results folders, and whether those of one experiment were made alike."""
+"""Loads the runs of results folders, and finds experiments whose runs were made in different environments."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -11,9 +11,10 @@ from resnet_repro.record.run import Run, find_runs, read_run
 
 
 def load_runs(*results: str | Path, notice: Callable[[str], None] = warnings.warn) -> list[Run]:
-    """Every run below these folders, sorted by path. Raises RunError if one has none or a file is damaged.
+    """Every run below these folders, sorted by path.
 
-    A second folder with the same spec and seed would count one result twice; it is left out, and `notice` says so.
+    A run with the same spec, seed and data as an earlier one is left out, so that no result counts twice; `notice` is
+    called with a message then. Raises RunError if a folder holds no run or a file is damaged.
     """
     runs: dict[object, Run] = {}
     for folder in dict.fromkeys(folder for path in results for folder in _run_folders(Path(path))):
@@ -33,21 +34,21 @@ def _run_folders(results: Path) -> list[Path]:
     raise RunError(f"{results}: {there}; make one with 'resnet-repro train SPEC --results {results}'")
 
 
-class Unlike(NamedTuple):
-    """An experiment whose runs were not made alike, so that their numbers differ by more than their seeds."""
+class MixedEnvironment(NamedTuple):
+    """An experiment whose runs were made in different environments, so their numbers may differ by more than seeds."""
 
     experiment: str
-    fields: dict[str, list[str]]  # by name, the values found
+    fields: dict[str, list[str]]  # the differing fields of the environment, each with the values found
 
     def __str__(self) -> str:
         found = "; ".join(f"{name}: {' or '.join(values)}" for name, values in self.fields.items())
         return f"{self.experiment}: its runs, or parts of them, were made in different environments ({found})"
 
 
-def made_unlike(runs: Sequence[Run]) -> list[Unlike]:
-    """The experiments among `runs` whose environments differ, between seeds or after an interruption."""
+def mixed_environments(runs: Sequence[Run]) -> list[MixedEnvironment]:
+    """The experiments whose environment differs between seeds, or changed when a run was resumed."""
     experiments: dict[str, list[dict[str, Any]]] = {}
     for run in runs:
         experiments.setdefault(run.path.parent.as_posix(), []).append(run.environment)
-    found = (Unlike(name, differing(environments)) for name, environments in experiments.items())
-    return [unlike for unlike in found if unlike.fields]
+    found = (MixedEnvironment(name, differing(environments)) for name, environments in experiments.items())
+    return [mixed for mixed in found if mixed.fields]

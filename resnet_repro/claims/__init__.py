@@ -1,6 +1,6 @@
-"""From runs to verdicts on the papers' claims. Reads run folders; never imports torch."""
+"""Judges the papers' claims by runs. Needs no torch."""
 
 from resnet_repro.claims.judging import judge
-from resnet_repro.claims.verdict import Evidence, Outcome, Ruling, Verdict
+from resnet_repro.claims.verdict import OUTCOMES, Evidence, Outcome, Ruling, Verdict
 
-__all__ = ["Evidence", "Outcome", "Ruling", "Verdict", "judge"]
+__all__ = ["OUTCOMES", "Evidence", "Outcome", "Ruling", "Verdict", "judge"]

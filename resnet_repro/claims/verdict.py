@@ -1,7 +1,7 @@
-"""What is known of a claim: a verdict has a ruling for each set of conditions, a ruling the evidence of each check."""
+"""The parts of a verdict: it has a ruling for each set of conditions; a ruling has the evidence for each check."""
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from resnet_repro.analysis.estimate import Estimate
 from resnet_repro.analysis.groups import Group
@@ -9,6 +9,11 @@ from resnet_repro.papers import Check, Claim
 from resnet_repro.record.run import Run
 
 Outcome = Literal["reproduced", "contradicted", "inconclusive", "not run"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+ABOUT_OUTCOMES = (
+    "A claim is reproduced if the 95 % confidence interval of everything that it compares lies within the bounds that "
+    "it states, contradicted if one interval lies wholly outside, and inconclusive otherwise."
+)
 
 
 class Interval(NamedTuple):
@@ -16,8 +21,8 @@ class Interval(NamedTuple):
 
     value: float
     half_width: float
-    basis: str  # where the half-width is from: "Welch", "a single run: ..."
-    borrowed: bool = False  # whether the spread is not that of the nets' own seeds
+    basis: str  # how the half-width was found: "95 % confidence, Welch", "a single run: ..."
+    borrowed: bool = False  # whether the spread comes from other nets instead of these nets' own seeds
 
     @property
     def low(self) -> float:
@@ -29,42 +34,42 @@ class Interval(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Sample:
-    """The runs of one net under one set of conditions, and what they came to in one measure."""
+class NetResult:
+    """The runs of one net under one set of conditions, with the mean and spread of one measure."""
 
-    net: str  # a name in published.NETS
-    name: str  # as in tables: "plain-56"
-    runs: tuple[Run, ...]  # that hold the measure
+    net: str  # a name in papers.NETS
+    name: str  # as printed: "plain-56"
+    runs: tuple[Run, ...]  # those that recorded the measure
     estimate: Estimate | None
-    diverged: int = 0  # runs, which hold no result
-    fault: str = ""  # why there is no estimate, though there are runs
+    diverged: int = 0  # how many runs diverged; they have no result
+    fault: str = ""  # why runs exist but no estimate
 
     @property
     def is_absent(self) -> bool:
-        """Whether the net was not trained at all under these conditions."""
+        """Whether the net was not trained under these conditions."""
         return self.estimate is None and not self.fault
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """One check of a claim under one set of conditions."""
+    """What the runs of one set of conditions say about one check of a claim."""
 
     check: Check
     group: Group
-    left: Sample
-    right: Sample | None  # None where a value of one net is checked
-    interval: Interval | None  # None where it cannot be told
+    left: NetResult
+    right: NetResult | None  # None if the check is about one net
+    interval: Interval | None  # None if it cannot be computed
     outcome: Outcome
-    missing: str = ""  # what it would take if inconclusive, but for nets that were not trained
+    missing: str = ""  # what an inconclusive check needs, other than nets that were not trained
 
     @property
-    def samples(self) -> list[Sample]:
+    def results(self) -> list[NetResult]:
         return [self.left] if self.right is None else [self.left, self.right]
 
 
 @dataclass(frozen=True)
 class Ruling:
-    """A claim under one set of conditions; one that holds or fails under any of them, under all there are."""
+    """The ruling on a claim under one set of conditions (scope "any": all conditions pooled)."""
 
     claim: Claim
     evidence: tuple[Evidence, ...]
@@ -72,13 +77,13 @@ class Ruling:
 
     @property
     def groups(self) -> list[Group]:
-        """Those whose nets were compared."""
+        """The groups whose nets were compared."""
         compared = [found.group for found in self.evidence if found.outcome != "not run"]
         return list(dict.fromkeys(compared or [self.evidence[0].group]))
 
     @property
     def setting(self) -> str:
-        """Empty under the paper's own conditions; else what keeps this from counting as the paper's."""
+        """How the conditions differ from the paper's, such as "short schedule"; empty if they do not."""
         at = self.groups[0].condition
         if at.is_papers or self.claim.scope == "any":
             return ""
@@ -89,25 +94,25 @@ class Ruling:
 
     @property
     def missing(self) -> str:
-        """What it would take to tell; empty where it is told."""
+        """What is needed to decide the claim; empty if it is decided."""
         if self.outcome in ("reproduced", "contradicted"):
             return ""
-        absent = dict.fromkeys(sample.name for found in self.evidence for sample in found.samples if sample.is_absent)
+        absent = dict.fromkeys(result.name for found in self.evidence for result in found.results if result.is_absent)
         needs = [f"needs {', '.join(absent)}"] if absent else []
         return "; ".join([*needs, *dict.fromkeys(found.missing for found in self.evidence if found.missing)])
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """All that the runs say about a claim, the ruling that counts most first."""
+    """All rulings on a claim, the one that counts most first."""
 
     claim: Claim
     rulings: tuple[Ruling, ...]
-    full_length: bool = False  # whether only runs under the papers' conditions were looked at
+    full_length: bool = False  # whether only runs under the papers' conditions were used
 
     @property
     def ruling(self) -> Ruling | None:
-        """The paper's own conditions if anything was run under them, else the longest schedule that decides it."""
+        """The ruling that counts most: under the paper's conditions, else on the longest schedule that decides."""
         return self.rulings[0] if self.rulings else None
 
     @property

@@ -1,19 +1,19 @@
-"""How verdicts and their evidence are put into words, on a terminal and on a page alike."""
+"""Puts verdicts and their evidence into words, for terminals and for the report."""
 
 import math
 
 from resnet_repro.claims.measures import MEASURES
-from resnet_repro.claims.verdict import Evidence, Sample, Verdict
-from resnet_repro.papers import Check, Claim, Number, find_number
+from resnet_repro.claims.verdict import Evidence, NetResult, Verdict
+from resnet_repro.papers import Check, Number, find_number
 
 
 def outcome(verdict: Verdict) -> str:
-    """ "reproduced (short schedule)": what keeps a verdict from counting as the paper's is always said with it."""
+    """The outcome and how the conditions differ from the paper's: "reproduced (short schedule)"."""
     return f"{verdict.outcome} ({verdict.setting})" if verdict.setting else verdict.outcome
 
 
 def heading(verdict: Verdict) -> dict[str, str]:
-    """What is said of a verdict before its evidence, under the names of this package."""
+    """The fields of a verdict without its evidence."""
     claim = verdict.claim
     return {
         "id": claim.id,
@@ -27,8 +27,8 @@ def heading(verdict: Verdict) -> dict[str, str]:
 
 
 def question(evidence: Evidence) -> str:
-    """What a check asks: "test error: plain-56 > plain-20"."""
-    check, names = evidence.check, [sample.name for sample in evidence.samples]
+    """The inequality of a check: "test error: plain-56 > plain-20"."""
+    check, names = evidence.check, [result.name for result in evidence.results]
     label = MEASURES[check.measure].label
     if len(names) == 1:
         return f"{label}: {names[0]} {_bounds(check)}"
@@ -46,20 +46,20 @@ def _bounds(check: Check) -> str:
 
 
 def measured(evidence: Evidence) -> str:
-    """ "58.63 (n=1) − 14.04 ± 0.35 (n=3)"."""
-    return " − ".join(sample_value(evidence.check.measure, sample) for sample in evidence.samples)
+    """Our values: "58.63 (n=1) − 14.04 ± 0.35 (n=3)"."""
+    return " − ".join(result_value(evidence.check.measure, result) for result in evidence.results)
 
 
-def sample_value(measure: str, sample: Sample) -> str:
-    if sample.estimate is None:
-        return "diverged" if sample.diverged else "?"
+def result_value(measure: str, result: NetResult) -> str:
+    if result.estimate is None:
+        return "diverged" if result.diverged else "?"
     if MEASURES[measure].is_exact:
-        return f"{sample.estimate.mean:,.{MEASURES[measure].digits}f}"
-    return sample.estimate.text(MEASURES[measure].digits)
+        return f"{result.estimate.mean:,.{MEASURES[measure].digits}f}"
+    return result.estimate.text(MEASURES[measure].digits)
 
 
 def difference(evidence: Evidence) -> str:
-    """ "+44.59 ± 0.81"; with one net its value."""
+    """The difference and its 95 % interval, "+44.59 ± 0.81", or the value of a single net; "" if unknown."""
     found = evidence.interval
     if found is None:
         return ""
@@ -70,8 +70,8 @@ def difference(evidence: Evidence) -> str:
 
 
 def published(evidence: Evidence) -> str:
-    """ "5.8 − 1.3"; empty where the papers give no number."""
-    numbers = [find_number(sample.net, evidence.check.measure) for sample in evidence.samples]
+    """The published values: "5.8 − 1.3"; empty if the papers give none."""
+    numbers = [find_number(result.net, evidence.check.measure) for result in evidence.results]
     return " − ".join(published_value(number) for number in numbers) if any(numbers) else ""
 
 
@@ -80,14 +80,6 @@ def published_value(number: Number | None) -> str:
         return "?"
     relation = "" if number.relation == "=" else f"{number.relation} "
     spread = "" if number.std is None else f" ± {number.std:.2f}"
-    spelled = number.kind == "printed" and number.relation == "="  # as the papers print it
+    spelled = number.kind == "printed" and number.relation == "="  # with two digits, as in the papers
     value = f"{number.value:{',.0f' if number.measure == 'parameters' else '.2f' if spelled else 'g'}}"
     return f"{relation}{value}{spread}"
-
-
-def papers_values(claim: Claim) -> list[tuple[Check, tuple[Number | None, ...]]]:
-    """Each check with the papers' own numbers for it."""
-    return [
-        (check, tuple(find_number(net, check.measure) for net in (check.net, check.than) if net))
-        for check in claim.checks
-    ]

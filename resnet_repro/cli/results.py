@@ -56,7 +56,7 @@ def table(
     """Final errors of the nets in a results folder, the degradation, and its fix."""
     from resnet_repro.analysis.groups import comparable_groups
     from resnet_repro.analysis.loading import load_runs
-    from resnet_repro.cli.show.groups import group_json, print_group
+    from resnet_repro.cli.show.groups import group_json, print_groups
     from resnet_repro.cli.show.published import papers_tables_json, print_papers_tables
     from resnet_repro.files import to_json
 
@@ -71,8 +71,7 @@ def table(
     if as_json:
         print(to_json([group_json(group) for group in groups]), end="")
         return
-    for group in groups:
-        print_group(group, markdown)
+    print_groups(groups, markdown)
 
 
 def claims(

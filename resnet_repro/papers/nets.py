@@ -1,21 +1,21 @@
 """The nets of the papers' CIFAR-10 results, by the name of their spec in experiments/.
 
-A recipe holds what differs from the defaults of `resnet_repro.spec`, as its spec does; a test holds the two together.
+A recipe holds only what differs from the defaults of `resnet_repro.spec`. A test checks that it equals the spec file.
 """
 
 from typing import Any, NamedTuple
 
-WARM_R = {"learning_rate": 0.01, "until_train_error_pct": 80}  # [R] section 4.2, of the 110-layer nets
-WARM_I = {"learning_rate": 0.01, "steps": 400}  # [I], every CIFAR run
+WARM_R = {"learning_rate": 0.01, "until_train_error_pct": 80}  # [R] section 4.2: warm-up of nets of 110 layers or more
+WARM_I = {"learning_rate": 0.01, "steps": 400}  # [I]: warm-up of every CIFAR net
 
 
 def papers_net(shortcut: str, depth: int) -> str:
-    """The name in NETS of the plain ("none") or residual net of [R] with that depth."""
+    """The name in NETS of the plain ("none") or residual ("identity") net of [R] with a depth."""
     return f"{'plain' if shortcut == 'none' else 'resnet'}{depth}"
 
 
 class Recipe(NamedTuple):
-    """A net and how it is trained, as far as they differ from the residual net of [R] section 4.2."""
+    """The fields of `model` and `training` that differ from the defaults, which are those of [R] section 4.2."""
 
     model: dict[str, Any]
     training: dict[str, Any]
@@ -64,7 +64,7 @@ NETS: dict[str, Recipe] = {
     **{f"identity_mappings/shortcut-only-gate-{b}": _of_i(shortcut="shortcut_only_gate", gate_bias=-b) for b in (0, 6)},
     "identity_mappings/conv1x1": _of_i(shortcut="conv1x1"),
     "identity_mappings/dropout": _of_i(shortcut="dropout", shortcut_dropout=0.5),
-    # Stand-ins for [B] section 4.1, whose own net and digits are not reproduced here.
+    # Stand-ins for [B] section 4.1, whose own net and data (MNIST digits) are not reproduced here.
     "batchnorm/plain8-sigmoid": Recipe({**_SIGMOID, "normalization": "none"}, {}),
     "batchnorm/plain8-sigmoid-bn": Recipe(_SIGMOID, {}),
 }

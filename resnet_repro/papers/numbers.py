@@ -1,4 +1,4 @@
-"""Every number of the papers' CIFAR-10 sections, with its table or figure, and how good it is."""
+"""Every number of the papers' CIFAR-10 sections, with the table or figure that it is from and how exact it is."""
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
@@ -6,17 +6,17 @@ from typing import Literal, NamedTuple
 from resnet_repro.papers.nets import papers_net
 
 Kind = Literal[
-    "printed",  # in the paper's text or tables
-    "read off",  # a figure's curve: good to 0.1 point, training error 0.3
+    "printed",  # in the text or a table
+    "read off",  # from a figure's curve, to within 0.1 points; training errors to within 0.3
     "computed",  # from the definition of the net
 ]
 
 
 class Number(NamedTuple):
-    """`measure` of `net`. Errors in %; `relation` is ">" where the source says only that it is above `value`."""
+    """A published value of one net; errors are in %. `relation` is ">" or "<" if the paper gives only a bound."""
 
-    net: str  # a name in NETS, or what the papers compare with
-    measure: str  # as in resnet_repro.claims.measures
+    net: str  # a name in NETS, or a net by others that the papers compare with
+    measure: str  # a key of resnet_repro.claims.measures.MEASURES
     value: float
     source: str
     kind: Kind = "printed"
@@ -25,7 +25,7 @@ class Number(NamedTuple):
     statistic: Literal["single run", "best of five", "mean of five", "median of five", ""] = ""
 
 
-FAIL_PCT = 20.0  # [I] Table 1: "fail" is a test error above it
+FAIL_PCT = 20.0  # [I] Table 1 prints "fail" for a test error above this
 
 _TEST, _TRAIN, _MEDIAN = "test_error_pct", "train_error_pct", "median_layer_response"
 _I = "identity_mappings/"
@@ -167,27 +167,17 @@ NUMBERS: tuple[Number, ...] = (
     Number("BN of 128 maps", "parameters", 256, "[B] section 3.2", "computed"),
 )
 
-# Test error % of single runs as other public reproductions report them: lowest and highest.
-REPORTED: dict[str, tuple[float, float]] = {
-    "resnet20": (8.0, 8.3),
-    "resnet32": (7.3, 7.5),
-    "resnet44": (6.9, 7.4),
-    "resnet56": (6.6, 7.3),
-    "resnet110": (6.3, 6.7),
-    "plain20": (9.5, 9.7),
-    "plain32": (9.9, 10.0),
-    "plain44": (11.4, 11.6),
-    "plain56": (12.8, 13.1),
-}
-
 
 def find_number(net: str, measure: str, papers: str = "") -> Number | None:
-    """The first number of that kind from a source that begins with `papers`: errors that are printed, exact counts."""
+    """The first number of a net and measure in NUMBERS, where printed values stand before those read off figures.
+
+    `papers` restricts it to sources that begin with that text, such as "[R]".
+    """
     found = (n for n in NUMBERS if (n.net, n.measure) == (net, measure) and n.source.startswith(papers))
     return next(found, None)
 
 
 def final_error(shortcut: str, depth: int, measure: str) -> float | None:
-    """The error in % that [R] ends with for its plain ("none") or residual ("identity") net of that depth."""
+    """The final error in % published in [R] for its plain ("none") or residual ("identity") net of a depth, if any."""
     found = find_number(papers_net(shortcut, depth), measure, "[R]")
     return found.value if found and found.relation == "=" else None

@@ -1,14 +1,14 @@
-"""Curves of reproductions by others, which ours can be laid beside."""
+"""Training curves that others published for the same nets, to compare ours with."""
 
 from typing import NamedTuple
 
 
 class Reproduction(NamedTuple):
-    """Test error in % after each of the first epochs, by net; one run of each."""
+    """Test error in % after each of the first epochs, by a name in NETS; one run of each net."""
 
     name: str
     source: str
-    recipe: str  # as far as it differs from the paper's, or is more than it says
+    recipe: str  # what differs from the paper's, or what the paper leaves open
     test_error_pct: dict[str, tuple[float, ...]]
 
 

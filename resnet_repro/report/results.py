@@ -5,8 +5,8 @@ from itertools import groupby
 from typing import NamedTuple
 
 from resnet_repro.analysis.groups import FINAL_COLUMNS, Entry, Group
-from resnet_repro.analysis.loading import made_unlike
-from resnet_repro.claims.samples import published_number
+from resnet_repro.analysis.loading import mixed_environments
+from resnet_repro.claims.net_results import published_number
 from resnet_repro.claims.wording import published_value
 from resnet_repro.record.provenance import decisive
 from resnet_repro.record.run import Run
@@ -54,7 +54,7 @@ def _states(entry: Entry) -> str:
 
 def origins(runs: Sequence[Run]) -> list[Origin]:
     """Each experiment, in the order of the folders."""
-    unlike = {found.experiment: str(found) for found in made_unlike(runs)}
+    unlike = {found.experiment: str(found) for found in mixed_environments(runs)}
     return [_origin(folder, list(found), unlike.get(folder, "")) for folder, found in
             groupby(runs, key=lambda run: run.path.parent.as_posix())]  # fmt: skip
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from resnet_repro.analysis.groups import comparable_groups
-from resnet_repro.claims.samples import published_number
+from resnet_repro.claims.net_results import published_number
 from resnet_repro.claims.wording import published_value
 from resnet_repro.data import CLASSES
 from resnet_repro.errors import printable

@@ -1,4 +1,4 @@
-"""Groups, names, estimates and effects, on made-up runs."""
+"""Groups, names, estimates and effects of made-up runs."""
 
 import pytest
 from conftest import make_run
@@ -30,7 +30,7 @@ def test_nets_have_their_usual_names(fields: dict[str, object], name: str) -> No
     assert net_name(ModelSpec.model_validate({"depth": 56, **fields})) == name
 
 
-def test_runs_of_other_data_schedules_or_batches_stand_in_other_groups() -> None:
+def test_runs_with_different_data_schedules_or_batch_sizes_are_in_different_groups() -> None:
     runs = [
         make_run(),
         make_run(data="synthetic shapes"),
@@ -41,13 +41,13 @@ def test_runs_of_other_data_schedules_or_batches_stand_in_other_groups() -> None
     assert len(comparable_groups(runs)) == 5
 
 
-def test_a_learning_rate_of_its_own_keeps_a_net_in_the_group_and_the_title_says_both() -> None:
+def test_learning_rates_may_differ_within_a_group_and_the_title_lists_them() -> None:
     groups = comparable_groups([make_run(), make_run(depth=56, learning_rate=0.01)])
     assert len(groups) == 1
     assert "learning rate 0.01 or 0.02" in groups[0].title()
 
 
-def test_two_trainings_of_one_net_are_told_apart_by_their_specs() -> None:
+def test_two_trainings_of_one_net_are_named_after_their_specs() -> None:
     group = comparable_groups([make_run(name="a"), make_run(name="b", learning_rate=0.5)])[0]
     assert [entry.name for entry in group.entries] == ["plain-20 [a]", "plain-20 [b]"]
     assert group.find("none", 20) is None
@@ -84,7 +84,7 @@ def test_the_degradation_and_the_fix_are_differences_in_points() -> None:
     assert (found["fix"].worse, found["fix"].better) == ("plain-56", "ResNet-56")
 
 
-def test_a_difference_is_told_with_its_noise_over_seeds_and_their_number() -> None:
+def test_an_effect_has_its_standard_deviation_and_numbers_of_runs() -> None:
     shallow = [make_run(20, seed=seed, train_error=error) for seed, error in enumerate((49.0, 50.0, 51.0))]
     deep = [make_run(56, seed=seed, train_error=error) for seed, error in enumerate((78.0, 82.0))]
     [found] = [e for e in effects(comparable_groups([*shallow, *deep])[0]) if e.column == "train_error_pct"]
@@ -94,7 +94,7 @@ def test_a_difference_is_told_with_its_noise_over_seeds_and_their_number() -> No
     assert (single.std, str(single)) == (None, "+28.0 points (n=1, 3)")
 
 
-def test_a_contradiction_shows_as_a_negative_difference() -> None:
+def test_an_effect_the_other_way_is_negative() -> None:
     runs = [make_run(20, "none", train_error=50.0), make_run(56, "none", train_error=40.0)]
     assert effects(comparable_groups(runs)[0])[0].points == pytest.approx(-10.0)
 
@@ -104,7 +104,7 @@ def test_nets_that_diverged_have_no_effect() -> None:
     assert effects(comparable_groups(runs)[0]) == []
 
 
-def test_short_schedules_and_other_data_are_said_in_the_title() -> None:
+def test_the_title_names_short_schedules_and_other_data() -> None:
     short = comparable_groups([make_run()])[0]
     assert "400 steps of 64 (short: the paper's schedule has 64000)" in short.title()
     assert not short.condition.is_papers

@@ -1,4 +1,4 @@
-"""Made-up runs under the paper's own conditions."""
+"""Made-up runs under the paper's own conditions, and verdicts on them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ WARM = {"learning_rate": 0.01, "until_train_error_pct": 80}
 
 
 def runs_of(depth: int, shortcut: str, test_errors: list[float], **fields: object) -> list[Run]:
-    """A run for each test error, with seeds 0, 1, ...; the training error is 5 points less."""
+    """A run for each test error, with seeds 0, 1, ...; training errors are 5 points lower."""
     warmup = {"warmup": WARM} if depth >= 110 else {}
     return [
         make_run(depth, shortcut, seed=seed, test_error=error, train_error=error - 5, **{**PAPERS, **warmup, **fields})  # type: ignore[arg-type]
@@ -24,8 +24,12 @@ def runs_of(depth: int, shortcut: str, test_errors: list[float], **fields: objec
     ]
 
 
+PLAIN_20 = runs_of(20, "none", [9.6, 9.7, 9.8])
+PLAIN_56 = runs_of(56, "none", [13.2, 13.3, 13.4])
+
+
 def run_of_net(net: str, test_error: float = 6.6, status: str = "finished", **training: object) -> Run:
-    """A run of any net of the papers by its own recipe."""
+    """A run of one of the papers' nets with its own recipe."""
     recipe = NETS[net]
     run = make_run(test_error=test_error, status=status, name=net, **{**PAPERS, **recipe.training, **training})  # type: ignore[arg-type]
     experiment = run.experiment.model_copy(update={"model": ModelSpec.model_validate(recipe.model)})

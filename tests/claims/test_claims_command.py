@@ -1,11 +1,10 @@
 """`claims RESULTS` and `table RESULTS --published`, on run folders."""
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Outcome, make_run
+from conftest import Cli, make_run
 from papers_runs import PAPERS, runs_of
 
 from resnet_repro.record.folder import RunFolder
@@ -14,7 +13,7 @@ from resnet_repro.record.run import Run
 
 
 def store(results: Path, runs: list[Run]) -> None:
-    """Write made-up runs as a training would."""
+    """Write made-up runs into run folders."""
     for run in runs:
         folder = RunFolder(results, run.experiment)
         folder.begin(run.environment)
@@ -25,17 +24,15 @@ def store(results: Path, runs: list[Run]) -> None:
         folder.close(run.status, last, 853_018, run.environment["data"], 60.0)  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def results(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "results"
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("claims") / "results"
     short = [make_run(20, test_error=50.0, train_error=48.0), make_run(56, test_error=45.0, train_error=80.0)]
     store(folder, [*short, *runs_of(56, "none", [13.4, 13.5, 13.6], name="full/plain56")])
     return folder
 
 
-def test_the_table_says_verdict_values_published_values_and_conditions(
-    results: Path, cli: Callable[..., Outcome]
-) -> None:
+def test_the_table_has_verdicts_values_published_values_and_conditions(results: Path, cli: Cli) -> None:
     outcome = cli("claims", results)
     assert outcome.code == 0
     lines = outcome.out.splitlines()
@@ -44,25 +41,29 @@ def test_the_table_says_verdict_values_published_values_and_conditions(
     compared = next(line for line in lines if "training error: plain-56 > plain-20" in line)
     for part in ("80.00 (n=1) − 48.00 (n=1)", "+32.00 ± 0.45†", "5.8 − 1.3"):
         assert part in compared
-    assert lines[-1].startswith("† with a single run")
+    assert any(line.startswith("† A net has a single run") for line in lines)
+    assert lines[-3] == (
+        "[R] Deep Residual Learning for Image Recognition, He, Zhang, Ren, Sun, 2015, https://arxiv.org/abs/1512.03385"
+    )
     assert any(line.startswith(" C1 ") and "reproduced (short schedule)" in line for line in lines)
     assert any(line.startswith("a: CIFAR-10 · 400 steps of 64 (short") for line in lines)
 
 
-def test_markdown_has_the_same_rows(results: Path, cli: Callable[..., Outcome]) -> None:
+def test_markdown_has_the_same_rows_and_links_to_the_papers(results: Path, cli: Cli) -> None:
     out = cli("claims", results, "--markdown").out
+    assert "- [R] [Deep Residual Learning for Image Recognition](https://arxiv.org/abs/1512.03385), He" in out
     assert "| C2 | contradicted (short schedule) |" in out
     assert "|  | contradicted | · test error: plain-56 > plain-20 | 45.00 (n=1) − 50.00 (n=1) |" in out
 
 
-def test_remarks_stand_beside_the_verdicts(results: Path, cli: Callable[..., Outcome]) -> None:
+def test_remarks_stand_beside_the_verdicts(results: Path, cli: Cli) -> None:
     rows = {line.split(" | ")[0]: line for line in cli("claims", results, "--markdown").out.splitlines()}
-    assert "not on the paper's net and digits" in rows["| B1"]
-    assert "about 400 is taken as less than 800" in rows["| C9"].lower()
+    assert "not with the paper's net on digits" in rows["| B1"]
+    assert "about 400 as less than 800" in rows["| C9"].lower()
     assert rows["| B3"].count("test_batch_norm.py") == 1
 
 
-def test_json_holds_every_ruling_with_plain_numbers(results: Path, cli: Callable[..., Outcome]) -> None:
+def test_json_holds_every_ruling_with_plain_numbers(results: Path, cli: Cli) -> None:
     claims = {claim["id"]: claim for claim in json.loads(cli("claims", results, "--json").out)}
     assert len(claims) == 26
     [ruling] = [ruling for ruling in claims["C1"]["rulings"] if ruling["conditions"][0]["steps"] == 400]
@@ -74,7 +75,7 @@ def test_json_holds_every_ruling_with_plain_numbers(results: Path, cli: Callable
     assert evidence["high"] is None  # infinite
 
 
-def test_require_fails_for_what_is_not_reproduced_and_says_why(results: Path, cli: Callable[..., Outcome]) -> None:
+def test_require_fails_for_a_claim_that_is_not_reproduced_and_says_why(results: Path, cli: Cli) -> None:
     assert cli("claims", results, "--require", "C1").code == 0
     failed = cli("claims", results, "--require", "C1,C2, C3")
     assert failed.code == 1
@@ -85,17 +86,17 @@ def test_require_fails_for_what_is_not_reproduced_and_says_why(results: Path, cl
     assert cli("claims", results, "--require", "C1", "--full-length").code == 1
 
 
-def test_a_claim_that_there_is_not_is_wrong_usage(results: Path, cli: Callable[..., Outcome]) -> None:
+def test_an_unknown_claim_is_wrong_usage(results: Path, cli: Cli) -> None:
     outcome = cli("claims", results, "--require", "C1,D7")
     assert outcome.code == 2
     assert "D7: no such claim" in outcome.err
-    for empty in ("", "C1,,C6"):  # as an unset variable of CI gives
+    for empty in ("", "C1,,C6"):  # such as from an unset variable in CI
         outcome = cli("claims", results, "--require", empty)
         assert outcome.code == 2
         assert "nothing: no such claim" in outcome.err
 
 
-def test_the_papers_tables_stand_beside_ours(results: Path, cli: Callable[..., Outcome]) -> None:
+def test_the_papers_tables_stand_beside_ours(results: Path, cli: Cli) -> None:
     out = cli("table", results, "--published").out
     full = out.split("[R] Fig. 6, plain nets, test error %")[-1].split("[I] Table 1")[0]
     [line] = [line for line in full.splitlines() if line.startswith(" plain56 ")]
@@ -105,7 +106,7 @@ def test_the_papers_tables_stand_beside_ours(results: Path, cli: Callable[..., O
     assert "none of its nets has been run" in out.split("[I] Table 2")[1]
 
 
-def test_ours_is_not_set_against_the_best_of_several_runs(tmp_path: Path, cli: Callable[..., Outcome]) -> None:
+def test_ours_is_not_compared_with_the_best_of_several_runs(tmp_path: Path, cli: Cli) -> None:
     store(tmp_path, runs_of(110, "identity", [6.6, 6.8]))
     table = cli("table", tmp_path, "--published", "--markdown").out
     assert "| resnet110 (mean of five) | 6.61 ± 0.16 | 6.70 ± 0.14 (n=2) | +0.09 |" in table
@@ -113,7 +114,7 @@ def test_ours_is_not_set_against_the_best_of_several_runs(tmp_path: Path, cli: C
     assert "| Highway-32 | 8.80 |" in table
 
 
-def test_the_papers_tables_as_json_and_markdown(results: Path, cli: Callable[..., Outcome]) -> None:
+def test_the_papers_tables_as_json_and_markdown(results: Path, cli: Cli) -> None:
     tables = json.loads(cli("table", results, "--published", "--json").out)
     full = next(table for table in tables if table["conditions"] and table["conditions"]["steps"] == PAPERS["steps"])
     line = next(line for line in full["lines"] if line["published"]["net"] == "plain56")

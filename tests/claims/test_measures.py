@@ -1,4 +1,4 @@
-"""What claims compare: one number of a run, or none."""
+"""The measures: one number of a run, or None."""
 
 from dataclasses import replace
 
@@ -22,16 +22,16 @@ def with_errors(*errors: float) -> Run:
     return replace(run, rows=tuple(rows))
 
 
-def test_the_first_row_below_an_error_tells_the_steps_to_it() -> None:
+def test_steps_to_an_error_end_at_the_first_row_below_it() -> None:
     assert steps_to(80)(with_errors(90, 80, 79, 85)) == 300
-    assert steps_to(80)(with_errors(90, 85)) == 200  # the last one, where it never falls below
+    assert steps_to(80)(with_errors(90, 85)) == 200  # the last step, as no row is below
 
 
-def test_the_mean_over_the_run_is_that_of_its_rows() -> None:
+def test_the_mean_over_a_run_is_that_of_its_rows() -> None:
     assert mean_train_error_pct(with_errors(90, 60, 30)) == 60
 
 
-def test_drift_is_how_far_percentiles_wander_each_by_itself() -> None:
+def test_drift_is_the_mean_over_percentiles_of_their_standard_deviations() -> None:
     run = make_run()
     run.__dict__["probes"] = [
         ProbeRow(step, "input_percentiles", "act", name, value)
@@ -41,7 +41,7 @@ def test_drift_is_how_far_percentiles_wander_each_by_itself() -> None:
     assert percentile_drift(run) == pytest.approx(0.5)
 
 
-def test_a_run_without_probes_holds_no_such_measure() -> None:
+def test_a_run_without_probes_has_no_measures_of_them() -> None:
     run = make_run()
     run.__dict__["probes"] = []
     assert median_layer_response(run) is None

@@ -2,13 +2,11 @@
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, Outcome
+from conftest import REPOSITORY, Cli
 
-Cli = Callable[..., Outcome]
 RESNET20 = REPOSITORY / "experiments/resnet20.yaml"
 
 
@@ -20,7 +18,7 @@ def test_a_net_is_set_beside_published_ones(cli: Cli) -> None:
     shown = cli("describe", RESNET20, "--compare", "vgg19,resnet34")
     assert (shown.code, shown.err) == (0, "")
     lines = cells(shown.out)
-    assert lines[0] == ["Parameters, and how many of them sit in fully-connected layers"]
+    assert lines[0] == ["Parameters, and how many of them are in fully-connected layers"]
     assert lines[1] == ["net", "image", "layers", "parameters", "fully connected", "share", "multiply-adds (10^6)"]
     assert lines[-3:] == [
         ["resnet20", "3x32x32", "20", "269,722", "650", "0.2%", "41"],

@@ -2,13 +2,11 @@
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, TINY, Outcome
+from conftest import REPOSITORY, TINY, Cli
 
-Cli = Callable[..., Outcome]
 PLAIN56, RESNET56, RESNET20 = (REPOSITORY / f"experiments/{name}.yaml" for name in ("plain56", "resnet56", "resnet20"))
 TOTALS = ["name", "depth", "layers", "parameters", "multiply_adds"]
 
@@ -31,8 +29,8 @@ def test_a_net_is_shown_layer_by_layer(cli: Cli) -> None:
     assert shown.out.splitlines()[-3:] == [
         "20 weighted layers on the longest path, 269,722 parameters, 40,551,040 multiply-adds, "
         "receptive field 81 pixels",
-        "convolutions start normal, variance 2 / fan-out (He et al. 2015b, eq. 14, and the authors' released code)",
-        "the classifier starts uniform in ±1/sqrt(fan-in), bias zero (the authors' released code, resnet-1k-layers)",
+        "initialisation of convolutions: normal, variance 2 / fan-out (He et al. 2015b, eq. 14, and the authors' released code)",
+        "initialisation of the classifier: uniform in ±1/sqrt(fan-in), bias zero (the authors' released code, resnet-1k-layers)",
     ]
 
 

@@ -1,20 +1,18 @@
 """What equal seeds need in common, and how `list` marks runs that lack it."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from conftest import Outcome, make_run
+from conftest import Cli, make_run
 
-from resnet_repro.analysis.loading import made_unlike
+from resnet_repro.analysis.loading import mixed_environments
 from resnet_repro.record.provenance import changes, differing
 from resnet_repro.record.run import Run
 
-Cli = Callable[..., Outcome]
 BEGAN: dict[str, Any] = {
     "device_name": "CPU (AMD EPYC, 2 threads)",
     "precision": "bf16",
@@ -59,9 +57,9 @@ def test_what_cannot_change_numbers_is_not_told() -> None:
 def test_only_experiments_whose_own_runs_differ_are_marked() -> None:
     alike = [replace(run, path=Path("results/alike") / run.path.name) for run in (made(0), made(1))]
     unlike = [replace(run, path=Path("results/unlike") / run.path.name) for run in (made(0), made(1, precision="fp32"))]
-    [found] = made_unlike([*alike, *unlike])
+    [found] = mixed_environments([*alike, *unlike])
     assert (found.experiment, found.fields) == ("results/unlike", {"precision": ["bf16", "fp32"]})
-    assert made_unlike(alike) == []
+    assert mixed_environments(alike) == []
 
 
 def test_list_marks_runs_of_one_experiment_whose_environments_differ(

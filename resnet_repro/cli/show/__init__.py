@@ -1,1 +1,1 @@
-"""Everything a command prints: tables for people, plain numbers for programs."""
+"""What the commands print: tables for people, JSON for programs."""

@@ -1,4 +1,4 @@
-"""What `bench` does and shows: results on stdout, how far it is on stderr."""
+"""Runs the benchmarks of `bench`: results go to stdout, progress to stderr."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from resnet_repro.spec import Experiment
 from resnet_repro.text_tables import print_table
 from resnet_repro.training.device import resolve_device
 
-QUEUES = "CUDA_DEVICE_MAX_CONNECTIONS"  # streams whose work can begin at the same time; 8 if not given; read by CUDA
+QUEUES = "CUDA_DEVICE_MAX_CONNECTIONS"  # CUDA reads how many streams may start work at the same time; 8 by default
 
 
 def show_speed(
@@ -32,7 +32,7 @@ def show_speed(
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """Each net beside a usual script and the machine's limit."""
+    """The speed of each net, compared with a usual training script and with the machine's limit."""
     on = _ready(device, output)
     _show(
         [measure(e, on, seconds, with_baseline=with_baseline, compiled=compiled, say=_say) for e in experiments],
@@ -44,13 +44,13 @@ def show_speed(
 
 
 def show_scaling(overrides: Iterable[str], device: str, seconds: float, output: Path | None, as_json: bool) -> None:
-    """The cost of training as nets, batches and the number of runs grow."""
+    """The cost of training for growing depths, batch sizes and numbers of runs side by side."""
     on = _ready(device, output)
     _show(measure_scaling(on, seconds, overrides, say=_say), output, as_json)
 
 
 def show_gpu_check(nets: Sequence[Experiment], device: str, seconds: float, output: Path | None, as_json: bool) -> None:
-    """First contact with a CUDA device. Raises RunError if there is none, and at the end if anything was amiss."""
+    """Check and measure a CUDA device. Raises RunError if there is none, and at the end if a check failed."""
     on = _ready(device, output)
     if on.type != "cuda":
         raise RunError(f"--gpu-check: needs a CUDA device, and the device is {on}")
@@ -69,15 +69,15 @@ def show_gpu_check(nets: Sequence[Experiment], device: str, seconds: float, outp
 
 
 def show_page(folder: Path) -> None:
-    """Renew a page from what its folder keeps. Raises RunError if it is none."""
+    """Rewrite the tables of a page from the results in its folder. Raises RunError if there is no page."""
     page = renew_page(folder)
     if page is None:
-        raise RunError(f"{folder}: there is no README.md here whose tables could be renewed")
+        raise RunError(f"{folder}: there is no README.md here to update")
     print(page)
 
 
 def _ready(device: str, output: Path | None) -> torch.device:
-    """The device, once there is a place for the results. Raises RunError."""
+    """The device, after creating the output folder. Raises RunError if either fails."""
     os.environ.setdefault(QUEUES, "32")
     on = resolve_device(device)
     if output:

@@ -1,4 +1,4 @@
-"""What a data set holds: what `data check` prints."""
+"""What `data check` prints: images per class, digests, and whether this is the true CIFAR-10."""
 
 from collections import Counter
 from collections.abc import Sequence

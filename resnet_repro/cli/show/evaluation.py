@@ -1,15 +1,15 @@
-"""What `evaluate` prints: for people, and as plain numbers for programs."""
+"""What `evaluate` prints, and the caption of its figure."""
 
 from typing import Any
 
 from resnet_repro.errors import printable
 from resnet_repro.spec.naming import net_name, schedule_phrase
-from resnet_repro.text_tables import print_table
+from resnet_repro.text_tables import counted, print_table
 from resnet_repro.weights.evaluate import Evaluation
 
 
 def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
-    """Errors are percentages; `confusion` counts images, a row for each true class, in the order of `classes`."""
+    """Errors are in %; `confusion` counts images, with a row for each true class, in the order of `classes`."""
     run, final = evaluation.run, evaluation.run.final
     assert final is not None
     return {
@@ -38,7 +38,7 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
-    """Test error and loss beside the recorded ones, which data these are of, then class by class."""
+    """Test error and loss beside the recorded ones, the data, the error of each class, and the most confused pairs."""
     run, final, environment = evaluation.run, evaluation.run.final, evaluation.environment
     assert final is not None
     print_table(
@@ -47,7 +47,7 @@ def print_evaluation(evaluation: Evaluation) -> None:
         [
             [f"now, {environment['device_name']}, {environment['precision']}",
              f"{evaluation.test_error_pct:.2f}", f"{evaluation.test_loss:.4f}"],
-            [f"recorded, {run.environment.get('device_name', 'unknown device')}, "
+            [f"recorded, {run.device_name}, "
              f"{run.environment.get('precision', 'unknown precision')}",
              f"{final.test_error_pct:.2f}", f"{final.test_loss:.4f}"],
         ],
@@ -65,31 +65,33 @@ def print_evaluation(evaluation: Evaluation) -> None:
     rows = [
         [pair.true, pair.predicted, str(pair.images), f"{pair.share_pct:.1f}"] for pair in evaluation.most_confused()
     ]
-    print_table("most confused", ["true class", "taken for", "images", "% of the class"], rows)
+    print_table("most confused", ["true class", "predicted class", "images", "% of the class"], rows)
 
 
 def data_lines(evaluation: Evaluation) -> list[str]:
-    """Which data these are: the true CIFAR-10 or not, the run's own or not."""
+    """Whether the data are the true CIFAR-10, and whether the run was trained on them."""
     data = evaluation.data
-    exact = "the true CIFAR-10, by its digest" if data["exact"] else "NOT EXACT: this is not the true CIFAR-10"
+    exact = (
+        "the true CIFAR-10, recognised by its digest" if data["exact"] else "NOT EXACT: this is not the true CIFAR-10"
+    )
     same = {
-        True: "the same that the run was trained and tested on",
+        True: "the same data that the run was trained and tested on",
         False: "NOT the data that the run was trained and tested on",
         None: "the run did not record which data it was trained on",
     }[evaluation.same_data]
     lines = [f"data: {data['name']}, {evaluation.images:,} images; {exact}; {same}"]
     if evaluation.same_training_data is False:
-        lines.append("the mean of other training images was subtracted than the run's, which costs some accuracy")
+        lines.append("the subtracted mean is that of other training images than the run's, which costs some accuracy")
     return lines
 
 
 def figure_name(evaluation: Evaluation) -> str:
-    """Without an ending: "confusion-quick-resnet20-seed-0"."""
+    """The file name without its ending: "confusion-quick-resnet20-seed-0"."""
     return f"confusion-{evaluation.run.experiment.label.replace('/', '-')}"
 
 
 def conditions(evaluation: Evaluation) -> str:
-    """Net, data, result, run, schedule and device, for the figure's title."""
+    """The lines below the figure's title: net, data, test error, run, schedule and device."""
     run = evaluation.run
     net, device = net_name(run.experiment.model), run.device_name
     trained_on = "" if evaluation.same_data else f" {run.data_name},"
@@ -102,17 +104,17 @@ def conditions(evaluation: Evaluation) -> str:
 
 
 def caption(evaluation: Evaluation) -> str:
-    """What the figure shows, for who meets it alone."""
+    """The figure's caption, with everything that a reader needs who sees only the figure."""
     run = evaluation.run
     worst = evaluation.most_confused(3)
-    pairs = "; ".join(f"{pair.true} for {pair.predicted}, {pair.images} images" for pair in worst) or "none"
+    pairs = "; ".join(f"{pair.true} as {pair.predicted}, {counted(pair.images, 'image')}" for pair in worst) or "none"
     device = run.device_name
     lines = [
-        f"Confusion matrix of {net_name(run.experiment.model)}. Each row holds the test images of one true class, each "
-        "column those that the net took for one class, in % of the row. The diagonal, images that were recognised, is "
-        "muted; at the right is the error of each class.",
+        f"Confusion matrix of {net_name(run.experiment.model)}. A cell is the share of the images of its row's true "
+        "class for which the net predicted its column's class, in %. The diagonal, the images that the net classified "
+        "correctly, is grey; the error of each class is at the right.",
         f"From the final weights of the run {run.experiment.label}, trained on {device}: "
-        f"{schedule_phrase(run.experiment.training)}. Another seed would confuse somewhat different images.",
+        f"{schedule_phrase(run.experiment.training)}. Another seed would misclassify somewhat different images.",
         f"Test error {evaluation.test_error_pct:.2f} %, which {evaluation.verdict()}. Most confused: {pairs}.",
         *data_lines(evaluation),
     ]

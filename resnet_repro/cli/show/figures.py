@@ -1,4 +1,4 @@
-"""What `plot` does: the figures that were asked for, as files, and why one that was named is not among them."""
+"""Runs `plot`: writes the requested figures, and says why a requested one cannot be drawn."""
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,7 +13,7 @@ from resnet_repro.record.run import FIGURES as FOLDER
 
 
 def print_families() -> None:
-    """Every kind of figure, what it shows, and what it needs where that is more than runs."""
+    """A line for each kind of figure: what it shows and which runs it needs."""
     width = max(map(len, FIGURES))
     for name, family in FIGURES.items():
         print(f"{name:{width}}  {family.about}; needs {family.needs}")
@@ -27,16 +27,16 @@ def plot(
     formats: Sequence[str],
     notice: Callable[[str], None],
 ) -> None:
-    """Write figures, all kinds unless some are named, and print their paths.
+    """Write figures, of all kinds unless `names` lists some, and print their paths.
 
-    The runs of several folders stand in the same figures; these go into the first folder unless `output` is given.
-    Raises RunError for an unknown name or format, and if no figure that is named can be drawn from these runs.
+    Runs of several folders are drawn into the same figures, which go to the first folder unless `output` is given.
+    Raises RunError for an unknown name or format, and if no named figure can be drawn from these runs.
     """
-    endings = chosen("--format", [part for text in formats for part in text.split(",")], FORMATS) or USUAL_FORMATS
-    families = chosen("--figure", names, FIGURES)
+    endings = _chosen("--format", [part for text in formats for part in text.split(",")], FORMATS) or USUAL_FORMATS
+    families = _chosen("--figure", names, FIGURES)
     drawn: set[str] = set()
     figures = draw_figures(load_runs(*results, notice=notice), STYLES[style], families or FIGURES)
-    for path in save_figures(noting(figures, drawn), output or results[0] / FOLDER, STYLES[style], endings):
+    for path in save_figures(_noting(figures, drawn), output or results[0] / FOLDER, STYLES[style], endings):
         print(path)
     missing = [
         f"--figure {name}: {' '.join(map(str, results))} holds no runs for it; it needs {FIGURES[name].needs}"
@@ -49,15 +49,15 @@ def plot(
         notice(line)
 
 
-def noting(figures: Iterable[Drawn], families: set[str]) -> Iterator[Drawn]:
-    """The same figures; adds the family of each to `families`."""
+def _noting(figures: Iterable[Drawn], families: set[str]) -> Iterator[Drawn]:
+    """Pass the figures on, and add the family of each to `families`."""
     for drawn in figures:
         families.add(drawn.family)
         yield drawn
 
 
-def chosen(option: str, names: Iterable[str], known: Iterable[str]) -> list[str]:
-    """The names without repetitions. Raises RunError with the nearest known one if one is unknown."""
+def _chosen(option: str, names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """The names without repetitions. Raises RunError for an unknown name, with the nearest known one."""
     known = list(known)
     found = list(dict.fromkeys(names))
     for name in found:

@@ -1,17 +1,26 @@
-"""Final errors of the nets trained alike, and the degradation and its fix: what `table` prints."""
+"""What `table` prints: final errors of the nets of each group, and the degradation and its fix."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from resnet_repro.analysis.effects import effects
 from resnet_repro.analysis.estimate import Estimate
-from resnet_repro.analysis.groups import FINAL_COLUMNS, Entry, Group
-from resnet_repro.claims.samples import published_number
+from resnet_repro.analysis.groups import ABOUT_ERRORS, FINAL_COLUMNS, Entry, Group
+from resnet_repro.claims.net_results import published_number
 from resnet_repro.claims.wording import published_value
 from resnet_repro.text_tables import markdown_table, print_table
 
 
-def print_group(group: Group, markdown: bool) -> None:
-    """Final errors, mean ± standard deviation (number of runs), then the degradation and its fix in points."""
+def print_groups(groups: Sequence[Group], markdown: bool) -> None:
+    """The tables of all groups; on a terminal also what their columns mean, which a page says in its own text."""
+    for group in groups:
+        _print_group(group, markdown)
+    if not markdown:
+        print(f"{ABOUT_ERRORS} BN is batch normalisation.")
+
+
+def _print_group(group: Group, markdown: bool) -> None:
+    """A table of final errors, then the degradation and its fix in points."""
     title = group.title()
     columns = ["net", *FINAL_COLUMNS.values(), "the paper's test error %"]
     rows = [[entry.name, *_finals(entry), _published(entry)] for entry in group.entries]
@@ -29,7 +38,7 @@ def print_group(group: Group, markdown: bool) -> None:
 
 
 def group_json(group: Group) -> dict[str, Any]:
-    """The same as plain numbers."""
+    """A group with its nets and effects."""
     return {
         **group.condition._asdict(),
         "nets": [

@@ -1,4 +1,4 @@
-"""What `describe` shows: nets layer by layer, two nets' differences, several nets' totals."""
+"""What `describe` prints: nets layer by layer, the differences of two nets, or the totals of several."""
 
 import json
 from collections.abc import Sequence
@@ -25,19 +25,19 @@ CLASSIFIERS = {
 
 
 def show_nets(experiments: Sequence[Experiment], as_json: bool) -> None:
-    """Each net, layer by layer; as JSON its totals, in a list where there are several."""
+    """Each net layer by layer. JSON has only totals: an object for one net, a list for several."""
     descriptions = [describe(experiment) for experiment in experiments]
     if not as_json:
         for experiment, description in zip(experiments, descriptions, strict=True):
             _print_layers(description)
-            print(_first_weights(experiment.model))
+            print(_initialization(experiment.model))
         return
     totals = [_totals(experiment, net) for experiment, net in zip(experiments, descriptions, strict=True)]
     print(json.dumps(totals if len(totals) > 1 else totals[0], indent=2))
 
 
 def show_difference(left: Experiment, right: Experiment, as_json: bool) -> None:
-    """What differs between two specs, and between their nets."""
+    """The fields in which two specs differ, and the layers in which their nets differ."""
     nets = describe(left), describe(right)
     fields, layers = differences(left, right), layer_differences(*nets)
     if as_json:
@@ -49,7 +49,7 @@ def show_difference(left: Experiment, right: Experiment, as_json: bool) -> None:
 
 
 def show_comparison(experiments: Sequence[Experiment], names: Sequence[str], device: str | None, as_json: bool) -> None:
-    """Totals beside those of torchvision's nets; with a device, the time of a forward pass on it as well."""
+    """Totals of the experiments' nets and of torchvision's; with a device, also the time of a forward pass on it."""
     nets = [*map(describe, experiments), *map(describe_published, names)]
     seconds: list[float] = []
     timed_on = ""
@@ -88,8 +88,8 @@ def _print_layers(description: Description) -> None:
     )
 
 
-def _first_weights(model: ModelSpec) -> str:
-    """How the weights are drawn, a line each for convolutions and classifier, with the source of the rule."""
+def _initialization(model: ModelSpec) -> str:
+    """The initialisation of convolutions and of the classifier, a line each, with its source."""
     convolutions, classifier = (
         (text.format(std=std) if std is not None else text)
         for text, std in (
@@ -97,7 +97,7 @@ def _first_weights(model: ModelSpec) -> str:
             (CLASSIFIERS[model.classifier_initialization], model.classifier_initialization_std),
         )
     )
-    return f"convolutions start {convolutions}\nthe classifier starts {classifier}"
+    return f"initialisation of convolutions: {convolutions}\ninitialisation of the classifier: {classifier}"
 
 
 def _print_totals(descriptions: Sequence[Description], seconds: Sequence[float], timed_on: str) -> None:
@@ -114,7 +114,7 @@ def _print_totals(descriptions: Sequence[Description], seconds: Sequence[float],
         ]
         for net in descriptions
     ]
-    title = "Parameters, and how many of them sit in fully-connected layers"
+    title = "Parameters, and how many of them are in fully-connected layers"
     if seconds:
         columns.append("forward pass (ms)")
         for row, time in zip(rows, seconds, strict=True):

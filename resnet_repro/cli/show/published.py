@@ -1,10 +1,11 @@
-"""The papers' tables with our values beside theirs: what `table --published` prints."""
+"""What `table --published` prints: the papers' tables, with our values beside theirs."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from resnet_repro.claims.published_tables import Line, filled_tables
+from resnet_repro.claims.published_tables import TableRow, filled_tables
 from resnet_repro.claims.wording import published_value
+from resnet_repro.cli.show.sources import source_lines
 from resnet_repro.papers import NETS
 from resnet_repro.record.run import Run
 from resnet_repro.text_tables import markdown_table, print_table
@@ -13,26 +14,28 @@ COLUMNS = ["net", "published", "ours", "difference", "training time", "device"]
 
 
 def print_papers_tables(runs: Sequence[Run], markdown: bool) -> None:
-    for table, group, lines in filled_tables(runs):
+    """Each table under each set of conditions, then the papers that [R], [I] and [B] stand for."""
+    for table, group, found in filled_tables(runs):
         title = f"{table}, test error %\n{group.title() if group else 'none of its nets has been run'}"
-        rows = [_cells(line) for line in lines]
+        rows = [_cells(row) for row in found]
         if markdown:
             print(f"{title}\n\n{markdown_table(COLUMNS, rows)}\n")
         else:
             print_table(title, COLUMNS, rows)
+    print("\n".join(f"- {line}" if markdown else line for line in source_lines(markdown)))
 
 
-def _cells(line: Line) -> list[str]:
-    number, sample = line.number, line.sample
+def _cells(row: TableRow) -> list[str]:
+    number, result = row.number, row.result
     name = f"{number.net} ({number.statistic})" if number.statistic else number.net
-    ours = "not run" if sample is None or sample.is_absent else str(sample.estimate or sample.fault)
+    ours = "not run" if result is None or result.is_absent else str(result.estimate or result.fault)
     return [
         name.removeprefix("identity_mappings/"),
         published_value(number),
         ours if number.net in NETS else "",
-        "" if line.difference is None else f"{line.difference:+z.2f}",
-        "" if line.minutes is None else f"{line.minutes:.0f} min",
-        ", ".join(line.devices),
+        "" if row.difference is None else f"{row.difference:+z.2f}",
+        "" if row.minutes is None else f"{row.minutes:.0f} min",
+        ", ".join(row.devices),
     ]
 
 
@@ -43,14 +46,14 @@ def papers_tables_json(runs: Sequence[Run]) -> list[dict[str, Any]]:
             "conditions": group.condition._asdict() if group else None,
             "lines": [
                 {
-                    "published": line.number._asdict(),
-                    "ours": line.sample.estimate._asdict() if line.sample and line.sample.estimate else None,
-                    "difference": line.difference,
-                    "minutes": line.minutes,
-                    "devices": line.devices,
+                    "published": row.number._asdict(),
+                    "ours": row.result.estimate._asdict() if row.result and row.result.estimate else None,
+                    "difference": row.difference,
+                    "minutes": row.minutes,
+                    "devices": row.devices,
                 }
-                for line in lines
+                for row in found
             ],
         }
-        for table, group, lines in filled_tables(runs)
+        for table, group, found in filled_tables(runs)
     ]

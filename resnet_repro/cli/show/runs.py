@@ -1,18 +1,18 @@
-"""Runs, a line or a JSON object each: what `list` prints."""
+"""What `list` prints: a line or a JSON object for each run."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from resnet_repro.analysis.loading import made_unlike
+from resnet_repro.analysis.loading import mixed_environments
 from resnet_repro.errors import printable
 from resnet_repro.record.run import Run
-from resnet_repro.text_tables import print_table
+from resnet_repro.text_tables import counted, print_table
 
 
 def print_runs(runs: Sequence[Run]) -> None:
-    """A line for each; ≠ marks those of an experiment whose runs were made in different environments."""
-    unlike = {found.experiment: found for found in made_unlike(runs)}
+    """A row for each run; ≠ marks the runs of an experiment that were made in different environments."""
+    mixed = {found.experiment: found for found in mixed_environments(runs)}
     columns = ["run", "seed", "status", "steps", "training error %", "test error %", "data", "device", "minutes"]
     rows = [
         [
@@ -23,19 +23,19 @@ def print_runs(runs: Sequence[Run]) -> None:
             _number(run.final.train_error_pct if run.final else None),
             _number(run.final.test_error_pct if run.final else None),
             run.data_name,
-            run.device_name + " ≠" * (run.path.parent.as_posix() in unlike),
+            run.device_name + " ≠" * (run.path.parent.as_posix() in mixed),
             _number(run.final.elapsed_seconds / 60 if run.final else None, 1),
         ]
         for run in runs
     ]
-    print_table(f"{len(runs)} runs", columns, rows)
-    for found in unlike.values():
+    print_table(counted(len(runs), "run"), columns, rows)
+    for found in mixed.values():
         print(f"≠ {printable(str(found))}")
 
 
 def runs_json(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    unlike = {found.experiment: list(found.fields) for found in made_unlike(runs)}
-    return [{**_run_json(run), "environments_differ_in": unlike.get(run.path.parent.as_posix(), [])} for run in runs]
+    mixed = {found.experiment: list(found.fields) for found in mixed_environments(runs)}
+    return [{**_run_json(run), "environments_differ_in": mixed.get(run.path.parent.as_posix(), [])} for run in runs]
 
 
 def _run_json(run: Run) -> dict[str, Any]:

@@ -1,51 +1,52 @@
-"""Verdicts on stdout: a table for people, Markdown for a page, plain numbers for programs."""
+"""What `claims` prints: verdicts as a table, as Markdown, or as JSON."""
 
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from resnet_repro.claims import wording
-from resnet_repro.claims.verdict import Evidence, Ruling, Sample, Verdict
+from resnet_repro.claims import OUTCOMES, wording
+from resnet_repro.claims.verdict import ABOUT_OUTCOMES, Evidence, NetResult, Ruling, Verdict
+from resnet_repro.cli.show.sources import source_lines
 from resnet_repro.papers import CLAIMS, find_number
 from resnet_repro.text_tables import markdown_table, print_table
 
 COLUMNS = ["claim", "verdict", "statement, and what was compared", "ours", "difference, 95 %", "published", "where"]
 BORROWED = "†"
 ABOUT_BORROWED = (
-    f"{BORROWED} with a single run of a net, or seeds without a spread: the noise is the pooled spread of the nets "
-    "with several seeds under these conditions, or that of ResNet-110 as published if it is larger"
+    f"{BORROWED} A net has a single run, or all its seeds gave the same value. Its spread is assumed to be that of the "
+    "nets with several seeds under these conditions, pooled, or the published one of ResNet-110 if that is larger."
 )
-LONGEST = 200  # characters of what is missing; --json has it all
+LONGEST = 200  # characters of what is missing; --json prints all of them
 
 
 def print_verdicts(verdicts: Sequence[Verdict], markdown: bool) -> None:
-    """A row for each claim, under it one for each comparison, and under the table the conditions by letter."""
+    """A row for each claim, a row for each of its comparisons, and below the table what letters and terms mean."""
     letters: dict[str, str] = {}
     rows = [row for verdict in verdicts for row in _rows(verdict, letters)]
     title = "The papers' claims: " + summary(verdicts)
-    where = [f"{letter}: {conditions.replace(chr(10), ' · ')}" for conditions, letter in letters.items()]
+    notes = [f"{letter}: {conditions.replace(chr(10), ' · ')}" for conditions, letter in letters.items()]
     if any(_borrows(found) for verdict in verdicts if verdict.ruling for found in verdict.ruling.evidence):
-        where.append(ABOUT_BORROWED)
+        notes.append(ABOUT_BORROWED)
+    notes += [ABOUT_OUTCOMES, "BN is batch normalisation.", *source_lines(markdown)]
     if markdown:
         print(f"{title}\n\n{markdown_table(COLUMNS, rows)}\n")
-        print("".join(f"- {line}\n" for line in where), end="")
+        print("".join(f"- {line}\n" for line in notes), end="")
     else:
         print_table(title, COLUMNS, rows)
-        print("".join(f"{line}\n" for line in where), end="")
+        print("".join(f"{line}\n" for line in notes), end="")
 
 
 def summary(verdicts: Sequence[Verdict]) -> str:
-    """How many of each outcome, and how many of those under the paper's own conditions."""
+    """The number of verdicts of each outcome, and how many were decided under the papers' own conditions."""
     counts = Counter[str](verdict.outcome for verdict in verdicts)
-    told = [verdict for verdict in verdicts if verdict.outcome in ("reproduced", "contradicted")]
-    own = sum(not verdict.setting and verdict.claim.scope != "any" for verdict in told)
-    order = ("reproduced", "contradicted", "inconclusive", "not run")
-    decided = f"; {own or 'none'} of the {len(told)} decided at the papers' full length" if told else ""
-    return ", ".join(f"{counts[name]} {name}" for name in order) + decided
+    decided = [verdict for verdict in verdicts if verdict.outcome in ("reproduced", "contradicted")]
+    own = sum(not verdict.setting and verdict.claim.scope != "any" for verdict in decided)
+    at_full_length = f"; {own or 'none'} of the {len(decided)} decided at the papers' full length" if decided else ""
+    return ", ".join(f"{counts[name]} {name}" for name in OUTCOMES) + at_full_length
 
 
 def parse_ids(text: str) -> list[str]:
-    """ "C1,C6" as a list. Raises ValueError, naming the ids there are."""
+    """The claims in a list such as "C1,C6". Raises ValueError with all ids if one is unknown."""
     ids = [part.strip() for part in text.split(",")]
     if unknown := [name for name in ids if name not in CLAIMS]:
         raise ValueError(f"{', '.join(name or 'nothing' for name in unknown)}: no such claim; there are "
@@ -69,7 +70,7 @@ def _rows(verdict: Verdict, letters: dict[str, str]) -> list[list[str]]:
     if ruling is None:
         return [[*head, "", "", "", ""]]
     where = {group: letters.setdefault(group.title(), _letter(len(letters))) for group in ruling.groups}
-    shown = [found for found in ruling.evidence if all(sample.estimate or sample.diverged for sample in found.samples)]
+    shown = [found for found in ruling.evidence if all(result.estimate or result.diverged for result in found.results)]
     details = [
         ["", found.outcome, f"· {wording.question(found)}", *_values(found), where[found.group]] for found in shown
     ]
@@ -90,7 +91,7 @@ def _letter(number: int) -> str:
 
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:
-    """The whole of it, under the names of this package."""
+    """A verdict with all its rulings and their evidence."""
     return {**wording.heading(verdict), "rulings": [_ruling_json(ruling) for ruling in verdict.rulings]}
 
 
@@ -112,20 +113,20 @@ def _evidence_json(found: Evidence) -> dict[str, Any]:
         "high": check.high,
         "outcome": found.outcome,
         "missing": found.missing,
-        "nets": [_sample_json(sample, check.measure) for sample in found.samples],
+        "nets": [_result_json(result, check.measure) for result in found.results],
         "difference": interval.value if interval else None,
         "half_width": interval.half_width if interval else None,
         "basis": interval.basis if interval else None,
     }
 
 
-def _sample_json(sample: Sample, measure: str) -> dict[str, Any]:
-    number = find_number(sample.net, measure)
+def _result_json(result: NetResult, measure: str) -> dict[str, Any]:
+    number = find_number(result.net, measure)
     return {
-        "net": sample.net,
-        "name": sample.name,
-        "ours": sample.estimate._asdict() if sample.estimate else None,
-        "diverged": sample.diverged,
-        "runs": [run.path.as_posix() for run in sample.runs],
+        "net": result.net,
+        "name": result.name,
+        "ours": result.estimate._asdict() if result.estimate else None,
+        "diverged": result.diverged,
+        "runs": [run.path.as_posix() for run in result.runs],
         "published": number._asdict() if number else None,
     }

@@ -1,0 +1,137 @@
+"""Which runs count for a claim: schedules, data, recipes, and what several conditions say together."""
+
+from dataclasses import replace
+
+import pytest
+from conftest import make_run
+from papers_runs import PAPERS, PLAIN_20, PLAIN_56, WARM, ruling_on, runs_of, verdict_on
+
+from resnet_repro.record.run import Run
+
+
+def test_verdicts_name_short_schedules_and_prefer_the_papers_own() -> None:
+    short = [make_run(20, test_error=50.0), make_run(56, test_error=80.0)]
+    alone = verdict_on("C2", short)
+    assert (alone.outcome, alone.setting) == ("reproduced", "short schedule")
+    contradicting = runs_of(20, "none", [13.3]) + runs_of(56, "none", [9.7])
+    both = verdict_on("C2", short + contradicting)
+    assert (both.outcome, both.setting, len(both.rulings)) == ("contradicted", "", 2)
+    open_still = verdict_on("C2", short + runs_of(20, "none", [9.7]))
+    assert (open_still.outcome, open_still.setting) == ("reproduced", "short schedule")
+    full = verdict_on("C2", short, full_length=True)
+    assert (full.outcome, full.missing) == ("not run", "needs plain56, plain20, at full length")
+
+
+def test_of_several_short_schedules_the_longest_that_decides_counts() -> None:
+    def pair(steps: int, errors: tuple[float, float]) -> list[Run]:
+        return [make_run(depth, test_error=error, steps=steps) for depth, error in zip((20, 56), errors, strict=True)]
+
+    longest = ruling_on("C2", pair(400, (50.0, 80.0)) + pair(800, (40.0, 39.0)) + pair(1600, (30.0, 30.1)))
+    assert (longest.groups[0].condition.steps, longest.outcome) == (800, "contradicted")
+
+
+def test_a_claim_of_scope_full_is_not_judged_on_a_short_schedule() -> None:
+    short = [make_run(110, "identity", test_error=6.6, warmup=WARM, steps=6400, batch_size=128)]
+    assert verdict_on("C7", short).outcome == "not run"
+    assert verdict_on("C7", short).missing == "needs resnet110, at full length"
+
+
+@pytest.mark.parametrize(("steps", "outcome"), [(6399, "not run"), (6400, "reproduced")])
+def test_a_claim_of_scope_tenth_is_judged_from_a_tenth_of_the_schedule_on(steps: int, outcome: str) -> None:
+    short = [make_run(110, train_error=90.0, test_error=90.0, warmup=WARM, steps=steps, batch_size=128)]
+    assert verdict_on("C4", short).outcome == outcome
+    assert verdict_on("C4", short).setting == ("short schedule" if outcome == "reproduced" else "")
+    if outcome == "not run":
+        assert verdict_on("C4", short).missing == "needs plain110, at a tenth of it or more"
+
+
+def test_a_tenth_of_the_schedule_judges_the_warm_up_claim_in_part() -> None:
+    """Whether both end with a similar error needs the whole schedule."""
+
+    def run(seed: int, warm: bool, below: int) -> Run:
+        made = make_run(110, "identity", test_error=20.0 if warm else 40.0, warmup=WARM if warm else None, steps=6400,
+                        batch_size=128, seed=seed)  # fmt: skip
+        rows = [replace(made.rows[-1], step=step, train_error_pct=95.0 if step < below else 50.0, test_error_pct=None)
+                for step in range(100, 6400, 100)]  # fmt: skip
+        return replace(made, rows=(*rows, made.rows[-1]))
+
+    runs = [run(seed, warm, below) for warm, below in ((True, 400), (False, 1600)) for seed in (0, 1)]
+    runs += [run(2, True, 500), run(2, False, 1700)]
+    found = verdict_on("C9", runs)
+    assert (found.outcome, found.setting) == ("reproduced", "short schedule, in part")
+    assert [evidence.check.measure for evidence in ruling_on("C9", runs).evidence] == [
+        "steps_to_80_pct_train_error", "steps_to_90_pct_train_error"]  # fmt: skip
+
+
+def test_other_data_are_never_mixed_with_cifar_10() -> None:
+    synthetic = [run for depth, error in ((20, 9.7), (56, 13.3))
+                 for run in runs_of(depth, "none", [error], data="synthetic shapes")]  # fmt: skip
+    found = verdict_on("C2", synthetic)
+    assert (found.outcome, found.setting) == ("reproduced", "on synthetic shapes, not on CIFAR-10")
+    assert verdict_on("C2", PLAIN_20 + synthetic[1:]).outcome == "not run"
+    preferred = verdict_on("C2", [*synthetic, make_run(20, test_error=80.0), make_run(56, test_error=50.0)])
+    assert (preferred.outcome, preferred.setting) == ("contradicted", "short schedule")
+
+
+def test_only_the_papers_whole_recipe_counts_at_full_length() -> None:
+    other = runs_of(56, "none", [13.3], nesterov=True)
+    assert verdict_on("C2", PLAIN_20 + other).missing == "needs plain-56"
+    cold = [make_run(110, "identity", test_error=6.6, **PAPERS)]  # type: ignore[arg-type]
+    assert verdict_on("C7", cold).outcome == "not run"
+
+
+def test_a_seed_that_was_recorded_in_two_ways_counts_once() -> None:
+    recorded_more = [replace(run, path=run.path / "again") for run in
+                     runs_of(20, "none", [9.6, 9.7, 9.8], record_every=100, name="again")]  # fmt: skip
+    [evidence] = ruling_on("C2", PLAIN_20 + recorded_more + PLAIN_56).evidence
+    assert evidence.right is not None
+    assert evidence.right.estimate is not None
+    assert evidence.right.estimate.n == 3
+
+
+@pytest.mark.parametrize("field", [{"learning_rate": 0.001}, {"weight_decay": 0.0}, {"nesterov": True}])
+def test_nets_that_were_trained_differently_are_not_compared(field: dict[str, object]) -> None:
+    found = verdict_on("C2", [make_run(20, test_error=50.0), make_run(56, test_error=80.0, **field)])  # type: ignore[arg-type]
+    [name] = field
+    assert (found.outcome, found.missing) == (
+        "inconclusive",
+        f"plain-56 and plain-20 were trained differently ({name})",
+    )
+
+
+def test_two_ways_of_training_one_net_are_not_averaged() -> None:
+    runs = [make_run(20, name="a"), make_run(20, name="b", learning_rate=0.5), make_run(56)]
+    assert "plain-20 was trained in more than one way (a, b); keep one" in verdict_on("C2", runs).missing
+
+
+def test_parameters_are_compared_exactly_on_any_schedule() -> None:
+    runs = [make_run(20), make_run(20, "identity")]
+    for run in runs:
+        run.summary["parameters"] = 269_722
+    found = ruling_on("C10", runs)
+    assert (found.evidence[0].outcome, found.setting) == ("reproduced", "")
+    runs[0].summary["parameters"] += 1
+    assert verdict_on("C10", runs).outcome == "contradicted"
+
+
+def test_a_claim_of_scope_any_pools_all_conditions() -> None:
+    runs = [
+        make_run(depth, shortcut, steps=400 if depth < 56 else 800)
+        for depth in (20, 32, 44, 56, 110)
+        for shortcut in ("none", "identity")
+    ]
+    for run in runs:
+        run.summary["parameters"] = run.experiment.model.depth
+    found = ruling_on("C10", runs)
+    assert (found.outcome, found.missing) == ("reproduced", "")
+    assert [group.condition.steps for group in found.groups] == [400, 800]
+    assert [evidence.group.condition.steps for evidence in found.evidence] == [400, 400, 400, 800, 800]
+    assert ruling_on("C10", runs[:-1]).missing == "needs ResNet-110"
+    runs[-1].summary["parameters"] += 1
+    assert verdict_on("C10", runs).outcome == "contradicted"
+
+
+def test_conditions_without_a_comparison_are_left_out_if_others_have_one() -> None:
+    alone = make_run(56, test_error=70.0, steps=800)
+    found = verdict_on("C2", [make_run(20, test_error=50.0), make_run(56, test_error=80.0), alone])
+    assert [ruling.groups[0].condition.steps for ruling in found.rulings] == [400]
