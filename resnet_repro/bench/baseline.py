@@ -13,11 +13,11 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils import data
 
-from resnet_repro.bench.rounds import Step
 from resnet_repro.data.dataset import Split
 from resnet_repro.data.torchvision import import_torchvision
 from resnet_repro.runner.assembly import build_net
 from resnet_repro.spec import Experiment
+from resnet_repro.training.timing import Step
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)  # those that such scripts share
 WORKERS = 2

@@ -5,20 +5,20 @@ from typing import Any, NamedTuple
 
 from resnet_repro.text_tables import Rows
 
-Cell = Callable[[dict[str, Any]], str]  # of a row
+Format = Callable[[dict[str, Any]], str]  # of a row
 
 
-class Table(NamedTuple):
+class TextTable(NamedTuple):
     title: str
     columns: list[str]
     rows: Rows
 
 
-def number(key: str, digits: int = 0) -> Cell:
+def number(key: str, digits: int = 0) -> Format:
     return lambda row: "–" if row[key] is None else f"{row[key]:,.{digits}f}"
 
 
-def percent(key: str) -> Cell:
+def percent(key: str) -> Format:
     return lambda row: "–" if row[key] is None else f"{100 * row[key]:.1f}"
 
 

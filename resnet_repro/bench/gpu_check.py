@@ -14,7 +14,6 @@ from resnet_repro.bench.budget import Part
 from resnet_repro.bench.kernels import kernels_of
 from resnet_repro.bench.ours import bench_trainer, training_step
 from resnet_repro.bench.parallel import steps_per_second
-from resnet_repro.bench.rounds import Step, always, interleaved, synchronizer
 from resnet_repro.bench.specs import RANDOM_IMAGES, random_images, with_few_images
 from resnet_repro.runner.environment import describe_environment
 from resnet_repro.spec import Experiment
@@ -23,6 +22,7 @@ from resnet_repro.spec.training import PAPER_STEPS
 from resnet_repro.training.device import device_name, resolve_precision
 from resnet_repro.training.evaluation import evaluate
 from resnet_repro.training.loop import Trainer
+from resnet_repro.training.timing import Step, always, interleaved, synchronizer
 
 PRINCIPAL = 3  # the first nets, which are measured in every way
 PRECISIONS = ("bf16", "fp16", "fp32")

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from resnet_repro.bench.columns import Cell, Table, number, percent, title
+from resnet_repro.bench.columns import Format, TextTable, number, percent, title
 
-SPEED_COLUMNS: dict[str, Cell] = {
+SPEED_COLUMNS: dict[str, Format] = {
     "spec": lambda row: row["spec"],
     "batch": number("batch_size"),
     "computed in": lambda row: f"{row['precision']}, {row['engine']}",
@@ -15,7 +15,7 @@ SPEED_COLUMNS: dict[str, Cell] = {
     "start to first step, s": number("start_seconds", 1),
     "memory GB": lambda row: "–" if row["memory_bytes"] is None else f"{row['memory_bytes'] / 1e9:.2f}",
 }
-AGREEMENT_COLUMNS: dict[str, Cell] = {
+AGREEMENT_COLUMNS: dict[str, Format] = {
     "replayed against eager": lambda row: row["what"],
     "steps": number("steps"),
     "engine": lambda row: row["engine"],
@@ -23,31 +23,31 @@ AGREEMENT_COLUMNS: dict[str, Cell] = {
     "two eager runs": number("noise", 4),
     "agrees": lambda row: "yes" if row["agrees"] else "no",
 }
-SIDE_BY_SIDE_COLUMNS: dict[str, Cell] = {
+SIDE_BY_SIDE_COLUMNS: dict[str, Format] = {
     "runs side by side": lambda row: f"{row['runs']} × {row['spec']}",
     "images/s together": number("images_per_second"),
     "against one": number("relative_speed", 2),
 }
-SUITE_COLUMNS: dict[str, Cell] = {"all side by side": lambda row: row["spec"], "ms a step": number("step_ms", 2)}
-EVALUATION_COLUMNS: dict[str, Cell] = {
+SUITE_COLUMNS: dict[str, Format] = {"all side by side": lambda row: row["spec"], "ms a step": number("step_ms", 2)}
+EVALUATION_COLUMNS: dict[str, Format] = {
     "evaluation after each epoch": lambda row: row["spec"],
     "seconds": number("evaluation_seconds", 3),
     "% of the training between": percent("evaluation_share"),
 }
-KERNEL_COLUMNS: dict[str, Cell] = {
+KERNEL_COLUMNS: dict[str, Format] = {
     "kernels of a step": lambda row: row["spec"],
     "computed in": lambda row: row["precision"],
     "launches": number("kernels"),
     "ms in kernels": number("kernel_ms", 2),
 }
-COSTLIEST_COLUMNS: dict[str, Cell] = {
+COSTLIEST_COLUMNS: dict[str, Format] = {
     "kernel": lambda row: row["name"],
     "launches a step": number("count", 1),
     "µs a step": number("microseconds", 1),
 }
 
 
-def check_tables(found: Mapping[str, Any]) -> list[Table]:
+def check_tables(found: Mapping[str, Any]) -> list[TextTable]:
     """The tables for which there is something. Raises LookupError or TypeError if it is not what a check writes."""
     where = title(dict(found))
     order = [{"what": "order of the mini-batches", "noise": None, **row} for row in found["order"]]
@@ -89,8 +89,8 @@ def problems(found: Mapping[str, Any]) -> list[str]:
     return [*failed, *eager, *order, *losses]
 
 
-def _table(name: str, columns: Mapping[str, Cell], rows: Sequence[dict[str, Any]]) -> Table:
-    return Table(name, list(columns), [[cell(row) for cell in columns.values()] for row in rows])
+def _table(name: str, columns: Mapping[str, Format], rows: Sequence[dict[str, Any]]) -> TextTable:
+    return TextTable(name, list(columns), [[cell(row) for cell in columns.values()] for row in rows])
 
 
 def _suite_title(suite: Mapping[str, Any]) -> str:

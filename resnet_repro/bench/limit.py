@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 
 from resnet_repro.bench.layer_shapes import LayerShape
-from resnet_repro.bench.rounds import Contender, Timing, always
 from resnet_repro.training.capture import WARMUP_STEPS, CudaGraph
+from resnet_repro.training.timing import Contender, Timing, always
 
 FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
 GRAPH_REPEATS = 20  # passes in one CUDA graph: launching each by itself would take longer than the pass

@@ -11,7 +11,6 @@ from resnet_repro.bench.baseline import Baseline
 from resnet_repro.bench.layer_shapes import layer_shapes, least_values_moved
 from resnet_repro.bench.limit import COPIED_BYTES, Trial, copy_contender, layer_trials, limit, repeats_on
 from resnet_repro.bench.ours import bench_trainer, outside_share, training_step
-from resnet_repro.bench.rounds import Contender, Timing, always, interleaved, synchronizer
 from resnet_repro.bench.specs import random_images
 from resnet_repro.runner.environment import describe_environment
 from resnet_repro.spec import Experiment
@@ -19,6 +18,7 @@ from resnet_repro.training.device import device_name
 from resnet_repro.training.engine import COMPUTED_IN
 from resnet_repro.training.evaluation import evaluate
 from resnet_repro.training.loop import Trainer
+from resnet_repro.training.timing import Contender, Timing, always, interleaved, synchronizer
 
 ROUNDS = 5
 OURS, BASELINE, EVALUATION, COPY = "ours", "baseline", "evaluation", "copy"

@@ -14,7 +14,7 @@ from resnet_repro.bench.specs import random_images
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.runner.assembly import build_trainer
 from resnet_repro.spec import Experiment
-from resnet_repro.training.engine import Outcome
+from resnet_repro.training.engine import BatchMetrics
 from resnet_repro.training.loop import Trainer
 
 ENDLESS = 1_000_000  # steps: neither the end nor an evaluation comes in between
@@ -55,7 +55,7 @@ def _timed_run(trainer: Trainer, folder: RunFolder, steps: int) -> tuple[list[fl
     engine, inside, outside = trainer.engine, [0.0], [0.0]
     train_step = engine.train_step
 
-    def timed(images: Tensor, labels: Tensor, learning_rate: float | Tensor) -> Outcome:
+    def timed(images: Tensor, labels: Tensor, learning_rate: float | Tensor) -> BatchMetrics:
         began = time.perf_counter()
         outcome = train_step(images, labels, learning_rate)
         inside.append(time.perf_counter() - began)

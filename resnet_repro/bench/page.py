@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from resnet_repro.bench.columns import Cell, Table, number, percent, title
+from resnet_repro.bench.columns import Format, TextTable, number, percent, title
 from resnet_repro.bench.gpu_tables import check_tables
 from resnet_repro.errors import RunError
 from resnet_repro.files import explained, to_json, write_text
@@ -20,7 +20,7 @@ def _ratio(row: dict[str, Any]) -> str:
     return "–" if row["ratio"] is None else f"{row['ratio']:.2f} ({row['ratio_min']:.2f}–{row['ratio_max']:.2f})"
 
 
-SPEED_COLUMNS: dict[str, Cell] = {
+SPEED_COLUMNS: dict[str, Format] = {
     "spec": lambda row: row["spec"],
     "batch": number("batch_size"),
     "computed in": lambda row: f"{row['precision']}, {row['engine']}",
@@ -41,7 +41,7 @@ limit: what the convolutions take, each alone at its best, in % of our step; pea
 bandwidth: what moving each layer's values once takes; outside: spent on other than forward, backward and update
 evaluation: one evaluation, in % of the training from one to the next"""
 
-SCALING_COLUMNS: dict[str, Cell] = {
+SCALING_COLUMNS: dict[str, Format] = {
     "what grows": lambda row: row["curve"],
     "value": lambda row: str(row["value"]),
     "ms a step": number("step_ms", 2),
@@ -51,22 +51,14 @@ SCALING_COLUMNS: dict[str, Cell] = {
 }
 
 
-def table_of(measurements: Measurements) -> Table:
+def table_of(measurements: Measurements) -> TextTable:
     """Of `measure` or of `measure_scaling`. Raises KeyError if they are of neither."""
     first = measurements[0]
     columns = SCALING_COLUMNS if "curve" in first else SPEED_COLUMNS
     if first["environment"]["device"] == "cpu":
         columns = {name: cell for name, cell in columns.items() if name != "bandwidth %"}
     rows = [[cell(row) for cell in columns.values()] for row in measurements]
-    return Table(title(first), list(columns), rows)
-
-
-def make_folder(folder: Path) -> None:
-    """Before minutes are spent on what goes into it. Raises RunError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"--output {folder}: cannot be made a folder: {error.strerror}") from None
+    return TextTable(title(first), list(columns), rows)
 
 
 def save(measurements: Measurements, folder: Path) -> Path:

@@ -14,11 +14,11 @@ from multiprocessing import synchronize as processes
 import torch
 
 from resnet_repro.bench.ours import bench_trainer, training_step
-from resnet_repro.bench.rounds import Step, synchronizer
 from resnet_repro.bench.specs import with_few_images
 from resnet_repro.errors import RunError
 from resnet_repro.spec import Experiment
 from resnet_repro.training.device import usable_cores
+from resnet_repro.training.timing import Step, synchronizer
 
 CHUNK = 5  # steps between two looks at the clock, for which a GPU has to finish
 START_SECONDS = 300.0  # within which all runs must be ready

@@ -8,12 +8,12 @@ import torch
 from resnet_repro.bench.memory import peak_memory_bytes
 from resnet_repro.bench.ours import bench_trainer, training_step
 from resnet_repro.bench.parallel import images_per_second, parallel_runs
-from resnet_repro.bench.rounds import always, interleaved, synchronizer
 from resnet_repro.bench.specs import RANDOM_IMAGES, residual_net
 from resnet_repro.runner.environment import describe_environment
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.file import overridden
 from resnet_repro.training.device import device_name, resolve_precision
+from resnet_repro.training.timing import always, interleaved, synchronizer
 
 ROUNDS = 3
 CURVES = {

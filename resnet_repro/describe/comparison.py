@@ -1,10 +1,9 @@
-"""Nets beside each other, torchvision's among them: parameters, multiply-adds, and the time of a forward pass."""
+"""Compares nets, also with torchvision's: parameters, multiply-adds, and the time of a forward pass."""
 
 import difflib
-import statistics
-import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import nn
@@ -14,12 +13,13 @@ from resnet_repro.describe.description import IMAGE_SHAPE, Description, describe
 from resnet_repro.errors import RunError
 from resnet_repro.models.build import network_of
 from resnet_repro.spec import Experiment
+from resnet_repro.training.timing import always, interleaved, synchronizer
 
 ROUNDS = 5
 
 
 def published_net(name: str) -> nn.Module:
-    """A convolutional net of torchvision, untrained, on the default device. Raises RunError if it has none so named."""
+    """A net of torchvision, untrained, on the default device. Raises RunError if torchvision has none of this name."""
     models = import_torchvision().models
     known = models.list_models(module=models)
     if name not in known:
@@ -27,19 +27,19 @@ def published_net(name: str) -> nn.Module:
         hint = f"did you mean {', '.join(close)}?" if close else f"some are {', '.join(known[:5])}"
         raise RunError(f"--compare {name}: torchvision has no such net; {hint}")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # about the way in which nets start that are not trained here
+        warnings.simplefilter("ignore", FutureWarning)  # about initialisations that do not matter for untrained nets
         return models.get_model(name, weights=None).eval()
 
 
 def published_image_shape(name: str) -> tuple[int, ...]:
-    """(3, H, W) that the net's published weights were evaluated on."""
+    """(3, H, W) of the images that the net's published weights were evaluated on."""
     weights = import_torchvision().models.get_model_weights(name)
     side = weights.DEFAULT.transforms().crop_size[0]
     return (3, side, side)
 
 
 def describe_published(name: str) -> Description:
-    """One of torchvision's nets. Raises RunError if it is none, or not of a kind whose cost can be counted."""
+    """One of torchvision's nets. Raises RunError if there is no such net, or if its cost cannot be counted."""
     with torch.device("meta"):
         try:
             net = published_net(name)
@@ -53,7 +53,7 @@ def describe_published(name: str) -> Description:
 def forward_seconds(experiments: Sequence[Experiment], names: Sequence[str], device: torch.device) -> list[float]:
     """Median seconds of a forward pass of one image in fp32, for each experiment's net and then each published one.
 
-    The nets take turns, `ROUNDS` times after a first pass that is not counted, so that a busy moment hits all alike.
+    The nets take turns, so that other work on the machine slows all of them alike.
     """
     torch.backends.cudnn.allow_tf32 = False  # otherwise cuDNN rounds the inputs of convolutions to TF32
     with torch.device(device):
@@ -61,24 +61,11 @@ def forward_seconds(experiments: Sequence[Experiment], names: Sequence[str], dev
             (network_of(experiment.model), IMAGE_SHAPE) for experiment in experiments
         ]
         nets += [(published_net(name), published_image_shape(name)) for name in names]
-        passes = [_forward(net.eval(), torch.randn(1, *shape), device) for net, shape in nets]
-    rounds = [[_seconds(run) for run in passes] for _ in range(ROUNDS + 1)]
-    return [statistics.median(times) for times in zip(*rounds[1:], strict=True)]
+        passes = [partial(_forward, net.eval(), torch.randn(1, *shape)) for net, shape in nets]
+    contenders = {number: always(run, turn_seconds=0) for number, run in enumerate(passes)}  # one pass a turn
+    return [timing.median for timing in interleaved(contenders, ROUNDS, synchronizer(device)).values()]
 
 
-def _forward(net: nn.Module, images: torch.Tensor, device: torch.device) -> Callable[[], None]:
-    def run() -> None:
-        with torch.no_grad():
-            net(images)
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        elif device.type == "mps":
-            torch.mps.synchronize()
-
-    return run
-
-
-def _seconds(run: Callable[[], None]) -> float:
-    began = time.perf_counter()
-    run()
-    return time.perf_counter() - began
+@torch.no_grad()
+def _forward(net: nn.Module, images: torch.Tensor) -> None:
+    net(images)

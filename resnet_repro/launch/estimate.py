@@ -1,4 +1,4 @@
-"""How long runs may take, from a few training steps on the device."""
+"""Estimates how long runs take, from a few training steps on the device."""
 
 import heapq
 from collections.abc import Sequence
@@ -7,28 +7,28 @@ from typing import NamedTuple
 import torch
 
 from resnet_repro.bench.ours import bench_trainer, training_step
-from resnet_repro.bench.rounds import always, interleaved, synchronizer
 from resnet_repro.bench.specs import residual_net
 from resnet_repro.describe import describe
 from resnet_repro.launch.slots import Slot
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.file import overridden
 from resnet_repro.training.device import device_name
+from resnet_repro.training.timing import always, interleaved, synchronizer
 
 DEPTH = 20
-LARGEST_BATCH = 128  # so that the measurement takes seconds
+LARGEST_BATCH = 128  # keeps the measurement to seconds
 MEASURED_SECONDS = 1.5
 
 
 class Rate(NamedTuple):
-    """What a device does, and how that was found."""
+    """The speed of a device, and how it was measured."""
 
     multiply_adds_per_second: float
     measured: str
 
 
 def measure_rate(slot: Slot, like: Experiment) -> Rate:
-    """Train a ResNet-20 for a moment as a run in `slot` would, at the batch size and precision of `like`."""
+    """Train a ResNet-20 for a few steps in `slot`, with the batch size and precision of the experiment `like`."""
     batch_size = min(like.training.batch_size, LARGEST_BATCH)
     settings = [f"training.batch_size={batch_size}", f"training.precision={like.training.precision}"]
     small = ["data.dataset=synthetic", f"data.train_images={batch_size}", "data.test_images=1"]
@@ -48,7 +48,7 @@ def measure_rate(slot: Slot, like: Experiment) -> Rate:
 
 
 def side_by_side_ends(seconds: Sequence[float], slots: int) -> list[float]:
-    """When runs that take `seconds` each end, in seconds, if every one goes to the first slot that is free."""
+    """The times in seconds at which runs that take `seconds` each end, if each starts in the first free slot."""
     free = [0.0] * slots
     ends = []
     for run in seconds:

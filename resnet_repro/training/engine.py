@@ -13,7 +13,7 @@ from resnet_repro.training.distributed import ALONE, Ranks
 Kernels = Literal["torch", "fused"]
 
 
-class Outcome(NamedTuple):
+class BatchMetrics(NamedTuple):
     """What a mini-batch gave, still on the device: reading it on the host is the caller's choice."""
 
     loss: Tensor  # () float32, mean cross-entropy over the mini-batch
@@ -69,7 +69,7 @@ class Engine:
             self.optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
 
-    def train_step(self, images: Tensor, labels: Tensor, learning_rate: float | Tensor) -> Outcome:
+    def train_step(self, images: Tensor, labels: Tensor, learning_rate: float | Tensor) -> BatchMetrics:
         """images (B, 3, 32, 32), labels (B,), a rank's share; the rate is a number or, on CUDA, a () tensor."""
         self._set_training(True)
         outcome = self._forward(self.training_net, images, labels)
@@ -81,10 +81,10 @@ class Engine:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.ranks.average(self.statistics)  # as if one process had followed all of their parts
-        return self._over_ranks(Outcome(outcome.loss.detach(), outcome.errors))
+        return self._over_ranks(BatchMetrics(outcome.loss.detach(), outcome.errors))
 
     @torch.no_grad()
-    def evaluate(self, images: Tensor, labels: Tensor) -> Outcome:
+    def evaluate(self, images: Tensor, labels: Tensor) -> BatchMetrics:
         """images (B, 3, 32, 32), labels (B,); BN uses its population statistics"""
         self._set_training(False)
         return self._forward(self.net, images, labels)
@@ -105,18 +105,18 @@ class Engine:
         if self.net.training != training:  # walking every module takes time, so not at every step
             self.net.train(training)
 
-    def _over_ranks(self, outcome: Outcome) -> Outcome:
+    def _over_ranks(self, outcome: BatchMetrics) -> BatchMetrics:
         if self.ranks.count == 1:
             return outcome
         loss, errors = self.ranks.sum(torch.stack([outcome.loss, outcome.errors]))
-        return Outcome(loss / self.ranks.count, errors)
+        return BatchMetrics(loss / self.ranks.count, errors)
 
-    def _forward(self, net: Callable[[Tensor], Tensor], images: Tensor, labels: Tensor) -> Outcome:
+    def _forward(self, net: Callable[[Tensor], Tensor], images: Tensor, labels: Tensor) -> BatchMetrics:
         dtype = COMPUTED_IN[self.precision]
         with torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32, cache_enabled=False):
             outputs = net(images)
         loss = F.cross_entropy(outputs.float(), labels)
-        return Outcome(loss, (outputs.argmax(dim=1) != labels).sum(dtype=torch.float32))
+        return BatchMetrics(loss, (outputs.argmax(dim=1) != labels).sum(dtype=torch.float32))
 
 
 def _decay_groups(net: nn.Module, weight_decay: float, decay_vectors: bool) -> list[dict[str, Any]]:

@@ -5,14 +5,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from resnet_repro.training.engine import Outcome
+from resnet_repro.training.engine import BatchMetrics
 
 # Steps whose draws are sent to the device at once. Not the number of steps between two looks at the losses: the device
 # has no work left at a look, and would wait for the draws too.
 WINDOW = 128
 
 # One step, from what was drawn for it, (R,) int64 on the device, and the learning rate.
-Take = Callable[[Tensor, float | Tensor], Outcome]
+Take = Callable[[Tensor, float | Tensor], BatchMetrics]
 # What the iterations from a first one on draw, a count of them: (count, R) int64 on the CPU; a pure function.
 Draws = Callable[[int, int], Tensor]
 

@@ -1,18 +1,16 @@
 """The command: what it prints and keeps, its defaults, and every wrong use of it in one line."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import REPOSITORY, Outcome
+from conftest import REPOSITORY, Cli
 
 from resnet_repro.bench import default_experiments
 from resnet_repro.bench.page import BEGIN, END, renew_page, save, tables
 from resnet_repro.errors import RunError
 
-Cli = Callable[..., Outcome]
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 CONTRACT = {"spec", "device", "images_per_second", "baseline_images_per_second", "ratio", "limit_share", "step_ms"}
 ENVIRONMENT = {
@@ -139,7 +137,7 @@ def test_a_damaged_measurement_is_named(tmp_path: Path, text: str) -> None:
         (("tiny.yaml", "--set", "model.depth=21"), 1, "model.depth: 21"),
         (("--set", "training.batch_size=0"), 1, "training.batch_size: 0 should be greater than 0"),
         (("--scaling", "--set", "training.batch_size=0"), 1, "training.batch_size: 0 should be greater than 0"),
-        (("--output", "tiny.yaml"), 1, "--output tiny.yaml: cannot be made a folder"),
+        (("--output", "tiny.yaml"), 1, "tiny.yaml: File exists; choose another --output"),
         (("--page", "empty"), 1, "empty: there is no README.md here"),
         (("--page", "unmarked"), 1, "README.md: has no <!-- table -->"),
         (("tiny.yaml", "--scaling"), 2, "take no specs"),

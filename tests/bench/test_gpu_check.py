@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 import torch
-from conftest import Outcome
+from conftest import Cli
 
 from resnet_repro.bench import fig6_experiments, gpu_check
 from resnet_repro.bench.agreement import losses_agree, orders_agree
@@ -197,7 +197,7 @@ def test_a_run_that_fails_in_a_thread_ends_the_others_in_one_line() -> None:
 
 
 def test_the_command_keeps_and_prints_and_says_what_is_amiss(
-    cli: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("resnet_repro.cli.show.bench._ready", lambda device, output: torch.device("cuda"))
 

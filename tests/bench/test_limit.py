@@ -9,9 +9,9 @@ import torch.nn.functional as F
 
 from resnet_repro.bench.layer_shapes import LayerShape, layer_shapes, least_values_moved
 from resnet_repro.bench.limit import FORMATS, Trial, layer_trials, limit, training_pass
-from resnet_repro.bench.rounds import Timing, interleaved
 from resnet_repro.describe import describe
 from resnet_repro.spec import Experiment, ModelSpec
+from resnet_repro.training.timing import Timing, interleaved
 
 CPU = torch.device("cpu")
 NETS = [

@@ -12,10 +12,10 @@ from resnet_repro.bench.limit import FORMATS, Trial
 from resnet_repro.bench.measurement import _shares_of_limits
 from resnet_repro.bench.ours import bench_trainer, outside_share, training_step
 from resnet_repro.bench.parallel import images_per_second, parallel_runs
-from resnet_repro.bench.rounds import Timing
 from resnet_repro.errors import RunError
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec
 from resnet_repro.training.device import usable_cores
+from resnet_repro.training.timing import Timing
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 CPU = torch.device("cpu")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Outcome as CliOutcome
+from conftest import Cli
 from small_runs import CPU, assert_same, experiment, held, random_dataset
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -21,11 +21,11 @@ from resnet_repro.spec import Experiment
 from resnet_repro.training import stepping
 from resnet_repro.training.capture import GRAPHS, CapturedStep, CudaGraph, capture
 from resnet_repro.training.distributed import Ranks
-from resnet_repro.training.engine import Outcome
+from resnet_repro.training.engine import BatchMetrics
 from resnet_repro.training.loop import Trainer
 from resnet_repro.training.stepping import Stepper
 
-Cli = Callable[..., CliOutcome]
+Cli = Cli
 HOST_READS = {"_local_scalar_dense", "nonzero", "is_nonzero", "equal", "unique_dim", "masked_select"}
 
 
@@ -183,9 +183,9 @@ def test_windows_of_draws_follow_one_another(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_step_taken_out_of_turn_has_its_own_draw() -> None:
     drawn: list[int] = []
 
-    def take(draw: Tensor, rate: float | Tensor) -> Outcome:
+    def take(draw: Tensor, rate: float | Tensor) -> BatchMetrics:
         drawn.append(int(draw))
-        return Outcome(draw[0].float(), draw[0])
+        return BatchMetrics(draw[0].float(), draw[0])
 
     stepper = Stepper(take, lambda first, count: 10 * torch.arange(first, first + count)[:, None], 300, CPU)
     steps = [0, 1, 5, 6, 5, 200, *range(201, 300), 3]
@@ -200,7 +200,7 @@ def failing(trainer: Trainer) -> Stepper:
 
     inner = trainer.stepper.take
 
-    def take(draw: Tensor, rate: float | Tensor) -> Outcome:
+    def take(draw: Tensor, rate: float | Tensor) -> BatchMetrics:
         outcome = inner(draw, rate)
         outcome.loss.item()
         return outcome
@@ -251,7 +251,7 @@ def test_a_required_graph_needs_cuda_and_one_process(monkeypatch: pytest.MonkeyP
         build_trainer(experiment(), random_dataset(), CPU, require_graph=True)
     monkeypatch.setitem(GRAPHS, "cpu", lambda device: RecordedGraph())
     monkeypatch.setattr(Ranks, "parallel", lambda ranks, net: net)
-    with pytest.raises(RunError, match="--require-graph: the step of several ranks is not captured"):
+    with pytest.raises(RunError, match="--require-graph: a run of several ranks cannot be captured"):
         build_trainer(experiment(), random_dataset(), CPU, ranks=Ranks(0, 2), require_graph=True)
 
 

@@ -5,24 +5,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import Outcome
+from conftest import Cli
 from safetensors.torch import load_file
 from small_runs import CPU, experiment, random_dataset
 
 from resnet_repro.errors import RunError
 from resnet_repro.launch.command import find_tasks
-from resnet_repro.launch.request import Request
 from resnet_repro.record.run import Run, read_run
 from resnet_repro.runner.assembly import build_trainer, dropout_seeds
+from resnet_repro.runner.options import TrainOptions
 from resnet_repro.training.distributed import ALONE, Ranks, joined_ranks
 
-Cli = Callable[..., Outcome]
 PATIENCE = 120  # seconds; a machine may be busy
 
 # Smooth and slow, so that what is rounded differently is not blown up within a few steps.
@@ -124,9 +123,9 @@ def assert_close_weights(ours: Run, theirs: Run, rtol: float, atol: float) -> No
 def test_the_first_rank_alone_records_and_speaks(folder: Path) -> None:
     lines = said(folder / "logs", 0)
     assert lines[0] == "without-bn/seed-0: starts: 12 steps of 16 on 2 ranks, each on cpu, in fp32"
-    notice = "note: BN takes the statistics of each rank's 8 images, as in the paper; "
+    notice = "note: BN normalises by the statistics of each rank's 8 images, as in the paper; "
     assert [line for line in lines if line.startswith(notice)] == [
-        f"{notice}model.batch_norm_sync: true takes those of all 16"
+        f"{notice}model.batch_norm_sync: true uses all 16 images"
     ]
     assert sum(": finished 12 steps in " in line for line in lines) == len(RUNS)
     assert said(folder / "logs", 1) == []
@@ -171,7 +170,7 @@ def test_a_signal_to_a_rank_or_the_loss_of_one_stops_all_and_one_process_goes_on
     stopped = read_run(folder)
     assert stopped.status == "interrupted"
     steps_done = stopped.summary["steps"]
-    went_on = f"long/seed-0: stopped at step {steps_done} of 600; the same command goes on from there"
+    went_on = f"long/seed-0: stopped at step {steps_done} of 600; run the same command to resume"
     assert said(tmp_path / "stopped", 0)[-1] == went_on
     assert said(tmp_path / "stopped", 1) == []
 
@@ -213,9 +212,9 @@ def test_parts_of_bn_that_ranks_cannot_share_are_refused(splits: int) -> None:
 
 
 def test_runs_side_by_side_are_refused_under_torchrun(tmp_path: Path) -> None:
-    request = Request(tmp_path, tmp_path, "cpu", 2, restart=False, ranks=two)
+    options = TrainOptions(tmp_path, tmp_path, "cpu", 2, ranks=two)
     with pytest.raises(RunError, match=r"--jobs 2: torchrun has all of its ranks train one run after another"):
-        find_tasks([experiment()], request)
+        find_tasks([experiment()], options)
 
 
 def test_each_rank_takes_its_rows_in_order() -> None:

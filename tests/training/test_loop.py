@@ -18,7 +18,7 @@ from resnet_repro.record.rows import Row
 from resnet_repro.runner.assembly import build_net, build_trainer
 from resnet_repro.spec import ModelSpec, Warmup
 from resnet_repro.training.distributed import ALONE
-from resnet_repro.training.engine import Outcome
+from resnet_repro.training.engine import BatchMetrics
 from resnet_repro.training.loop import Trainer
 from resnet_repro.training.schedule import Schedule
 from resnet_repro.training.stepping import Stepper
@@ -178,15 +178,15 @@ class Script:
     def draws(self, first: int, count: int) -> Tensor:
         return torch.arange(first, first + count)[:, None]
 
-    def take(self, draw: Tensor, rate: float | Tensor) -> Outcome:
+    def take(self, draw: Tensor, rate: float | Tensor) -> BatchMetrics:
         (step,) = draw.tolist()
         self.asked.append(step)
         self.rates.append(float(rate))
-        return Outcome(self.losses[step], self.errors[step])
+        return BatchMetrics(self.losses[step], self.errors[step])
 
-    def evaluate(self, images: Tensor, labels: Tensor) -> Outcome:
+    def evaluate(self, images: Tensor, labels: Tensor) -> BatchMetrics:
         self.evaluations += 1
-        return Outcome(torch.tensor(0.5), torch.tensor(3))
+        return BatchMetrics(torch.tensor(0.5), torch.tensor(3))
 
     def trainer(self, record_every: int, evaluate_every: int, schedule: Schedule | None = None) -> Trainer:
         images = [(torch.zeros(4), torch.zeros(4))]

@@ -12,10 +12,10 @@ from resnet_repro.bench.budget import work_off
 from resnet_repro.bench.gpu_check import GpuCheck
 from resnet_repro.bench.gpu_tables import check_tables, problems, remarks
 from resnet_repro.bench.measurement import measure
-from resnet_repro.bench.page import MEANINGS, Measurements, make_folder, renew_page, save, save_check, table_of
+from resnet_repro.bench.page import MEANINGS, Measurements, renew_page, save, save_check, table_of
 from resnet_repro.bench.scaling import measure_scaling
 from resnet_repro.errors import RunError
-from resnet_repro.files import to_json
+from resnet_repro.files import make_folder, to_json
 from resnet_repro.spec import Experiment
 from resnet_repro.text_tables import print_table
 from resnet_repro.training.device import resolve_device
@@ -81,7 +81,7 @@ def _ready(device: str, output: Path | None) -> torch.device:
     os.environ.setdefault(QUEUES, "32")
     on = resolve_device(device)
     if output:
-        make_folder(output)
+        make_folder(output, "choose another --output")
     return on
 
 

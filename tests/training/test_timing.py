@@ -1,15 +1,15 @@
-"""Turns, with steps and a clock made up for the purpose: who runs when, what is timed, what is counted."""
+"""Timing in turn, with made-up steps and a made-up clock."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from resnet_repro.bench.rounds import Contender, always, interleaved
+from resnet_repro.training.timing import Contender, always, interleaved
 
 
 class Machine:
-    """Time passes only in steps, turns' ends and synchronisations, and all of it is written down."""
+    """A machine whose clock moves only in steps, and which logs steps and synchronisations."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -26,11 +26,12 @@ class Machine:
         self.log.append("|")
 
 
-def test_all_take_turns_and_the_first_round_is_not_counted() -> None:
-    machine, begun = Machine(), []
+def test_contenders_take_turns_and_the_first_round_is_not_counted() -> None:
+    machine = Machine()
+    begun: list[int] = []
     contenders = {"ours": always(machine.step("o", 1.0), 2.0), "baseline": always(machine.step("b", 4.0), 2.0)}
     timings = interleaved(contenders, 2, machine.synchronize, lambda: machine.now, begun.append)
-    warm_up, measured = "o|o|b|b|", "o|oo|b|b|"  # each turn: a step before, the timed ones, each brought to an end
+    warm_up, measured = "o|o|b|b|", "o|oo|b|b|"  # each turn: an untimed step, then the timed ones
     assert "".join(machine.log) == warm_up + 2 * measured
     assert begun == [0, 1, 2]
     assert (timings["ours"].steps, timings["ours"].step_seconds) == (2, [1.0, 1.0])
@@ -66,7 +67,7 @@ def test_opening_and_closing_a_turn_is_not_timed() -> None:
 
 
 @pytest.mark.parametrize(("turn_seconds", "steps"), [(0.0, 1), (0.2, 1), (3.4, 3), (1e9, 10_000)])
-def test_a_turn_has_as_many_steps_as_fit(turn_seconds: float, steps: int) -> None:
+def test_a_turn_has_as_many_steps_as_fit_into_its_seconds(turn_seconds: float, steps: int) -> None:
     machine = Machine()
     contenders = {"ours": always(machine.step("s", 1.0), turn_seconds)}
     assert interleaved(contenders, 1, clock=lambda: machine.now)["ours"].steps == steps

@@ -1,4 +1,4 @@
-"""Timing by turns: whatever slows the machine for a while slows all that is compared."""
+"""Times several pieces of work in turn, so that other work on the machine slows all of them alike."""
 
 import statistics
 import time
@@ -17,7 +17,7 @@ Step = Callable[[], object]
 
 @dataclass(frozen=True)
 class Contender:
-    """`turn` is opened before each turn and closed after it, neither of them timed, and gives the step to time."""
+    """Work to time. `turn` yields the step to time; opening and closing it around each turn is not timed."""
 
     turn: Callable[[], AbstractContextManager[Step]]
     turn_seconds: float  # about how long a turn should take
@@ -26,7 +26,7 @@ class Contender:
 @dataclass
 class Timing:
     steps: int = 1  # in a turn
-    step_seconds: list[float] = field(default_factory=list)  # by round, the mean over the turn
+    step_seconds: list[float] = field(default_factory=list)  # for each round, the mean over its turn
 
     @property
     def median(self) -> float:
@@ -34,7 +34,7 @@ class Timing:
 
 
 def always(step: Step, turn_seconds: float) -> Contender:
-    """A contender that needs no opening."""
+    """A contender whose step is the same in every turn."""
     return Contender(lambda: nullcontext(step), turn_seconds)
 
 
@@ -45,10 +45,10 @@ def interleaved(
     clock: Callable[[], float] = time.perf_counter,
     begins: Callable[[int], None] = lambda number: None,
 ) -> dict[Name, Timing]:
-    """Time all contenders in turn, round after round. Each turn starts with a step that is not timed.
+    """Time all contenders in turn, in each of `rounds` rounds. Each turn starts with a step that is not timed.
 
-    A first round is not counted: it warms up, and its one timed step tells how many fit into a turn. `begins` is told
-    the number of each round, 0 for that one.
+    A first round warms up and is not counted. Its one timed step decides how many steps a turn has, at least one.
+    `begins` is called with the number of each round, 0 for the warm-up. Times are in seconds of `clock`.
     """
     timings = {name: Timing() for name in contenders}
     for number in range(rounds + 1):
@@ -71,7 +71,7 @@ def interleaved(
 
 
 def synchronizer(device: torch.device) -> Callable[[], None]:
-    """What waits for the work given to a device."""
+    """A function that waits until a device has done all work given to it."""
     match device.type:
         case "cuda":
             return lambda: torch.cuda.synchronize(device)
