@@ -1,1 +1,1 @@
-"""The run folder: its files, how they are written and read, and who may write. Reading needs no torch."""
+"""The run folder: its files, how they are read and written, and which process may write. Needs no torch."""

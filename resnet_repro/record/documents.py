@@ -1,6 +1,6 @@
-"""What `environment.json` and `summary.json` hold, checked as they are read: they may come from anyone.
+"""Reads `environment.json` and `summary.json` and checks their fields, as the files may come from strangers.
 
-Keys that are unknown here are kept, as other versions write other ones.
+Unknown keys are kept, because other versions may write them.
 """
 
 from pathlib import Path
@@ -14,19 +14,19 @@ from resnet_repro.files import read_json
 
 Status = Literal["finished", "diverged", "interrupted"]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
-Name = Annotated[str, Field(max_length=200), AfterValidator(printable)]  # goes to terminals and into figures
+Name = Annotated[str, Field(max_length=200), AfterValidator(printable)]  # shown on terminals and in figures
 LENIENT = ConfigDict(extra="allow", strict=True)
 
 
 class _Data(TypedDict, total=False):
-    __pydantic_config__ = LENIENT  # type: ignore[misc]  # how pydantic has it
+    __pydantic_config__ = LENIENT  # type: ignore[misc]  # pydantic reads it so
     name: Name
     exact: bool
     digest: str
 
 
 class _Segment(TypedDict, total=False):
-    __pydantic_config__ = LENIENT  # type: ignore[misc]  # how pydantic has it
+    __pydantic_config__ = LENIENT  # type: ignore[misc]  # pydantic reads it so
     device_name: Name
     data: _Data
     versions: dict[str, Any]
@@ -38,7 +38,7 @@ class _Environment(_Segment, total=False):
 
 
 class _Ended(TypedDict):
-    __pydantic_config__ = LENIENT  # type: ignore[misc]  # how pydantic has it
+    __pydantic_config__ = LENIENT  # type: ignore[misc]  # pydantic reads it so
     status: Status
     steps: Count
 
@@ -48,12 +48,12 @@ class _Summary(_Ended, total=False):
 
 
 def read_environment(path: Path) -> dict[str, Any]:
-    """Empty if there is no file. Raises RunError, naming the field, if it is not what a run writes."""
+    """The content of environment.json, empty if there is no file. Raises RunError with the first wrong field."""
     return _read(path, _ENVIRONMENT)
 
 
 def read_summary(path: Path) -> dict[str, Any]:
-    """Empty if there is no file, as while a run goes on. Raises RunError, naming the field."""
+    """The content of summary.json, empty if there is no file (yet). Raises RunError with the first wrong field."""
     return _read(path, _SUMMARY)
 
 

@@ -1,6 +1,6 @@
-"""The run folder, `results/<name>/seed-<k>/`: every file name and column lives here.
+"""Writes the run folder, `results/<name>/seed-<k>/`.
 
-Every file is written beside its place, flushed and renamed, so what is there is always whole.
+Each file is written under a temporary name, flushed and renamed, so a file is never half-written.
 """
 
 import logging
@@ -33,13 +33,13 @@ from resnet_repro.record.run import (
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.file import differences, dump_spec, load_spec
 
-State = Literal["new", "unfinished", "finished", "diverged"]
+FolderStatus = Literal["new", "unfinished", "finished", "diverged"]
 
 log = logging.getLogger(__name__)
 
 
 class RunFolder:
-    """One run on disk, while it is being made."""
+    """The folder of a run in training."""
 
     def __init__(self, results: Path, experiment: Experiment) -> None:
         self.path = results / experiment.label
@@ -71,8 +71,8 @@ class RunFolder:
     def log(self) -> Path:
         return self.path / LOG
 
-    def state(self, restart: bool = False) -> State:
-        """What is there already, or "new" after a restart. Raises RunError if it is the run of another spec."""
+    def status(self, restart: bool = False) -> FolderStatus:
+        """How far the run in this folder is; "new" if `restart`. Raises RunError if it is a run of another spec."""
         if restart or not (self.path / SPEC).exists():
             return "new"
         theirs = load_spec(self.path / SPEC)
@@ -82,28 +82,28 @@ class RunFolder:
                 "give yours another name, choose another --results, or discard that run with --restart"
             )
         if (self.path / SUMMARY).exists():
-            status: State = read_run(self.path).summary["status"]
+            status: FolderStatus = read_run(self.path).summary["status"]
             return status if status in ("finished", "diverged") else "unfinished"
         return "unfinished"
 
     def steps_done(self) -> int:
-        """Iterations that training would go on from, as far as that can be told without opening a checkpoint."""
+        """The iteration from which training would resume, estimated without opening a checkpoint."""
         if self.has_checkpoint:
-            with suppress(RunError):  # of damaged text, which a checkpoint restores
+            with suppress(RunError):  # a damaged text file, which the checkpoint restores
                 run = read_run(self.path)
                 return int(run.summary.get("steps", run.final.step if run.final else 0))
         return 0
 
     def begin(self, environment: dict[str, Any], recorded: dict[str, Any] | None = None) -> None:
-        """Begin anew, or go on from what was `recorded` by a checkpoint: the text files are written as they were then.
+        """Start the run, or resume it: then the text files are restored to what the checkpoint `recorded`.
 
-        An environment that differs from that of the beginning in what may change numbers is said.
+        Warns if the environment changed in a way that can change results. Raises RunError if `recorded` is damaged.
         """
         self.environment = environment
         if recorded is not None:
             self._restore(recorded)
         elif (self.path / METRICS).exists():
-            log.warning("%s: there is no checkpoint yet; starts from its beginning", self.experiment.label)
+            log.warning("%s: there is no checkpoint yet; starts from the beginning", self.experiment.label)
         with explained(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             (self.path / SUMMARY).unlink(missing_ok=True)
@@ -121,17 +121,19 @@ class RunFolder:
             self.rows = [Row(*values) for values in recorded["metrics"]]
             self.probe_rows = [ProbeRow(*values) for values in recorded["probes"]]
         except (AttributeError, KeyError, TypeError, ValueError):
-            raise RunError(f"{self.checkpoint}: is none of this program's; delete it, or use --restart") from None
+            raise RunError(
+                f"{self.checkpoint}: is not a resnet-repro checkpoint; delete it, or use --restart"
+            ) from None
         if changed:
             log.warning(
-                "%s: goes on in another environment than it began in (%s), so its last digits may differ from those "
-                "of an uninterrupted run; environment.json says so",
+                "%s: resumes in another environment than it started in (%s), so its last digits may differ from those "
+                "of an uninterrupted run; environment.json records this",
                 self.experiment.label,
                 "; ".join(changed),
             )
 
     def recorded(self) -> dict[str, Any]:
-        """All that `begin` needs to go on from here, as plain values."""
+        """Everything that `begin` needs to resume from here, as plain values."""
         return {
             "environment": self.environment,
             "metrics": [astuple(row) for row in self.rows],
@@ -144,19 +146,19 @@ class RunFolder:
         write_rows(self.path / METRICS, Row, self.rows)
 
     def append_probes(self, rows: Iterable[ProbeRow]) -> None:
-        """Values are kept to six digits, which is more than they mean and half the size."""
+        """Append rows with values rounded to six digits, which is precise enough and halves the file."""
         self.check_held()
         self.probe_rows += (replace(row, value=float(f"{row.value:.6g}")) for row in rows)
         write_rows(self.path / PROBES, ProbeRow, self.probe_rows)
 
     def forget_probes_after(self, step: int) -> None:
-        """Drop what was measured after the last step whose loss was finite."""
+        """Delete probe rows after `step`, the last one with a finite loss."""
         if self.probe_rows:
             self.probe_rows = [row for row in self.probe_rows if row.step <= step]
             write_rows(self.path / PROBES, ProbeRow, self.probe_rows)
 
     def close(self, status: Status, steps: int, parameters: int, data: dict[str, Any], total_seconds: float) -> None:
-        """Write `summary.json`, the last file of a run. `steps` are those done, or the one that diverged."""
+        """Write `summary.json`, the last file of a run. `steps` counts the steps done, up to the one that diverged."""
         write_text(
             self.path / SUMMARY,
             to_json({
@@ -170,7 +172,7 @@ class RunFolder:
         )  # fmt: skip
 
     def discard(self) -> None:
-        """Delete the files of the run, and nothing else that may lie in its folder."""
+        """Delete the files of the run, but no other files in its folder."""
         with explained(self.path):
             for name in (
                 SUMMARY, CHECKPOINT, PREVIOUS_CHECKPOINT, WEIGHTS, METRICS, PROBES, LOG, ENVIRONMENT, SPEC,
@@ -179,7 +181,7 @@ class RunFolder:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep other processes off this run. Raises RunError, naming the one that trains it."""
+        """Keep other processes from training this run. Raises RunError if one already does."""
         with explained(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             self._lease = Lease(self.path / HOLDER)
@@ -190,13 +192,13 @@ class RunFolder:
             self._lease = None
 
     def check_held(self) -> None:
-        """Before anything is written. Raises RunError if another process has taken this one for dead."""
+        """Called before each write. Raises RunError if another process has taken the run over."""
         if self._lease:
             self._lease.check()
 
 
 def resumed(earlier: dict[str, Any], environment: dict[str, Any]) -> dict[str, Any]:
-    """The environment that a run began in, and under "resumed" what differed each time it went on."""
+    """The environment in which a run started; "resumed" lists what had changed each time it was resumed."""
     began = {key: value for key, value in earlier.items() if key != "resumed"}
     differing = {key: value for key, value in environment.items() if began.get(key) != value}
     return {**began, "resumed": [*earlier.get("resumed", []), differing]}

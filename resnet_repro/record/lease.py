@@ -1,9 +1,9 @@
-"""Who may write into a run folder: one process at a time, on this machine or any other that shares the folder.
+"""Lets one process at a time write into a run folder, on this machine and on all others that share the folder.
 
-The holder leaves a file that names its process and host, and touches it every 40 seconds. That of a process that has
-died on this host is taken over at once. Whether a process on another host still lives cannot be asked from here; it
-is taken for dead after it has not touched its file for LEASE_SECONDS, by the clock of the one who waits, so clocks need
-not agree. Network file systems may show a change up to a minute late, which leaves it time enough.
+The holder writes a file with its process and host, and touches it every 40 seconds. If the holder was a process of
+this host that has died, the next process takes over at once. A holder on another host counts as dead if it has not
+touched its file for LEASE_SECONDS by the waiting process's own clock, so the clocks of the hosts may differ. This is
+long enough for network file systems, which may show a change up to a minute late.
 """
 
 import logging
@@ -15,13 +15,13 @@ from filelock import LeaseSettingsMismatch, SoftFileLease, Timeout
 from resnet_repro.errors import RunError
 
 LEASE_SECONDS = 120.0
-SETTLING_SECONDS = 10.0  # a little more, in which the waiting process sees the last touch and takes over
+SETTLING_SECONDS = 10.0  # extra time for the waiting process to notice the end of the lease and take over
 
 log = logging.getLogger(__name__)
 
 
 class Lease:
-    """A claim on the folder that the file lies in, from its creation to `release`. Raises RunError if it is taken."""
+    """The right to write into the folder of `file`, until `release`. Raises RunError if another process has it."""
 
     def __init__(self, file: Path) -> None:
         self.folder, self.file = file.parent, file
@@ -36,24 +36,24 @@ class Lease:
             raise RunError(f"{self.folder}: {self._holder()} is training this run; {remedy}") from None
 
     def check(self) -> None:
-        """Before anything is written. Raises RunError if another process has taken this one for dead."""
+        """Raises RunError if another process has taken the folder over."""
         owner = self._lease.owner
         if owner is None or owner.token != self._lease.token:
             raise RunError(
-                f"{self.folder}: {self._holder()} has taken this run over, as this process gave no sign of life for "
-                f"{LEASE_SECONDS:.0f} seconds; this one writes nothing more"
+                f"{self.folder}: {self._holder()} has taken this run over, as this process did not touch "
+                f"{self.file.name} for {LEASE_SECONDS:.0f} seconds; this process writes nothing more"
             )
 
     def release(self) -> None:
         self._lease.release()
 
     def _outwait_a_dead_host(self) -> None:
-        """Raises Timeout as soon as the holder shows that it lives."""
+        """Take over if the holder's host is dead. Raises Timeout as soon as the holder touches its file."""
         owner = self._lease.owner
         if owner and owner.hostname == socket.gethostname():
             raise Timeout(str(self.file))
         log.warning(
-            "%s: %s holds this run; waits up to %.0f seconds for a sign of life from there",
+            "%s: %s holds this run; waiting up to %.0f seconds to see whether it is still alive",
             self.folder,
             self._holder(),
             LEASE_SECONDS,

@@ -1,11 +1,11 @@
-"""What in a run's recorded environment may change its numbers, and where runs differ in it."""
+"""The parts of a run's recorded environment that can change its numbers, and where runs differ in them."""
 
 from collections.abc import Sequence
 from typing import Any
 
 
 def decisive(environment: dict[str, Any]) -> dict[str, str]:
-    """By name, what equal seeds need in common for equal bits. The device's name counts the threads of a CPU."""
+    """The fields that must agree for equal seeds to give equal bits. The name of a CPU includes its thread count."""
     versions, git = environment.get("versions") or {}, environment.get("git") or {}
     return {
         "device": str(environment.get("device_name", "")),
@@ -21,19 +21,19 @@ def decisive(environment: dict[str, Any]) -> dict[str, str]:
 
 
 def segments(environment: dict[str, Any]) -> list[dict[str, str]]:
-    """What was decisive from the beginning, and each time that the run went on."""
-    went_on = environment.get("resumed", [])
-    return [decisive(environment), *(decisive({**environment, **changed}) for changed in went_on)]
+    """The decisive fields at the start and after each time that the run was resumed."""
+    resumed = environment.get("resumed", [])
+    return [decisive(environment), *(decisive({**environment, **changed}) for changed in resumed)]
 
 
 def changes(earlier: dict[str, Any], later: dict[str, Any]) -> list[str]:
-    """How `later` differs from `earlier`, as `torch: 2.13.0 for 2.12.1`."""
+    """The decisive fields that changed, as "torch: 2.13.0 for 2.12.1" (new value for old)."""
     before, now = decisive(earlier), decisive(later)
     return [f"{name}: {now[name]} for {before[name]}" for name in before if now[name] != before[name]]
 
 
 def differing(environments: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
-    """The names in which runs differ, within themselves or from one another, and the values that each takes."""
+    """The decisive fields that differ between runs or within one that was resumed, with the values of each."""
     found = [segment for environment in environments for segment in segments(environment)]
     values = {name: sorted({segment[name] for segment in found}) for name in found[0]} if found else {}
     return {name: several for name, several in values.items() if len(several) > 1}

@@ -1,4 +1,4 @@
-"""One row of `metrics.csv`, and one of `probes.csv`: what is measured while a net trains."""
+"""The rows of `metrics.csv` and `probes.csv`, and how they are read and written."""
 
 import csv
 import io
@@ -12,19 +12,18 @@ from typing import Any, TypeVar, get_type_hints
 from resnet_repro.errors import RunError
 from resnet_repro.files import read_text, write_text
 
-TIMING = ("images_per_second", "elapsed_seconds")  # the columns in which equal runs differ
-FLOAT32_END = 2.0**128  # the probes compute in it
+TIMING = ("images_per_second", "elapsed_seconds")  # the columns that differ between equal runs
+FLOAT32_END = 2.0**128  # probes compute in float32, whose values are smaller
 
 
 @dataclass(frozen=True)
 class Row:
     """A measurement after `step` iterations. The field names are the columns of `metrics.csv`.
 
-    Errors are percentages. `train_loss` and `train_error_pct` are the running ones: the mean over the
-    augmented mini-batches since the row before, as they were trained on. `train_error_clean_pct`
-    is measured in evaluation mode, without augmentation, on the first `training.clean_images`
-    training images. The three evaluated fields are None in rows between two evaluations, and
-    after a divergence.
+    Errors are in %. `train_loss` and `train_error_pct` are running: the mean over the augmented mini-batches since
+    the previous row, measured while training on them. `train_error_clean_pct` is measured in evaluation mode, without
+    augmentation, on the first `training.clean_images` training images. It and the two test fields are None in rows
+    between two evaluations and after a divergence.
     """
 
     step: int
@@ -39,7 +38,7 @@ class Row:
     elapsed_seconds: float
 
     def fault(self, before: "Row | None") -> str | None:
-        """Why no run can have written this row after `before`. A loss alone may be infinite or no number."""
+        """Why no run can have written this row after `before`; None if one can. Losses may be infinite or NaN."""
         if self.step <= (before.step if before else 0):
             return f"step {self.step} does not rise"
         if not all(map(math.isfinite, (self.epoch, self.learning_rate, self.images_per_second, self.elapsed_seconds))):
@@ -50,15 +49,15 @@ class Row:
         return None
 
     def is_result_of(self, steps: int) -> bool:
-        """Whether it holds the errors, all of them, at the end of that many steps."""
+        """Whether the row has all errors and belongs to that step."""
         return self.step == steps and None not in (self.train_error_clean_pct, self.test_loss, self.test_error_pct)
 
 
 @dataclass(frozen=True)
 class ProbeRow:
-    """A value found inside the net after `step` iterations. The field names are the columns of `probes.csv`.
+    """A value measured inside the net after `step` iterations. The field names are the columns of `probes.csv`.
 
-    `probe` is what was measured, `layer` where, and `name` tells values of one place apart, such as p15 and p85.
+    `name` distinguishes the values of one probe at one layer, such as p15 and p85.
     """
 
     step: int
@@ -68,23 +67,20 @@ class ProbeRow:
     value: float
 
     def fault(self, before: "ProbeRow | None") -> str | None:
-        """Why no run can have written this row after `before`."""
+        """Why no run can have written this row after `before`; None if one can."""
         if self.step < (before.step if before else 1):
             return f"step {self.step} falls"
-        return None if abs(self.value) < FLOAT32_END else f"{self.value:g} is no number that float32 holds"
+        return None if abs(self.value) < FLOAT32_END else f"{self.value:g} is not a float32 number"
 
 
 T = TypeVar("T", Row, ProbeRow)
 
-
 LARGEST_FILE = 1_000_000_000  # bytes
-
-
 REMEDY = "restore the file, or train again with --restart"
 
 
 def write_rows(path: Path, kind: type[T], rows: Sequence[T]) -> None:
-    """Replace the file at `path`. `kind` is a dataclass, of which `rows` may hold none."""
+    """Replace the file at `path` by a header with the fields of `kind`, and a line for each row."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_columns(kind))
@@ -93,9 +89,9 @@ def write_rows(path: Path, kind: type[T], rows: Sequence[T]) -> None:
 
 
 def read_rows(path: Path, kind: type[T], last_step: int = sys.maxsize) -> list[T]:
-    """The rows of a file; none if there is no file. Raises RunError with the line if it is damaged.
+    """The rows of a file; none if there is no file. Raises RunError with the line number if it is damaged.
 
-    Every line ends with a newline, so a file that was cut within its last number is told from a whole one.
+    The last line must end with a newline too, so that a file cut within its last number is recognised.
     """
     if not path.exists():
         return []
@@ -127,7 +123,7 @@ def _columns(kind: type[Any]) -> list[str]:
 
 
 def _parse(cell: str, kind: Any) -> Any:
-    """A cell as int, float, str, or as `float | None`."""
+    """A cell as int, str, float, or `float | None`."""
     if kind in (int, str):
         return kind(cell)
     return None if cell == "" and kind is not float else float(cell)

@@ -1,4 +1,4 @@
-"""A run on disk, to be read: `results/<name>/seed-<k>/`. Every file name of the folder stands here."""
+"""Reads a run from its folder, `results/<name>/seed-<k>/`. The names of all its files are defined here."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,29 +13,17 @@ from resnet_repro.spec import Experiment
 from resnet_repro.spec.file import load_spec
 
 SPEC, ENVIRONMENT, SUMMARY = "spec.yaml", "environment.json", "summary.json"
-
-
 METRICS, PROBES = "metrics.csv", "probes.csv"
-
-
 CHECKPOINT, PREVIOUS_CHECKPOINT, WEIGHTS = "checkpoint.pt", "checkpoint-previous.pt", "weights.safetensors"
-
-
 HOLDER = "holder.lock"
-
-
 LOG = "train.log"
-
-
 FIGURES = "figures"
-
-
 REPORT = "report.html"
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run on disk, to be read. Its metrics may still be growing; `summary` is empty until it stops."""
+    """A run as read from disk. If it is still training, more rows may follow and `summary` is empty."""
 
     path: Path
     experiment: Experiment
@@ -49,28 +37,28 @@ class Run:
 
     @property
     def data_name(self) -> str:
-        """What the run was trained on, as recorded; anything but the true CIFAR-10 says so itself."""
+        """The recorded name of the data; only the true CIFAR-10 is called CIFAR-10."""
         data = self.environment.get("data") or self.summary.get("data") or {}
         return str(data.get("name", "unknown data"))
 
     @property
     def device_name(self) -> str:
-        """What the hardware calls itself, as recorded."""
+        """The recorded name of the device."""
         return str(self.environment.get("device_name") or "unknown device")
 
     @property
     def final(self) -> Row | None:
-        """The result: the last row, never the best one."""
+        """The result of the run: the last row, not the best one."""
         return self.rows[-1] if self.rows else None
 
     @cached_property
     def probes(self) -> tuple[ProbeRow, ...]:
-        """What the probes found; empty if none was asked for. Read when first wanted, as it may be large."""
+        """The rows of probes.csv, empty without probes. Read on first use, as the file may be large."""
         return tuple(read_rows(self.path / PROBES, ProbeRow, self.experiment.training.steps))
 
 
 def read_run(folder: Path) -> Run:
-    """The run in `folder`. Raises RunError or SpecError, naming the file, if a file is damaged."""
+    """The run in `folder`. Raises RunError or SpecError with the name of the file if one is damaged."""
     experiment = load_spec(folder / SPEC)
     environment, summary = read_environment(folder / ENVIRONMENT), read_summary(folder / SUMMARY)
     rows = tuple(read_rows(folder / METRICS, Row, experiment.training.steps))

@@ -1,4 +1,4 @@
-"""One process at a time writes into a run folder, and a dead one's claim does not outlive it for long."""
+"""One process at a time may write into a run folder, and another can take over from a dead one."""
 
 import os
 import socket
@@ -26,7 +26,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def stranger(file: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds the folder."""
+    """Another process, which holds the lease."""
     process = subprocess.Popen([sys.executable, "-c", HOLDING, file], stdout=subprocess.PIPE, text=True)
     assert process.stdout
     assert process.stdout.readline() == "held\n"
@@ -36,11 +36,13 @@ def stranger(file: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def elsewhere(file: Path) -> None:
-    """As if the holder were on another host."""
+    """Rewrite the file as if the holder were on another host."""
     file.write_text(file.read_text().replace(f"host={socket.gethostname()}", "host=node7"))
 
 
-def test_the_second_is_told_which_process_on_which_host_holds_the_run(file: Path, stranger: subprocess.Popen) -> None:
+def test_the_second_is_told_which_process_on_which_host_holds_the_run(
+    file: Path, stranger: subprocess.Popen[str]
+) -> None:
     with pytest.raises(RunError) as refused:
         Lease(file)
     holder = f"process {stranger.pid} on {socket.gethostname()}"
@@ -53,7 +55,7 @@ def test_a_released_run_is_free(file: Path) -> None:
     Lease(file).release()
 
 
-def test_the_claim_of_a_killed_process_is_taken_over_at_once(file: Path, stranger: subprocess.Popen) -> None:
+def test_the_claim_of_a_killed_process_is_taken_over_at_once(file: Path, stranger: subprocess.Popen[str]) -> None:
     stranger.kill()
     stranger.wait()
     assert file.exists()
@@ -63,7 +65,7 @@ def test_the_claim_of_a_killed_process_is_taken_over_at_once(file: Path, strange
 
 
 def test_a_process_on_another_host_is_refused_once_it_shows_that_it_lives(
-    file: Path, stranger: subprocess.Popen, caplog: pytest.LogCaptureFixture
+    file: Path, stranger: subprocess.Popen[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     elsewhere(file)
     touching = threading.Timer(1.5, lambda: os.utime(file))
@@ -72,7 +74,7 @@ def test_a_process_on_another_host_is_refused_once_it_shows_that_it_lives(
     with pytest.raises(RunError, match=f"process {stranger.pid} on node7 is training this run"):
         Lease(file)
     assert time.monotonic() - began < 60
-    assert f"process {stranger.pid} on node7 holds this run; waits up to 120 seconds" in caplog.text
+    assert f"process {stranger.pid} on node7 holds this run; waiting up to 120 seconds" in caplog.text
 
 
 def test_the_claim_of_a_silent_process_on_another_host_is_taken_over_by_age(
@@ -80,21 +82,21 @@ def test_the_claim_of_a_silent_process_on_another_host_is_taken_over_by_age(
 ) -> None:
     monkeypatch.setattr(lease, "LEASE_SECONDS", 3.0)
     first = Lease(file)
-    first._lease._stop_heartbeat()  # its host has lost power
+    first._lease._stop_heartbeat()  # as if its host had lost power
     elsewhere(file)
     began = time.monotonic()
     second = Lease(file)
     assert time.monotonic() - began >= 3.0
     second.check()
-    with pytest.raises(RunError, match=f"process {os.getpid()} on .* has taken this run over, as this process gave no"):
-        first.check()  # it was only asleep, and must not write
+    with pytest.raises(RunError, match=f"process {os.getpid()} on .* has taken this run over, as this process did not"):
+        first.check()  # the first holder was only suspended; it must not write now
     first.release()
     second.check()
     second.release()
     assert not file.exists()
 
 
-def test_a_file_that_names_nobody_says_how_to_go_on(file: Path) -> None:
+def test_a_lease_file_without_a_holder_tells_how_to_proceed(file: Path) -> None:
     file.touch()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lease, "LEASE_SECONDS", 0.5)
@@ -103,7 +105,7 @@ def test_a_file_that_names_nobody_says_how_to_go_on(file: Path) -> None:
             Lease(file)
 
 
-def test_a_torn_file_is_taken_over(file: Path) -> None:
+def test_a_half_written_lease_file_is_taken_over(file: Path) -> None:
     file.write_text("filelock/2\npid=12")
     Lease(file).release()
     assert not file.exists()

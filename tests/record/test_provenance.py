@@ -1,4 +1,4 @@
-"""What equal seeds need in common, and how `list` marks runs that lack it."""
+"""Changes of the environment that can change results, and how `list` marks them."""
 
 import json
 from dataclasses import replace
@@ -41,13 +41,13 @@ def made(seed: int, **changed: Any) -> Run:
         ({"git": None}, "commit: unknown for 0123456789"),
     ],
 )
-def test_what_may_change_numbers_is_told(changed: dict[str, Any], said: str) -> None:
+def test_changes_that_can_change_results_are_found(changed: dict[str, Any], said: str) -> None:
     assert changes(BEGAN, {**BEGAN, **changed}) == [said]
     assert list(differing([BEGAN, {**BEGAN, **changed}])) == [said.split(":")[0]]
     assert list(differing([{**BEGAN, "resumed": [{}, changed]}])) == [said.split(":")[0]]
 
 
-def test_what_cannot_change_numbers_is_not_told() -> None:
+def test_other_changes_are_ignored() -> None:
     later = {**BEGAN, "command": ["resnet-repro", "train", "--seed", "3"], "ranks": 1, "deterministic": False}
     assert changes(BEGAN, later) == []
     assert differing([BEGAN, later, {**BEGAN, "resumed": [{"command": []}, {}]}]) == {}

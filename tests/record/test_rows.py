@@ -1,4 +1,4 @@
-"""Rows as CSV: what is written is read back, and damage is named with its line."""
+"""Rows as CSV: what is written is read back, and damage is reported with its line."""
 
 import math
 from dataclasses import astuple, replace
@@ -39,7 +39,7 @@ def test_measurements_are_read_back_as_they_were_written(path: Path, rows: list[
 
 @given(rows=st.lists(PROBE_ROWS, max_size=4))
 @settings(deadline=None, max_examples=40)
-def test_what_probes_found_is_read_back_as_it_was_written(path: Path, rows: list[ProbeRow]) -> None:
+def test_probe_rows_are_read_back_as_they_were_written(path: Path, rows: list[ProbeRow]) -> None:
     rows.sort(key=lambda row: row.step)
     write_rows(path, ProbeRow, rows)
     assert read_rows(path, ProbeRow) == rows
@@ -89,10 +89,10 @@ def test_no_file_holds_no_rows(tmp_path: Path) -> None:
         (f"{PROBE_HEADER}\n1,a,b,c,0.5\n2,a,b,c,12", 3, "is damaged: the line is cut"),
         (f"{PROBE_HEADER}\n2,a,b,c,0.5\n1,a,b,c,0.5\n", 3, "is damaged: step 1 falls"),
         (f"{PROBE_HEADER}\n0,a,b,c,0.5\n", 2, "is damaged: step 0 falls"),
-        (f"{PROBE_HEADER}\n1,a,b,c,inf\n", 2, "is damaged: inf is no number that float32 holds"),
+        (f"{PROBE_HEADER}\n1,a,b,c,inf\n", 2, "is damaged: inf is not a float32 number"),
     ],
 )
-def test_damage_is_one_line_with_its_place(tmp_path: Path, content: str, line: int, reason: str) -> None:
+def test_damage_is_one_line_with_file_and_line_number(tmp_path: Path, content: str, line: int, reason: str) -> None:
     path = tmp_path / "rows.csv"
     path.write_text(content)
     assert_refused(path, line, reason)
@@ -105,7 +105,7 @@ def test_a_quote_that_never_ends_is_damage_however_long_the_file(tmp_path: Path)
         read_rows(path, ProbeRow)
 
 
-def test_a_metric_that_must_be_there_is_missed(tmp_path: Path) -> None:
+def test_a_missing_metric_is_damage(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     write_rows(path, Row, [Row(3, 0.1, 0.1, 2.0, 50.0, None, None, None, 10.0, 1.0)])
     whole = path.read_text()
@@ -114,7 +114,7 @@ def test_a_metric_that_must_be_there_is_missed(tmp_path: Path) -> None:
     assert_refused(path, 2, "is damaged", Row)
 
 
-def assert_refused(path: Path, line: int, reason: str, kind: type = ProbeRow) -> None:
+def assert_refused(path: Path, line: int, reason: str, kind: type[Row] | type[ProbeRow] = ProbeRow) -> None:
     with pytest.raises(RunError) as refused:
         read_rows(path, kind)
     assert str(refused.value).startswith(f"{path}:{line}: {reason}")
