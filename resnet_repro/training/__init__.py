@@ -1,1 +1,1 @@
-"""SGD as [R] section 4.2 has it. Receives a module and batches; knows neither nets nor data sets by name."""
+"""Trains a module on mini-batches by SGD, [R] section 4.2. It imports neither `models` nor `data`."""

@@ -1,4 +1,4 @@
-"""Training steps captured once in a CUDA graph and replayed: a whole step for the price of one launch."""
+"""Captures a training step in a CUDA graph and replays it, so that a whole step costs one launch."""
 
 import copy
 import logging
@@ -14,14 +14,14 @@ from resnet_repro.training.device import tuned_convolutions
 from resnet_repro.training.engine import Engine
 from resnet_repro.training.stepping import Stepper
 
-WARMUP_STEPS = 3  # before the capture: cuDNN chooses its algorithms, lazy memory is allocated
+WARMUP_STEPS = 3  # before the capture, for cuDNN to choose its algorithms and for lazy allocations
 
-CAPTURING = threading.Lock()  # held by the one thread of this process that warms up or captures
+CAPTURING = threading.Lock()  # held by the thread that warms up or captures: one at a time in this process
 log = logging.getLogger(__name__)
 
 
 class Graph(Protocol):
-    """What can record the operations of a step, and run them again on the same memory."""
+    """Records the operations of a step, and runs them again on the same memory."""
 
     def warm_up(self, step: Callable[[], object]) -> None: ...
     def capture(self, step: Callable[[], object]) -> None: ...
@@ -31,9 +31,9 @@ class Graph(Protocol):
 class CudaGraph:
     """torch.cuda.CUDAGraph on one device, with memory of its own.
 
-    Warm-up and capture run on a side stream. It is the same one for all of them, as torch keeps the freed memory of
-    each stream for that stream, and has the priority of the caller's, which the kernels of a graph keep. A replay runs
-    on the caller's current stream.
+    Warm-up and capture run on one side stream: torch reuses freed memory only within a stream. The side stream has the
+    priority of the caller's stream, as a graph's kernels keep the priority of their capture. A replay runs on the
+    caller's current stream.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -46,7 +46,7 @@ class CudaGraph:
             step()
 
     def capture(self, step: Callable[[], object]) -> None:
-        """Other threads may go on with replays, and with whatever else they do, meanwhile."""
+        """Other threads may replay their graphs, and do other work, meanwhile."""
         with self._alone(), torch.cuda.graph(self.graph, stream=self.stream, capture_error_mode="thread_local"):
             step()
 
@@ -56,7 +56,7 @@ class CudaGraph:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """On the side stream, between the caller's work before and after; left again even if a capture fails."""
+        """Work on the side stream, between the caller's earlier and later work, even if a capture fails."""
         with CAPTURING, tuned_convolutions(), torch.cuda.device(self.device):
             caller = torch.cuda.current_stream()
             self.stream.wait_stream(caller)
@@ -73,13 +73,13 @@ GRAPHS: dict[str, Callable[[torch.device], Graph]] = {"cuda": CudaGraph}  # by k
 class CapturedStep:
     """A stepper's step, replayed from a graph.
 
-    The host writes the learning rate, when it changes, into memory that the graph reads. Capturing leaves the engine
-    as it was. Raises RuntimeError if the step cannot be captured.
+    The graph reads the learning rate from memory, which the host writes when the rate changes. Capturing does not
+    change the engine's state. Raises RuntimeError if the step cannot be captured.
     """
 
     def __init__(self, stepper: Stepper, engine: Engine, graph: Graph) -> None:
         self.learning_rate = torch.zeros((), device=engine.device)
-        self.rate_there = 0.0
+        self.written_rate = 0.0
         self.graph = graph
         before = copy.deepcopy(engine.state())
         try:
@@ -91,16 +91,16 @@ class CapturedStep:
             stepper.history.zero_()
 
     def __call__(self, learning_rate: float) -> None:
-        if learning_rate != self.rate_there:
+        if learning_rate != self.written_rate:
             self.learning_rate.fill_(learning_rate)
-            self.rate_there = learning_rate
+            self.written_rate = learning_rate
         self.graph.replay()
 
 
 def capture(stepper: Stepper, engine: Engine, graph: Graph, required: bool = False) -> None:
-    """Have `stepper` replay its step from `graph` from now on.
+    """Capture the stepper's step in `graph`, and replay it from now on.
 
-    If the step cannot be captured, it stays eager and a warning says why; if it is `required`, RunError says so.
+    If this fails, log why and leave the step eager, or raise RunError if the graph is `required`.
     """
     try:
         stepper.launch = CapturedStep(stepper, engine, graph)
@@ -114,7 +114,7 @@ def capture(stepper: Stepper, engine: Engine, graph: Graph, required: bool = Fal
 
 
 def _causes(error: BaseException) -> str:
-    """What failed, from the first failure to the last: ending a failed capture is an error too, and hides the cause."""
+    """The messages of a chain of errors, the first failure first: ending a failed capture raises another error."""
     lines: list[str] = []
     cause: BaseException | None = error
     while cause:

@@ -1,4 +1,4 @@
-"""All weights of a net in the precision that a step computes in, by one operation instead of one for each layer."""
+"""Casts all weights of a net to 16 bits by one operation, instead of one for each layer."""
 
 from typing import Any
 
@@ -9,11 +9,10 @@ from torch.func import functional_call
 
 
 class CastNet:
-    """Calls of `net` in which its convolutions and matrix products have weights and biases of type `dtype`.
+    """Calls `net` with the weights and biases of its convolutions and linear layers cast to `dtype`.
 
-    Under autocast to the same type, the numbers are those of `net` itself, to the bit, and gradients arrive in the
-    parameters as they do there; only the casts, there and back, are fewer. Meant for training: what is cast is thrown
-    away after the backward pass.
+    Under autocast to the same type, outputs and gradients are those of `net` itself, bit for bit, with fewer casts.
+    For training: the cast weights live until the backward pass.
     """
 
     def __init__(self, net: nn.Module, dtype: torch.dtype) -> None:

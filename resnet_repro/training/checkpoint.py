@@ -1,4 +1,4 @@
-"""A checkpoint: everything needed to go on as if never stopped, behind a checksum."""
+"""A checkpoint: everything needed to resume a run exactly, with a checksum."""
 
 import hashlib
 import io
@@ -15,7 +15,7 @@ from resnet_repro.training.distributed import ALONE, Ranks
 from resnet_repro.training.loop import Trainer
 
 MAGIC = b"resnet-repro checkpoint "
-FORMAT = MAGIC + b"3\n"  # then the SHA-256 of the rest, then what torch.save wrote
+FORMAT = MAGIC + b"3\n"  # then the SHA-256 of the rest, then the output of torch.save
 DIGEST = hashlib.sha256().digest_size
 REMEDY = "delete it to start this run from its beginning, or use --restart"
 
@@ -23,20 +23,20 @@ log = logging.getLogger(__name__)
 
 
 class DamagedError(RunError):
-    """A checkpoint that is not as it was written."""
+    """A checkpoint whose bytes have changed since it was written."""
 
 
 class Checkpoints(NamedTuple):
-    """The last two of a run: the newest, and the one before it, should the newest be damaged."""
+    """The last two checkpoints of a run: the newest, and the one before it in case the newest is damaged."""
 
     newest: Path
     previous: Path
 
     def save(self, trainer: Trainer, origin: dict[str, Any], recorded: dict[str, Any]) -> None:
-        """Write the newest; whatever happens meanwhile, one that is whole remains.
+        """Write the newest checkpoint. If the process is killed meanwhile, a whole one remains.
 
-        `origin` is what the run must still have in common when it goes on: its spec and its data. `recorded` is what
-        stands in its text files by now. Both are plain values.
+        `origin` is the run's spec and data, which must be the same when it resumes. `recorded` is the content of its
+        text files so far. Both are plain values.
         """
         content = {
             "origin": origin,
@@ -51,7 +51,7 @@ class Checkpoints(NamedTuple):
             file.write(saved.getbuffer())
 
     def load(self, trainer: Trainer, origin: dict[str, Any], ranks: Ranks = ALONE) -> dict[str, Any]:
-        """Put `trainer` where it was, on every rank, though only the first reads. Returns what was recorded by then.
+        """Restore `trainer` on every rank; only the first rank reads the file. Returns `recorded`.
 
         Raises RunError if no checkpoint is whole, or if it has another origin.
         """
@@ -68,7 +68,7 @@ class Checkpoints(NamedTuple):
                 path.unlink(missing_ok=True)
 
     def _read_the_newest_whole(self, origin: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
-        if not self.newest.exists():  # a kill came between two renames
+        if not self.newest.exists():  # the process was killed between two renames
             return self.previous, _read(self.previous, origin)
         try:
             return self.newest, _read(self.newest, origin)
@@ -76,7 +76,7 @@ class Checkpoints(NamedTuple):
             if not self.previous.exists():
                 raise
             content = _read(self.previous, origin)
-            log.warning("%s; goes on from the one before it", str(damage).removesuffix(f"; {REMEDY}"))
+            log.warning("%s; resumes from the one before it", str(damage).removesuffix(f"; {REMEDY}"))
             return self.previous, content
 
 
@@ -84,17 +84,17 @@ def _read(path: Path, origin: dict[str, Any]) -> dict[str, Any]:
     with explained(path):
         written = path.read_bytes()
     if written.startswith(MAGIC) and not written.startswith(FORMAT) and len(written) > len(FORMAT):
-        raise RunError(f"{path}: the checkpoint is of another version of this program; {REMEDY}")
+        raise RunError(f"{path}: the checkpoint is of another version of resnet-repro; {REMEDY}")
     digest, saved = written[len(FORMAT) : len(FORMAT) + DIGEST], written[len(FORMAT) + DIGEST :]
     if not written.startswith(FORMAT) or hashlib.sha256(saved).digest() != digest:
         raise DamagedError(f"{path}: the checkpoint is damaged; {REMEDY}")
     try:
         content = torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)
-    except Exception:  # behind a right checksum, whatever a stranger packed, which torch unpacks without running it
+    except Exception:  # a right checksum does not make it ours; torch loads it without running code
         content = None
     parts = {"origin", "engine", "trainer", "recorded"}
     if not isinstance(content, dict) or {name for name, part in content.items() if isinstance(part, dict)} != parts:
-        raise RunError(f"{path}: the checkpoint is none of this program's; {REMEDY}")
+        raise RunError(f"{path}: not a resnet-repro checkpoint; {REMEDY}")
     if differing := [key for key in origin if content["origin"].get(key) != origin[key]]:
         raise RunError(f"{path}: the checkpoint is of another {' and '.join(differing)}; {REMEDY}")
     return content
@@ -105,14 +105,14 @@ def _restore(trainer: Trainer, content: dict[str, Any], path: Path) -> None:
         _check_progress(content["trainer"], trainer.steps)
         trainer.engine.restore(content["engine"])
         trainer.restore(content["trainer"])
-    except Exception:  # behind a right checksum, whatever a stranger packed
+    except Exception:  # a right checksum does not make it ours
         raise RunError(f"{path}: the checkpoint does not fit this net; {REMEDY}") from None
 
 
 def _check_progress(state: dict[str, Any], steps: int) -> None:
-    """What `Trainer.restore` takes as it is. Raises ValueError."""
+    """Check the values that `Trainer.restore` trusts. Raises ValueError."""
     counts = [state["row_step"], state["step"], state["warmup_ended"] or 0, state["diverged_at"] or 0]
     if not all(type(count) is int and 0 <= count <= steps for count in counts) or counts[0] > counts[1]:
-        raise ValueError("a step that the run has not")
+        raise ValueError("not a step of the run")
     if type(state["elapsed_seconds"]) is not float or not 0 <= state["elapsed_seconds"] < math.inf:
-        raise ValueError("no time")
+        raise ValueError("not a duration")

@@ -1,4 +1,4 @@
-"""Which device trains, and in which precision."""
+"""Chooses the device and the precision."""
 
 import logging
 import os
@@ -9,13 +9,13 @@ import torch
 
 from resnet_repro.errors import RunError
 
-TENSOR_CORES = (7, 0)  # compute capability from which CUDA devices have them, for fp16
+TENSOR_CORES = (7, 0)  # the first compute capability with tensor cores, for fp16
 
 log = logging.getLogger(__name__)
 
 
 def resolve_device(name: str) -> torch.device:
-    """ "auto" is CUDA, else Apple's MPS, else the CPU. Raises RunError if the device named is not there."""
+    """The device that `--device` names; "auto" is CUDA, else Apple's MPS, else the CPU. Raises RunError."""
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return torch.device(next(kind for kind, there in available.items() if there))
@@ -32,9 +32,10 @@ def resolve_device(name: str) -> torch.device:
 
 
 def resolve_precision(requested: str, device: torch.device) -> str:
-    """ "auto" is bf16 where the hardware computes in it natively, else fp16 on CUDA, else fp32.
+    """The precision to compute in: "fp32", "bf16" or "fp16"; weights are always fp32.
 
-    Weights are kept in fp32 in any case. What was asked for is taken, with a notice where it is slow.
+    "auto" is bf16 if the hardware has it, else fp16 on CUDA devices with tensor cores, else fp32. Any other request is
+    returned as it is, with a warning if it is slow here.
     """
     fastest = _fastest_precisions(device)
     if requested == "auto":
@@ -46,19 +47,19 @@ def resolve_precision(requested: str, device: torch.device) -> str:
 
 
 def make_deterministic() -> None:
-    """From here on, have torch use algorithms alone that give the same bits each time: on a CPU, it does so anyway."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs for it, read when CUDA starts
+    """From now on, torch uses only algorithms that give the same bits each time. On a CPU, it always does."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS needs this, and reads it when CUDA starts
     torch.use_deterministic_algorithms(True)
-    # Otherwise it also fills all memory before its first use: as many launches again, for code that reads what it has
-    # not written, which ours does not.
+    # Otherwise torch also fills new memory, which doubles the launches. It helps only code that reads uninitialised
+    # memory.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a property of the module
 
 
 @contextmanager
 def tuned_convolutions() -> Iterator[None]:
-    """In here, cuDNN times its algorithms for each new shape of a convolution, and keeps to the fastest afterwards.
+    """Inside, cuDNN times its algorithms for each new shape of a convolution, and then uses the fastest.
 
-    Not where equal bits are asked for, as the choice may differ from one process to the next.
+    With deterministic algorithms it does not, as the choice may differ between processes.
     """
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
@@ -69,7 +70,7 @@ def tuned_convolutions() -> Iterator[None]:
 
 
 def device_name(device: torch.device) -> str:
-    """What the hardware calls itself, e.g. "NVIDIA H100 80GB HBM3" or "CPU (AMD EPYC, 2 threads)"."""
+    """The hardware's name, such as "NVIDIA H100 80GB HBM3" or "CPU (AMD EPYC, 2 threads)"."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type == "cpu":
@@ -79,13 +80,13 @@ def device_name(device: torch.device) -> str:
 
 
 def usable_cores() -> int:
-    """Those that torch would use, if this process may run on so many."""
+    """Number of CPU cores: the threads that torch uses, at most the cores that this process may run on."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(torch.get_num_threads(), allowed)
 
 
 def _fastest_precisions(device: torch.device) -> list[str]:
-    """Those that the device computes convolutions in natively, best first."""
+    """The precisions in which the device computes convolutions natively, best first."""
     if device.type == "cuda":
         bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
         fp16 = torch.cuda.get_device_capability(device) >= TENSOR_CORES
@@ -98,6 +99,6 @@ def _fastest_precisions(device: torch.device) -> list[str]:
 
 
 def _cpu_capabilities() -> dict[str, object]:
-    """What torch knows of the processor; nothing, in releases of torch that do not tell."""
+    """What torch knows about the processor; empty in releases of torch without this function."""
     ask = getattr(torch.cpu, "get_capabilities", None)
     return dict(ask()) if ask else {}

@@ -1,4 +1,4 @@
-"""One run over several processes, the ranks that torchrun starts: what each does, and how they stay of one mind."""
+"""One run over several processes, the ranks that torchrun starts: how they share work and stay in sync."""
 
 import importlib
 import logging
@@ -16,29 +16,29 @@ from torch import Tensor, nn
 from resnet_repro.errors import DismissedError, ReproError, RunError
 from resnet_repro.training.device import resolve_device
 
-TORCHRUN = {"RANK", "LOCAL_RANK", "WORLD_SIZE"}  # variables that it gives to every process
+TORCHRUN = {"RANK", "LOCAL_RANK", "WORLD_SIZE"}  # environment variables of every process that torchrun starts
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """The processes that train a run together, each on its share of every mini-batch, seen from one of them.
+    """The ranks of a run, as one of them sees them. Each trains on its share of every mini-batch.
 
-    The first records and speaks. One process alone is the usual case, in which nothing here costs anything. All ranks
-    must make the same calls in the same order; each waits for the others.
+    Only the first rank writes files and messages. Usually there is one process, and then these methods cost nothing.
+    All ranks must make the same calls in the same order; each call waits for the other ranks.
     """
 
     rank: int = 0
     count: int = 1
-    local_rank: int = 0  # among those of this machine
+    local_rank: int = 0  # among the ranks on this machine
 
     @property
     def is_first(self) -> bool:
         return self.rank == 0
 
     def share(self, rows: Tensor) -> Tensor:
-        """This rank's part of (B, ...): consecutive rows, (B / count, ...)"""
+        """This rank's consecutive rows of (B, ...), (B / count, ...)."""
         return rows.chunk(self.count)[self.rank]
 
     def sum(self, values: Tensor) -> Tensor:
@@ -48,20 +48,23 @@ class Ranks:
         return values
 
     def average(self, vectors: list[Tensor]) -> None:
-        """Replace float vectors by their means over the ranks, all in one message."""
+        """Replace float vectors in place by their means over the ranks, in one message."""
         if self.count == 1 or not vectors:
             return
         means = self.sum(torch.cat(vectors)) / self.count
         torch._foreach_copy_(vectors, means.split([len(vector) for vector in vectors]))
 
-    def any(self, *wishes: bool) -> list[bool]:
-        """Which of the wishes some rank has. The messages stay on the host: no GPU is waited for."""
+    def any(self, *flags: bool) -> list[bool]:
+        """The logical OR of each flag over the ranks, computed on the host, so without waiting for a GPU."""
         if self.count == 1:
-            return list(wishes)
-        return [bool(count) for count in self.sum(torch.tensor(wishes, dtype=torch.int64))]
+            return list(flags)
+        return [bool(count) for count in self.sum(torch.tensor(flags, dtype=torch.int64))]
 
     def each(self, action: Callable[[], T]) -> T:
-        """Do it on every rank. If that fails, the first rank that failed says why and all leave."""
+        """Call `action` on every rank and return its result.
+
+        If it raises ReproError on some ranks, the first of these raises it again and all others raise DismissedError.
+        """
         if self.count == 1:
             return action()
         failure: ReproError | None = None
@@ -76,7 +79,7 @@ class Ranks:
         return value
 
     def first(self, action: Callable[[], T]) -> T:
-        """Do it on the first rank alone, and give every rank what came of it, which must be picklable."""
+        """Call `action` on the first rank, and return its result, which must be picklable, on every rank."""
         if self.count == 1:
             return action()
         result = [self.each(action if self.is_first else lambda: None)]
@@ -84,15 +87,17 @@ class Ranks:
         return result[0]  # type: ignore[return-value]  # no longer None
 
     def parallel(self, net: nn.Module) -> nn.Module:
-        """The net as it is trained: its gradients are the means over the ranks."""
+        """The net wrapped so that its gradients are means over the ranks."""
         if self.count == 1:
             return net
         parallel = nn.parallel.DistributedDataParallel(net, gradient_as_bucket_view=True)
-        parallel.broadcast_buffers = False  # BN's statistics are averaged instead; as an argument it is deprecated
+        parallel.broadcast_buffers = (
+            False  # BN's statistics are averaged instead; the argument of this name is deprecated
+        )
         return parallel
 
     def device(self, name: str) -> torch.device:
-        """What --device means to this rank: one GPU each, or the CPU that all share. Raises RunError."""
+        """The device that --device names for this rank: a GPU of its own, or the shared CPU. Raises RunError."""
         if self.count == 1:
             return resolve_device(name)
         if name == "auto" and not torch.cuda.is_available():
@@ -113,9 +118,9 @@ ALONE = Ranks()
 
 @contextmanager
 def joined_ranks(device: str) -> Iterator[Ranks]:
-    """Meet the other ranks if torchrun started this process, and part at the end. `device` is what --device says.
+    """Join the other ranks if torchrun started this process, and leave them at the end. `device` is that of --device.
 
-    Raises RunError, whatever is being done, as soon as another rank is found to be gone.
+    Raises RunError as soon as a call inside finds that another rank has stopped.
     """
     if not os.environ.keys() >= TORCHRUN or os.environ["WORLD_SIZE"] == "1":
         yield ALONE
@@ -125,7 +130,7 @@ def joined_ranks(device: str) -> Iterator[Ranks]:
         logging.getLogger("resnet_repro").setLevel(logging.CRITICAL)
     on_gpus = device != "cpu" and torch.cuda.is_available() and dist.is_nccl_available()
     lost = False
-    # Imported later, its default arguments would keep the group, whose threads then may crash the exit of the program.
+    # If imported later, its default arguments would hold the group, whose threads may then crash at exit.
     importlib.import_module("torch.distributed.nn")
     try:
         dist.init_process_group("cpu:gloo,cuda:nccl" if on_gpus else "gloo")
@@ -134,15 +139,15 @@ def joined_ranks(device: str) -> Iterator[Ranks]:
         if not (lost := _is_lost_rank(error)):
             raise
         raise RunError(
-            f"rank {ranks.rank}: another rank has stopped; the same command goes on from the last checkpoint"
+            f"rank {ranks.rank}: another rank has stopped; run the same command to resume from the last checkpoint"
         ) from None
     finally:
-        if not (lost and on_gpus):  # NCCL might wait for the lost one, until torchrun ends it
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # which torchrun sends as soon as one rank has left
+        if not (lost and on_gpus):  # NCCL might wait for the lost rank until torchrun kills this one
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun sends it as soon as one rank has exited
             if dist.is_initialized():
                 dist.destroy_process_group()
 
 
 def _is_lost_rank(error: RuntimeError) -> bool:
-    """Whether a collective failed, as opposed to a bug of ours: gloo's own errors have no type."""
+    """Whether a collective operation failed, not our own code; gloo's errors have no type of their own."""
     return isinstance(error, dist.DistError) or "gloo" in str(error)

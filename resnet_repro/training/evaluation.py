@@ -9,9 +9,9 @@ from resnet_repro.training.engine import Engine
 
 
 def evaluate(engine: Engine, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple[float, float]:
-    """Mean cross-entropy and error in %, in evaluation mode, each image counted once.
+    """Mean cross-entropy and error in % over all images, in evaluation mode.
 
-    Of several ranks, each has its own batches, and learns the result over all of them.
+    Each rank evaluates its own batches, and every rank gets the result over the batches of all.
     """
     losses, errors, count = [torch.zeros((), device=engine.device)], [torch.zeros((), device=engine.device)], 0
     for images, labels in batches:
@@ -19,6 +19,6 @@ def evaluate(engine: Engine, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple[
         losses.append(outcome.loss * len(labels))
         errors.append(outcome.errors)
         count += len(labels)
-    found = torch.stack([torch.stack(losses), torch.stack(errors)]).cpu().double()  # as not every device has doubles
-    loss, wrong, images_seen = engine.ranks.sum(torch.tensor([*found.sum(dim=1), count], dtype=torch.float64)).tolist()
+    sums = torch.stack([torch.stack(losses), torch.stack(errors)]).cpu().double()  # on the host, as MPS has no float64
+    loss, wrong, images_seen = engine.ranks.sum(torch.tensor([*sums.sum(dim=1), count], dtype=torch.float64)).tolist()
     return loss / images_seen, 100 * wrong / images_seen

@@ -1,4 +1,4 @@
-"""Which kernels compute BN in training: torch's own, or the fused ones where they are faster on this device."""
+"""Chooses the kernels that compute BN in training: torch's, or the fused ones if they are faster on this device."""
 
 import copy
 import logging
@@ -12,20 +12,20 @@ import torch
 from resnet_repro.training.capture import GRAPHS, Graph
 from resnet_repro.training.engine import Engine, Kernels
 
-ROUNDS, STEPS = 4, 10  # of each kind, in turn, as other work may slow down the device for a while
-LEARNING_RATE = 0.01  # of the trial
-TOLERANCE = 0.02  # between the losses of both, which differ by rounding alone
+ROUNDS, STEPS = 4, 10  # rounds in which both kinds take turns, and the steps of a turn
+LEARNING_RATE = 0.01  # in the trial
+TOLERANCE = 0.02  # relative, between the losses of both kinds, which differ only by rounding
 
 log = logging.getLogger(__name__)
 
 
 def choose_kernels(engine: Engine, fuse: Callable[[bool], bool], batch_size: int) -> Kernels:
-    """The faster kind in a few dozen captured steps of each. The engine is left as it was.
+    """The faster kind of kernels, by a trial of a few dozen captured steps of each. The engine's state is unchanged.
 
-    `fuse` switches the fused kernels of the engine's net on or off, which it leaves to the caller in the end, and says
-    whether the net has a layer for them. They are not for CPUs, nor without Triton, nor for steps that cannot be
-    captured, nor where they give other losses than torch's, nor where equal bits are asked for, as the choice may
-    differ from one process to the next. The trial needs as much memory as two runs.
+    `fuse` switches the fused kernels of the engine's net on or off, and returns whether the net has a layer for them;
+    the caller must set it afterwards. The answer is "torch" without CUDA or Triton, for several ranks, if a step cannot
+    be captured, and if the losses differ. It is "torch" with deterministic algorithms too, as the choice may differ
+    between processes. The trial needs as much memory as two runs.
     """
     new_graph = GRAPHS.get(engine.device.type)
     if new_graph is None or engine.ranks.count > 1 or find_spec("triton") is None:
@@ -40,7 +40,7 @@ def choose_kernels(engine: Engine, fuse: Callable[[bool], bool], batch_size: int
         fused = _Trial(engine, before, batch_size, new_graph(engine.device))
         fuse(False)
         return _better(_Trial(engine, before, batch_size, new_graph(engine.device)), fused)
-    except Exception as error:  # whatever it is, training goes on without the fused kernels
+    except Exception as error:  # whatever it is, torch's kernels can train
         log.warning("the fused kernels are not used, as their trial failed: %s", error)
         return "torch"
     finally:
@@ -48,7 +48,7 @@ def choose_kernels(engine: Engine, fuse: Callable[[bool], bool], batch_size: int
 
 
 class _Trial:
-    """A captured training step of random images, and the losses of the first two from `start`."""
+    """A captured training step on random images, and the losses of the first two steps from the state `start`."""
 
     def __init__(self, engine: Engine, start: dict[str, Any], batch_size: int, graph: Graph) -> None:
         random = torch.Generator().manual_seed(0)
@@ -72,7 +72,7 @@ class _Trial:
         return time.perf_counter() - began
 
     def _replayed(self, steps: int) -> float:
-        """The loss of the last of so many steps, once they are done."""
+        """Replay so many steps, wait for them, and return the last loss."""
         for _ in range(steps):
             self.graph.replay()
         return self.loss.item()

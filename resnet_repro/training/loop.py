@@ -1,4 +1,4 @@
-"""The training loop. It yields after every step, with a row where one is due; it neither prints nor writes."""
+"""The training loop. It yields after every step, with a row if one is due; others print and write."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -13,22 +13,22 @@ from resnet_repro.training.evaluation import evaluate
 from resnet_repro.training.schedule import WARMUP_WINDOW, Schedule, in_warmup, learning_rate
 from resnet_repro.training.stepping import Stepper
 
-CHECK_EVERY = WARMUP_WINDOW  # steps between two looks at the losses, which on a GPU make the host wait
+CHECK_EVERY = WARMUP_WINDOW  # steps between two checks of the losses, as each check makes the host wait for a GPU
 
 
 @dataclass
 class Trainer:
     """One run in memory.
 
-    All it knows of its past is `state()` and what the engine holds, so it can be saved between any two steps and go
-    on elsewhere as if never stopped.
+    `state()` and the engine's state hold all of its past. So a run can be saved between any two steps, and resumes
+    with the same bits.
     """
 
     engine: Engine
     stepper: Stepper  # of the engine's net
     batch_size: int
     train_images: int  # in an epoch
-    clean: Iterable[tuple[Tensor, Tensor]]  # training images as they are, for train_error_clean_pct
+    clean: Iterable[tuple[Tensor, Tensor]]  # training images without augmentation, for train_error_clean_pct
     test: Iterable[tuple[Tensor, Tensor]]
     schedule: Schedule
     steps: int
@@ -36,8 +36,8 @@ class Trainer:
     evaluate_every: int
 
     step: int = 0  # iterations done
-    row_step: int = 0  # those done at the last row
-    warmup_ended: int | None = None  # the step that ended a warm-up by error
+    row_step: int = 0  # iterations done at the last row
+    warmup_ended: int | None = None  # the step at which a warm-up by error ended
     diverged_at: int | None = None  # the iteration, counted from 1, whose loss was not finite
 
     def __post_init__(self) -> None:
@@ -45,9 +45,10 @@ class Trainer:
         self._training_seconds, self._training_steps = 0.0, 0  # since the last row, for images_per_second
 
     def run(self) -> Iterator[Row | None]:
-        """Train to the end. The caller may stop at any yield, which is between two steps.
+        """Train to the end, yielding after every step. The caller may stop at any yield.
 
-        A loss that is not finite ends the run; the last row then covers the finite steps before it, unevaluated.
+        A loss that is not finite ends the run. The last row then covers the finite steps before it, without an
+        evaluation.
         """
         while self._row_is_due or not self.finished:
             if not self._row_is_due:
@@ -56,7 +57,7 @@ class Trainer:
 
     @property
     def history(self) -> Tensor:
-        """(2, steps) float32: loss and errors of each mini-batch so far, still on the device"""
+        """(2, steps) float32 on the device: loss and errors of each mini-batch so far."""
         return self.stepper.history
 
     @property
@@ -65,16 +66,16 @@ class Trainer:
 
     @property
     def elapsed_seconds(self) -> float:
-        """Time spent on the run, evaluation included, summed over its interruptions."""
+        """Seconds spent on the run, including evaluations, without the time between an interruption and the resume."""
         return time.monotonic() - self._began
 
     def recent(self) -> tuple[float, float]:
-        """Loss and error in % over the last mini-batches, for display."""
+        """Mean loss and error in % over up to 50 last mini-batches, for display."""
         loss, errors = self.history[:, max(self.step - 50, 0) : self.step].mean(dim=1).tolist()
         return loss, 100 * errors / self.batch_size
 
     def state(self) -> dict[str, Any]:
-        """Everything but the net and the optimiser."""
+        """The state of the run without the engine's."""
         return {
             "step": self.step,
             "row_step": self.row_step,
@@ -85,7 +86,7 @@ class Trainer:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` returned."""
+        """Continue from what `state` returned."""
         self.step, self.row_step = state["step"], state["row_step"]
         self.warmup_ended, self.diverged_at = state["warmup_ended"], state["diverged_at"]
         self.history[:, : self.step] = state["history"].to(self.history.device)
@@ -102,7 +103,7 @@ class Trainer:
         self._training_steps += 1
 
     def _check(self) -> None:
-        """Read the last losses and errors on the host: is the run still finite, is the warm-up over?"""
+        """Read the last losses and errors on the host, and set `diverged_at` or `warmup_ended` if they say so."""
         start = max(self.step - CHECK_EVERY, 0)
         losses, errors = self.history[:, start : self.step].cpu()
         if not losses.isfinite().all():

@@ -1,14 +1,14 @@
-"""The learning rate as a pure function of the step and, for warm-up by error, of one recorded event."""
+"""The learning-rate schedule: a pure function of the step and, for a warm-up by error, of the step that ended it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WARMUP_WINDOW = 100  # steps; how often, and over how many mini-batches, the training error is checked
+WARMUP_WINDOW = 100  # the training error is checked every so many steps, as a mean over as many mini-batches
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """[R] section 4.2: divide at the milestones; ResNet-110 first trains at a smaller rate for a while."""
+    """[R] section 4.2: the rate is multiplied by `gamma` at each milestone. ResNet-110 warms up at a smaller rate."""
 
     learning_rate: float
     milestones: Sequence[int] = ()
@@ -19,9 +19,9 @@ class Schedule:
 
 
 def learning_rate(step: int, schedule: Schedule, warmup_ended: int | None = None) -> float:
-    """The rate of iteration `step`, counted from 0.
+    """The learning rate of iteration `step`, counted from 0.
 
-    `warmup_ended` is the step at which the training error fell below the warm-up's threshold, None before that.
+    `warmup_ended` is the step at which the training error fell below the warm-up's threshold, or None before that.
     """
     if in_warmup(step, schedule, warmup_ended):
         assert schedule.warmup_learning_rate is not None
@@ -31,7 +31,7 @@ def learning_rate(step: int, schedule: Schedule, warmup_ended: int | None = None
 
 
 def in_warmup(step: int, schedule: Schedule, warmup_ended: int | None) -> bool:
-    """Whether iteration `step` still has the warm-up's learning rate."""
+    """Whether iteration `step` has the warm-up's learning rate."""
     if schedule.warmup_steps is not None:
         return step < schedule.warmup_steps
     if schedule.warmup_until_train_error_pct is not None:

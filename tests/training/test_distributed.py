@@ -181,7 +181,7 @@ def test_a_signal_to_a_rank_or_the_loss_of_one_stops_all_and_one_process_goes_on
     assert ranks.returncode == 1
     first, *_, last = said(tmp_path / "killed", 0)
     assert first == f"long/seed-0: resumes at step {steps_done}: 600 steps of 16 on 2 ranks, each on cpu, in fp32"
-    assert last == "error: rank 0: another rank has stopped; the same command goes on from the last checkpoint"
+    assert last == "error: rank 0: another rank has stopped; run the same command to resume from the last checkpoint"
     assert not any("Traceback" in line for line in said(tmp_path / "killed", 0))
 
     assert cli(*arguments, "--device", "cpu").code == 0
