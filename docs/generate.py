@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from resnet_repro.figures.units import units_svg
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec, ProbesSpec, TrainingSpec, Warmup
 from resnet_repro.spec.section import Section
 
@@ -41,7 +42,12 @@ def main() -> None:
 
 def pages() -> dict[str, str]:
     """Each page's path in the repository, and its text."""
-    return {"docs/commands.md": commands(), "docs/spec.md": spec(), "experiments/schema.json": schema()}
+    return {
+        "docs/commands.md": commands(),
+        "docs/spec.md": spec(),
+        "experiments/schema.json": schema(),
+        "docs/figures/units.svg": units_svg(),
+    }
 
 
 def commands() -> str:

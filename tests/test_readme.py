@@ -1,21 +1,24 @@
-"""The README tells the truth: its table is what the committed runs give, and what it names is there."""
+"""The pages tell the truth: their tables are what the committed runs give, and what they name is there."""
 
 import re
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, Outcome
+from conftest import REPOSITORY, Cli
 
 from resnet_repro.analysis.groups import comparable_groups
 from resnet_repro.analysis.loading import load_runs
+from resnet_repro.claims.net_results import published_number
 
 RESULTS = REPOSITORY / "results"
 MAIN = REPOSITORY / "README.md"
 README = MAIN.read_text()
-PAGES = [MAIN, *(page for page in RESULTS.glob("*/README.md") if page.parent.name != "bench")]  # which holds no runs
-TABLES = {"front" if page == MAIN else page.parent.name: page for page in PAGES if "<!-- table -->" in page.read_text()}
+GUARANTEES = REPOSITORY / "docs/guarantees.md"
+SUITES = [page for page in RESULTS.glob("*/README.md") if page.parent.name != "bench"]  # which holds no runs
+PAGES = [MAIN, RESULTS / "README.md", REPOSITORY / "CONTRIBUTING.md", REPOSITORY / "CHANGELOG.md",
+         REPOSITORY / "experiments/README.md", *(REPOSITORY / "docs").glob("*.md"), *SUITES]  # fmt: skip
+TABLES = {page.parent.name: page for page in SUITES if "<!-- table -->" in page.read_text()}
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +34,34 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("suite", TABLES)
-def test_each_table_is_what_the_committed_runs_give(suite: str, committed: Path, cli: Callable[..., Outcome]) -> None:
+def test_each_table_is_what_the_committed_runs_give(suite: str, committed: Path, cli: Cli) -> None:
     table = TABLES[suite].read_text().split("<!-- table -->")[1].split("<!-- /table -->")[0]
-    shown = committed / ("quick" if suite == "front" else suite)
-    assert table.strip() == cli("table", shown, "--markdown").out.strip()
+    assert table.strip() == cli("table", committed / suite, "--markdown").out.strip()
+
+
+def test_the_table_of_the_readme_is_what_the_committed_runs_give(committed: Path) -> None:
+    [(suite, table)] = re.findall(r"<!-- table: (\w+) -->\n(.*?)<!-- /table -->", README, flags=re.DOTALL)
+    [group] = comparable_groups(load_runs(committed / suite))
+    rows = [[cell.strip() for cell in line.strip("|\n").split("|")] for line in table.splitlines()]
+    assert [row[0] for row in rows[2:]] == ["plain-20", "plain-56", "ResNet-20", "ResNet-56"]
+    for name, train_error, test_error, papers in rows[2:]:
+        [entry] = [entry for entry in group.entries if entry.name == name]
+        for shown, column in ((train_error, "train_error_pct"), (test_error, "test_error_pct")):
+            final = entry.final(column)
+            assert final
+            assert shown == str(final).removesuffix(f" (n={final.n})")
+        published = published_number(entry, "test_error_pct")
+        assert published
+        assert float(papers) == published.value
+    seeds = {len(entry.finished) for entry in group.entries if entry.name in [row[0] for row in rows]}
+    condition = group.condition
+    first, last = min(seeds), max(seeds)
+    counted = f"{first} seed{'s' * (first > 1)}" if first == last else f"{first} to {last} seeds"
+    assert rows[0][0] == f"{condition.data}, {condition.steps:,} steps of {condition.batch_size}, {counted}"
 
 
 def test_the_verdicts_and_the_page_are_what_the_committed_runs_give(
-    committed: Path, cli: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    committed: Path, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(committed.parent)  # the page names the folders of runs as they were given
     verdicts = cli("claims", "results", "--markdown").out
@@ -52,11 +75,24 @@ def test_the_verdicts_and_the_page_are_what_the_committed_runs_give(
     assert made == kept
 
 
-def test_the_pages_show_figures_that_are_there() -> None:
-    for page in PAGES:
-        figures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", page.read_text())
-        assert figures
-        assert all((page.parent / figure).is_file() for figure in figures)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_what_a_page_links_to_is_there(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?://)([^)#]*)(#[^)]*)?\)", page.read_text())
+    for path, anchor in links:
+        target = page.parent / path if path else page
+        assert target.exists(), path
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", target.read_text(), flags=re.MULTILINE)
+            assert anchor[1:] in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", [MAIN, *SUITES], ids=lambda page: page.parent.name)
+def test_the_pages_of_results_show_a_figure(page: Path) -> None:
+    assert re.search(r"!\[[^]]+\]\([^)]+\)", page.read_text())
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.encode()) <= 6_000
 
 
 def test_what_is_said_about_the_gradients_of_deep_nets_holds(committed: Path) -> None:
@@ -113,16 +149,26 @@ def test_the_quick_suite_is_there_with_three_seeds(committed: Path) -> None:
     ]
 
 
-def test_what_the_readme_names_is_there() -> None:
-    for path in re.findall(r"\(((?:results|docs|experiments)/[^)]+)\)", README):
-        assert (REPOSITORY / path).exists(), path
-    for path in re.findall(r"`((?:resnet_repro|experiments)/[\w/.]+)`", README):
-        assert (REPOSITORY / path).exists(), path
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_the_files_that_a_page_names_are_there(page: Path) -> None:
+    named = re.findall(r"`((?:resnet_repro|experiments|tests|docs)/[\w/.-]+)(?:::\w+)?`", page.read_text())
+    assert [path for path in named if not (REPOSITORY / path).exists()] == []
 
 
-def test_each_promise_is_held_by_a_test_that_is_there() -> None:
-    promises = README.split("## What is promised")[1].split("\n## ")[0]
-    rows = [line for line in promises.splitlines() if line.startswith("| ") and "---" not in line][1:]
+def test_the_tour_names_every_folder_and_the_files_that_are_there() -> None:
+    tour = (REPOSITORY / "docs/how-it-works.md").read_text()
+    headings = re.findall(r"^## (`.+)$", tour, flags=re.MULTILINE)
+    folders = re.findall(r"`(\w+)/`", " ".join(headings))
+    package = REPOSITORY / "resnet_repro"
+    assert sorted(folders) == sorted(path.parent.name for path in package.glob("*/__init__.py"))
+    for section in tour.split("\n## ")[1:]:
+        inside = [package / folder for folder in re.findall(r"`(\w+)/`", section.splitlines()[0])]
+        for file in re.findall(r"`(\w+\.py)`", section):
+            assert any((folder / file).is_file() for folder in inside), file
+
+
+def test_each_guarantee_is_checked_by_a_test_that_is_there() -> None:
+    rows = [line for line in GUARANTEES.read_text().splitlines() if line.startswith("| ") and "---" not in line][1:]
     assert rows
     for row in rows:
         tests = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row)
@@ -131,6 +177,20 @@ def test_each_promise_is_held_by_a_test_that_is_there() -> None:
             assert f"def {test}(" in (REPOSITORY / file).read_text(), test
 
 
-def test_the_spec_in_the_readme_is_the_committed_one() -> None:
-    spec = (REPOSITORY / "experiments/plain56.yaml").read_text()
-    assert "".join(f"    {line}\n" for line in spec.splitlines()) in README
+def test_the_specs_in_the_readme_are_the_committed_ones() -> None:
+    plain, residual = ((REPOSITORY / f"experiments/{name}56.yaml").read_text() for name in ("plain", "resnet"))
+    block = README.split("its residual twin, whole:\n\n")[1].split("\n\n")[0].splitlines()
+    middle = block[0].rindex("# He et al.")
+    assert "".join(f"{line[4:middle].rstrip()}\n" for line in block) == plain
+    assert "".join(f"{line[middle:]}\n" for line in block) == residual
+
+
+def test_the_readme_shows_the_commands_that_exist() -> None:
+    commands = (REPOSITORY / "docs/commands.md").read_text()
+    pages = "".join(page.read_text() for page in (MAIN, REPOSITORY / "docs/running.md"))
+    named = re.findall(r"^ {4}resnet-repro (data \w+|\w+)(.*)$", pages, flags=re.MULTILINE)
+    assert named
+    for command, rest in named:
+        section = commands.split(f"`resnet-repro {command}`")[1].split("\n#")[0]
+        for option in re.findall(r"--[\w-]+", rest.split("  #")[0]):
+            assert f"`{option}" in section, (command, option)

@@ -25,16 +25,16 @@ CLASSIFIER_NAMES = {"uniform": "uniform", "he": "He", "gaussian": "Gaussian", "z
 # How the name of a net says that a field differs from the paper's; other fields read "width 32".
 PHRASES: dict[str, Callable[[Any], str]] = {
     "block": lambda block: {"single_layer": "shortcut over each layer"}.get(block, block),
-    "unit": lambda unit: UNIT_NAMES[unit],
-    "shortcut": lambda shortcut: SHORTCUT_NAMES[shortcut],
+    "unit": lambda unit: _named(unit, UNIT_NAMES),
+    "shortcut": lambda shortcut: _named(shortcut, SHORTCUT_NAMES),
     "shortcut_scale": lambda scale: f"h × {scale:g}",
     "branch_scale": lambda scale: f"F × {scale:g}",
     "gate_bias": lambda bias: f"bias {bias:g}",
     "shortcut_dropout": lambda rate: f"shortcut dropout {rate:g}",
     "activation": lambda activation: activation,
-    "initialization": lambda method: INITIALIZATION_NAMES[method],
+    "initialization": lambda method: _named(method, INITIALIZATION_NAMES),
     "initialization_std": lambda std: f"std {std:g}",
-    "classifier_initialization": lambda method: f"{CLASSIFIER_NAMES[method]} classifier",
+    "classifier_initialization": lambda method: f"{_named(method, CLASSIFIER_NAMES)} classifier",
     "classifier_initialization_std": lambda std: f"classifier std {std:.3g}",
 }
 
@@ -55,6 +55,11 @@ def net_name(model: ModelSpec) -> str:
             unusual.append(PHRASES[field](value) if field in PHRASES else f"{field.replace('_', ' ')} {value}")
     phrases = ", ".join(phrase for phrase in unusual if phrase)
     return f"{name} ({phrases})" if phrases else name
+
+
+def _named(value: str, names: dict[str, str]) -> str:
+    """The usual name of a field's value, or the value itself if it has none, like one that a reader has added."""
+    return names.get(value, value.replace("_", " "))
 
 
 def is_papers_net(model: ModelSpec) -> bool:
