@@ -8,7 +8,7 @@ TIME_LIMIT ?= 8h
 GPU_SECONDS ?= 130
 GPU_OUTPUT ?= results/bench
 
-.PHONY: demo reproduce test browser-test lint setup docs figures bench gpu-check stress clean help
+.PHONY: demo reproduce test coverage browser-test lint setup docs figures bench gpu-check stress clean help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ demo: setup ## the main job: train four small nets in a few minutes, draw the fi
 
 test: setup ## every test, in parallel, offline
 	$(BIN)/pytest -n auto --dist worksteal
+
+coverage: setup ## the tests again, counting the lines and branches of the package that they run
+	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered
 
 browser-test: setup ## the report in a headless Chromium or Chrome; as root on Debian it is installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,browser]'

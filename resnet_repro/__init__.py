@@ -23,7 +23,7 @@ The folders, in the order in which a run passes through them:
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["build_net", "load_runs", "load_spec"]
 
 if TYPE_CHECKING:
