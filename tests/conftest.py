@@ -41,10 +41,15 @@ training:
 """
 
 
-class Outcome(NamedTuple):
+class CliResult(NamedTuple):
+    """The exit code, stdout and stderr of a command."""
+
     code: int
     out: str
     err: str
+
+
+Cli = Callable[..., CliResult]
 
 
 @pytest.fixture(autouse=True, scope="module")  # before what a module's tests share
@@ -61,16 +66,16 @@ def tiny(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
-    """Run the command line in this process: cli("train", path) -> Outcome(code, out, err)."""
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Run the command line in this process: cli("train", path) -> CliResult(code, out, err)."""
     monkeypatch.delenv("RESNET_REPRO_DATA", raising=False)
 
-    def run(*arguments: object) -> Outcome:
+    def run(*arguments: object) -> CliResult:
         monkeypatch.setattr("sys.argv", ["resnet-repro", *map(str, arguments)])
         with pytest.raises(SystemExit) as stop:
             main()
         captured = capsys.readouterr()
-        return Outcome(int(stop.value.code or 0), captured.out, captured.err)
+        return CliResult(int(stop.value.code or 0), captured.out, captured.err)
 
     return run
 

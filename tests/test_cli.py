@@ -3,17 +3,14 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, TINY, Outcome
+from conftest import REPOSITORY, TINY, Cli
 
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.record.run import read_run
 from resnet_repro.spec.file import load_spec
-
-Cli = Callable[..., Outcome]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Many runs on one machine: a queue over its devices, several runs side by side on each.
+"""Many runs on one machine: a queue over its devices, with several runs side by side on each.
 
-On the CPU every run is a process; on a GPU the runs are threads of one process.
+On the CPU each run has its own process; the runs of a GPU are threads of one process.
 """

@@ -1,4 +1,4 @@
-"""A process of the queue, seen from the queue: how it is started, what it is sent, how it ended."""
+"""A child process of the queue, in which runs train: starts it, sends it runs, and learns how it ended."""
 
 import multiprocessing
 import os
@@ -8,69 +8,69 @@ from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from typing import NamedTuple
 
-from resnet_repro.launch.request import Request
 from resnet_repro.launch.slots import Slot, is_cuda
-from resnet_repro.launch.tracking import Tracked
+from resnet_repro.launch.tracking import QueuedRun
 from resnet_repro.launch.worker import LOST_DEVICE, Assignment, work
+from resnet_repro.runner.options import TrainOptions
 from resnet_repro.runner.signals import signals_that_stop
 
-# How many streams a GPU works on at once without making some wait for others; CUDA's own default is 8.
+# How many streams a GPU can work on at once before some wait for others; CUDA's default is 8.
 CONNECTIONS = {"CUDA_DEVICE_MAX_CONNECTIONS": "32"}
 
 
 class Place(NamedTuple):
-    """A run, and the slot that it trains in."""
+    """A run and the slot in which it trains."""
 
-    run: Tracked
+    run: QueuedRun
     slot: Slot
 
 
 class Child:
-    """A process, and the runs that train in it: one, or all those of a GPU."""
+    """A process and the runs that train in it: one run, or all runs of a GPU."""
 
-    def __init__(self, slot: Slot, request: Request) -> None:
-        """Raises OSError where no process can be started."""
+    def __init__(self, slot: Slot, options: TrainOptions) -> None:
+        """Start the process. Raises OSError if that fails."""
         self.slot = slot
         self.places: dict[str, Place] = {}
         self.takes_more = True
         self.is_dismissed = False
         self.pipe, theirs = multiprocessing.Pipe()
         spawning = multiprocessing.get_context("spawn")
-        self.process = spawning.Process(target=work, args=(slot, request, theirs), daemon=True)
+        self.process = spawning.Process(target=work, args=(slot, options, theirs), daemon=True)
         variables = {"OMP_NUM_THREADS": str(slot.threads)} | (CONNECTIONS if is_cuda(slot.device) else {})
-        with theirs, _birth(variables):
+        with theirs, _inherited(variables):
             self.process.start()
-        # `theirs` is closed here, so that the pipe ends when the process does
+        # `theirs` is closed in this process, so that the pipe ends when the child does
 
     def can_take(self, slot: Slot) -> bool:
-        """Whether a run in this slot is another thread of this process."""
+        """Whether a run in this slot can train as another thread of this process."""
         return slot.shared and slot.device == self.slot.device and self.takes_more and self.process.is_alive()
 
-    def take(self, run: Tracked, slot: Slot, urgent: bool) -> None:
-        """Raises OSError if the process has died."""
+    def take(self, run: QueuedRun, slot: Slot, urgent: bool) -> None:
+        """Have the process train a run, on a GPU with priority if `urgent`. Raises OSError if the process has died."""
         self.pipe.send(Assignment(run.task.experiment, urgent))
         self.places[run.label] = Place(run, slot)
         self.takes_more = slot.shared
 
     def dismiss(self) -> None:
-        """Have the process end, as its runs have."""
+        """Tell the process to end; its runs have ended already."""
         self.takes_more, self.is_dismissed = False, True
         with suppress(OSError):  # it has died
             self.pipe.send(None)
 
     def join(self) -> str:
-        """Wait for its end, and say how it ended."""
+        """Wait until the process ends, and return in words how it ended."""
         self.pipe.close()
         self.process.join()
-        words = _last_words(self.process.exitcode or 0)
+        reason = _exit_reason(self.process.exitcode or 0)
         self.process.close()
-        return words
+        return reason
 
 
 @contextmanager
-def _birth(variables: Mapping[str, str]) -> Iterator[None]:
-    """What a new process takes over from this one: variables, and stop signals that wait until it can obey."""
-    resource_tracker.ensure_running()  # starts with the first process otherwise, and would unblock the signals
+def _inherited(variables: Mapping[str, str]) -> Iterator[None]:
+    """Let a new process inherit these environment variables, and blocked stop signals until it can handle them."""
+    resource_tracker.ensure_running()  # else it starts with the first process, and unblocks the signals
     before = {name: os.environ.get(name) for name in variables}
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signals_that_stop())
     os.environ.update(variables)
@@ -85,11 +85,11 @@ def _birth(variables: Mapping[str, str]) -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _last_words(exit_code: int) -> str:
+def _exit_reason(exit_code: int) -> str:
     if exit_code == LOST_DEVICE:
-        return "another run left the GPU unusable to its process; the same command goes on"
+        return "another run left the GPU unusable to its process; run the same command to resume"
     if exit_code >= 0:
-        return f"its process ended with exit code {exit_code} and said nothing"
+        return f"its process ended with exit code {exit_code} and no message"
     name = signal.Signals(-exit_code).name
-    hint = "; the system does so when memory runs out" if name == "SIGKILL" else ""
+    hint = "; the system does that when memory runs out" if name == "SIGKILL" else ""
     return f"its process was killed by {name}{hint}"

@@ -1,4 +1,4 @@
-"""What `train --dry-run` shows."""
+"""Prints the plan of `train --dry-run`."""
 
 import math
 from collections.abc import Sequence
@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from resnet_repro.launch.estimate import measure_rate, side_by_side_ends
 from resnet_repro.launch.slots import Slot, say_slots
 from resnet_repro.launch.tasks import Nets, Task
-from resnet_repro.text_tables import print_table
+from resnet_repro.text_tables import counted, print_table
 
-COLUMNS = ["run", "state", "parameters", "steps left", "images", "multiply-adds (10^12)", "hours"]
+COLUMNS = ["run", "status", "parameters", "steps left", "images", "multiply-adds (10^12)", "hours"]
 
 
 def print_plan(
     tasks: Sequence[Task], nets: Nets, slots: Sequence[Slot], measured: bool = False, limit: float = math.inf
 ) -> None:
-    """Each run with the work it has left, the hours that may take, and how many fit into `limit` seconds.
+    """Print each run with its work and hours left, the total, and how many runs end within `limit` seconds.
 
-    Measures for some seconds if there is any work. Where the number of runs side by side is `measured` when they train,
-    the hours are those of one run at a time on each device.
+    If there is work left, this first measures the speed of the device for some seconds. `measured`: the number of runs
+    side by side is found while they train; the total then assumes one run at a time on each device.
     """
     ahead = [task for task in tasks if not task.is_ended]
     rate = measure_rate(slots[0], ahead[0].experiment) if ahead else None
@@ -25,7 +25,7 @@ def print_plan(
     rows = [
         [
             task.label,
-            task.state,
+            task.status,
             f"{nets[task.experiment.model].parameters:,}",
             str(task.steps_left),
             f"{task.training_images:,}",
@@ -44,9 +44,10 @@ def print_plan(
     print(f"time ahead: about {max(ends) / 3600:,.2f} hours, evaluation included")
     if math.isfinite(limit):
         fitting = sum(end <= limit for end in ends)
-        print(f"within {limit / 3600:,.2f} hours: about {fitting} of {len(ahead)} runs; the same command goes on")
-    gap = "what runs side by side gain" if measured else "how far runs side by side slow one another"
+        some = f"{fitting} of {counted(len(ahead), 'run')}"
+        print(f"within {limit / 3600:,.2f} hours: about {some}; run the same command again for the rest")
+    gap = "the gain of runs side by side" if measured else "the slowdown of runs side by side"
     print(
         f"an estimate from {rate.measured}, {rate.multiply_adds_per_second / 1e9:,.1f} x 10^9 multiply-adds a second; "
-        f"it leaves out probes, and {gap}"
+        f"it leaves out probes and {gap}"
     )

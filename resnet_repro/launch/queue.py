@@ -1,4 +1,4 @@
-"""The queue: hands runs to processes as slots become free, and listens to all of them."""
+"""The queue: sends runs to child processes as slots become free, and receives their events."""
 
 import multiprocessing.connection
 import time
@@ -7,34 +7,33 @@ from collections.abc import Callable, Mapping, Sequence
 from resnet_repro.launch.board import Board
 from resnet_repro.launch.child import Child
 from resnet_repro.launch.growth import Growth
-from resnet_repro.launch.request import Request
 from resnet_repro.launch.slots import Slot
-from resnet_repro.launch.tracking import Ended, Event, Failed, Memory, Tracked
-from resnet_repro.runner.progress import REFRESH_SECONDS, Sample
+from resnet_repro.launch.tracking import Ended, Event, Failed, Memory, QueuedRun
+from resnet_repro.runner.options import TrainOptions
+from resnet_repro.runner.progress import REFRESH_SECONDS, TrainingProgress
 from resnet_repro.runner.signals import stop_signals
 
 Notice = Callable[[str], None]
 
 
 class Queue:
-    """Works `runs` off, in their order.
+    """Trains `runs` in their order, each in its own process; the runs of a CUDA device share one.
 
-    Each run has a process of its own, but those of a CUDA device share one. `growths` limit, by device, how many slots
-    are in use at a time.
+    `growths` limit how many slots of each device are in use. `notice` prints what they find.
     """
 
     def __init__(
         self,
-        runs: Sequence[Tracked],
+        runs: Sequence[QueuedRun],
         slots: Sequence[Slot],
-        request: Request,
+        options: TrainOptions,
         board: Board,
         growths: Mapping[str, Growth] | None = None,
         notice: Notice = lambda text: None,
     ) -> None:
         self.waiting = list(runs)
         self.free = list(slots)
-        self.request = request
+        self.options = options
         self.board = board
         self.growths = growths or {}
         self.notice = notice
@@ -42,12 +41,12 @@ class Queue:
         self.stopping = False
 
     def work_off(self) -> None:
-        """Until every run has ended, or a signal or the deadline stopped them and each has written its checkpoint.
+        """Train until every run has ended, or until a signal or the deadline has stopped all of them resumably.
 
-        A second signal, more than a second later, kills them. No failure of one run touches another; its state says
-        what became of it.
+        A second signal more than 1 s after the first kills the processes. A run that fails does not affect others.
+        Afterwards each run's `status` says how it ended.
         """
-        with stop_signals(self.request.deadline) as stopped, self.board:
+        with stop_signals(self.options.deadline) as stopped, self.board:
             try:
                 while self.children or (self.waiting and not stopped()):
                     if stopped():
@@ -57,17 +56,17 @@ class Queue:
                     self._dismiss_idle()
                     self._listen(0 if self._usable_slot() and not stopped() else REFRESH_SECONDS)
                     self.board.refresh()
-            except KeyboardInterrupt:  # the second signal
+            except KeyboardInterrupt:  # a second signal
                 self.stopping = True
                 for child in self.children:
                     child.process.kill()
-            finally:  # a bug of ours included: even then every run keeps its checkpoint
+            finally:  # even after a bug of ours every run writes its checkpoint
                 self._stop()
                 for child in [*self.children]:
                     self._end(child)
 
     def _usable_slot(self) -> Slot | None:
-        """A free one, if any run waits for it."""
+        """The first free slot that may be used, if a run is waiting."""
 
         def usable(slot: Slot) -> bool:
             growth = self.growths.get(slot.device)
@@ -75,28 +74,28 @@ class Queue:
 
         return next(filter(usable, self.free), None) if self.waiting else None
 
-    def _start(self, run: Tracked, slot: Slot) -> None:
+    def _start(self, run: QueuedRun, slot: Slot) -> None:
         self.free.remove(slot)
-        run.state, run.device = "running", slot.device
+        run.status, run.device = "running", slot.device
         if growth := self.growths.get(slot.device):
             growth.started(run.label)
         try:
             child = next((child for child in self.children if child.can_take(slot)), None)
             if not child:
-                child = Child(slot, self.request)
+                child = Child(slot, self.options)
                 self.children.append(child)
             child.take(run, slot, urgent=run.weight == 1)
-        except OSError as error:  # no memory, or too many open files
-            run.state, run.error = "failed", f"its process cannot start: {error.strerror or error}"
+        except OSError as error:  # such as no memory, or too many open files
+            run.status, run.error = "failed", f"its process cannot start: {error.strerror or error}"
             self._leave(run, slot)
 
     def _listen(self, seconds: float) -> None:
         by_pipe = {child.pipe: child for child in self.children}
         for pipe in multiprocessing.connection.wait(list(by_pipe), seconds):
-            child = by_pipe[pipe]  # type: ignore[index]  # wait returns some of what it was given
+            child = by_pipe[pipe]  # type: ignore[index]  # wait returns items of the list it was given
             try:
                 label, event = child.pipe.recv()
-            except (EOFError, OSError):  # OSError: killed in the middle of an event
+            except (EOFError, OSError):  # OSError: killed while sending an event
                 self._end(child)
                 continue
             self._take(child, label, event)
@@ -109,33 +108,33 @@ class Queue:
             self._measure(growth, run, event)
         if isinstance(event, Ended | Failed):
             del child.places[label]
-            if run.state == "interrupted" or (isinstance(event, Failed) and event.lost):  # the process ends
+            if run.status == "interrupted" or (isinstance(event, Failed) and event.lost):  # the process ends
                 child.takes_more = False
             self._leave(run, slot)
 
-    def _measure(self, growth: Growth, run: Tracked, event: Event) -> None:
+    def _measure(self, growth: Growth, run: QueuedRun, event: Event) -> None:
         if isinstance(event, Memory):
             growth.has_memory(event.free, event.held)
-        if isinstance(event, Sample):
+        if isinstance(event, TrainingProgress):
             images = event.step * run.task.experiment.training.batch_size * run.weight
             if found := growth.trained(run.label, images, time.monotonic()):
                 self.notice(found)
 
-    def _leave(self, run: Tracked, slot: Slot) -> None:
+    def _leave(self, run: QueuedRun, slot: Slot) -> None:
         self.free.append(slot)
         if growth := self.growths.get(slot.device):
             growth.ended(run.label)
         self.board.ended(run)
 
     def _dismiss_idle(self) -> None:
-        """Processes whose runs have ended, and that none of those that wait could go to."""
+        """Tell processes to end whose runs have ended and which no waiting run can join."""
         for child in self.children:
             awaits_more = child.takes_more and self.waiting and not self.stopping
             if not child.places and not awaits_more and not child.is_dismissed:
                 child.dismiss()
 
     def _stop(self) -> None:
-        """Ask every process to stop, once."""
+        """Send SIGTERM to every process, once."""
         if self.stopping:
             return
         self.stopping = True
@@ -143,9 +142,9 @@ class Queue:
             child.process.terminate()
 
     def _end(self, child: Child) -> None:
-        words = child.join()
+        reason = child.join()
         self.children.remove(child)
         for run, slot in child.places.values():
-            run.state = "interrupted" if self.stopping else "failed"
-            run.error = words
+            run.status = "interrupted" if self.stopping else "failed"
+            run.error = reason
             self._leave(run, slot)

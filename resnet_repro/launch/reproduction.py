@@ -1,4 +1,4 @@
-"""What the reproduction consists of, in the order in which it is worth having."""
+"""The runs of the reproduction, the most important first."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from resnet_repro.spec.suite import load_suite
 
 
 class Tier(NamedTuple):
-    """Specs below experiments/ without their ending, each trained with every seed. Tiers come one after another."""
+    """Runs of equal importance: specs, as paths below experiments/ without .yaml, each trained with every seed."""
 
     specs: tuple[str, ...]
     seeds: tuple[int, ...] = (0,)
@@ -20,7 +20,7 @@ def _pairs(*depths: int, folder: str = "", ending: str = "") -> tuple[str, ...]:
     return tuple(f"{folder}{kind}{depth}{ending}" for depth in depths for kind in ("plain", "resnet"))
 
 
-def _i(*names: str) -> tuple[str, ...]:
+def _mappings(*names: str) -> tuple[str, ...]:
     return tuple(f"identity_mappings/{name}" for name in names)
 
 
@@ -33,12 +33,12 @@ SCHEDULES: dict[str, tuple[Tier, ...]] = {
         Tier(_pairs(32, 44)),
         Tier(_pairs(20, 56), MORE),
         Tier((*_pairs(110, 32, 44), "resnet110-cold"), MORE),
-        Tier(_i(*(f"{unit}-{depth}" for unit in ("original", "full-preactivation") for depth in (110, 164)))),
-        Tier(_i(*(f"{unit}-{depth}" for unit in UNITS for depth in (110, 164)))),
-        Tier(_i("scaled-0-1", "scaled-0.5-1", "scaled-0.5-0.5", *(f"exclusive-gate-{bias}" for bias in range(8)),
+        Tier(_mappings(*(f"{unit}-{depth}" for unit in ("original", "full-preactivation") for depth in (110, 164)))),
+        Tier(_mappings(*(f"{unit}-{depth}" for unit in UNITS for depth in (110, 164)))),
+        Tier(_mappings("scaled-0-1", "scaled-0.5-1", "scaled-0.5-0.5", *(f"exclusive-gate-{bias}" for bias in range(8)),
                 "shortcut-only-gate-0", "shortcut-only-gate-6", "conv1x1", "dropout")),
         Tier((*_pairs(20, 56, 110, ending="-nobn"), "resnet110-cold")),
-        Tier((*_i("original-110-single-layer", "full-preactivation-110-single-layer", "original-1001",
+        Tier((*_mappings("original-110-single-layer", "full-preactivation-110-single-layer", "original-1001",
                   "full-preactivation-1001", "full-preactivation-1001-batch64"), "resnet1202")),
     ),
     "tenth": (
@@ -53,7 +53,7 @@ SCHEDULES: dict[str, tuple[Tier, ...]] = {
 
 
 def parse_schedule(text: str) -> str:
-    """Raises ValueError, naming those there are."""
+    """The name of a schedule. Raises ValueError, naming the valid ones."""
     if text not in SCHEDULES:
         raise ValueError(f"schedule {text}: should be {' or '.join(SCHEDULES)}, or auto")
     return text

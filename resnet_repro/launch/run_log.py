@@ -1,4 +1,4 @@
-"""`train.log` of a run: everything that its thread prints, its warnings and its traceback among it."""
+"""Writes `train.log` of a run: all that its thread prints, including warnings and tracebacks."""
 
 import io
 import os
@@ -9,19 +9,19 @@ from typing import TextIO
 
 from resnet_repro.files import explained, make_folder
 
-_this_thread = threading.local()  # its `log`, if it has one
+_this_thread = threading.local()  # `.log` is this thread's RunLog, if it has one
 
 
 def separate_threads() -> None:
-    """From here on, what a thread prints goes to its log, if it has one."""
+    """From now on, send what a thread prints to its RunLog, if it has one."""
     sys.stdout, sys.stderr = _ByThread(sys.stdout), _ByThread(sys.stderr)
 
 
 class RunLog:
-    """Sends what this thread prints to the end of a file, as long as the thread lasts; see `separate_threads`.
+    """Appends all that this thread prints to a file; needs `separate_threads`.
 
-    What is printed past Python's streams, by libraries and by programs that are called, cannot be told apart by
-    thread: it goes to the log that was opened last. In a process that trains one run, that is its own.
+    Output that bypasses Python's streams, from libraries and child processes, belongs to no thread. It goes to the log
+    that was opened last, which is the run's own in a process that trains one run.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,14 +34,14 @@ class RunLog:
         self.file.write(text.encode(errors="backslashreplace"))
 
     def survive_restart(self) -> None:
-        """If the file has been discarded with the rest of the run, begin it with what was printed since."""
+        """If a restart has deleted the file, write what was printed since it was opened into a new one."""
         if self.path.exists():
             return
         self.file.seek(self.start)
-        said = self.file.read()
+        printed = self.file.read()
         self.file.close()
         self._open()
-        self.file.write(said)
+        self.file.write(printed)
 
     def _open(self) -> None:
         with explained(self.path):
@@ -52,7 +52,7 @@ class RunLog:
 
 
 class _ByThread(io.TextIOBase):
-    """Stands in for a stream: passes what a thread prints on to its log, or to the stream if it has none."""
+    """Replaces stdout or stderr: sends what a thread prints to its log, or to the stream if it has none."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream

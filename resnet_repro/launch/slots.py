@@ -1,38 +1,39 @@
-"""How many runs go side by side, on which devices, with how many threads each."""
+"""Decides how many runs train side by side, on which devices, with how many threads each."""
 
 import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 
+from resnet_repro.runner.options import Jobs
+from resnet_repro.text_tables import counted
 from resnet_repro.training.device import resolve_device
 
-Jobs = int | Literal["auto"]  # runs side by side on each device
-RUN_BYTES = 1_500_000_000  # what a run is allowed for on the CPU: torch, CIFAR-10, a net of some dozen layers
+RUN_BYTES = 1_500_000_000  # memory counted for a run on the CPU: torch, CIFAR-10 and a net of some dozen layers
 MOST_ON_A_GPU = 16  # runs that "auto" tries
 
 
 class Slot(NamedTuple):
-    """A place where one run after another trains."""
+    """A place in which runs train one after another."""
 
     device: str  # as torch calls it: cpu, mps, cuda:0
     threads: int  # of the CPU
-    shared: bool = False  # with the other slots of its device it shares one process, in which each run is a thread
+    shared: bool = False  # the slots of this device share one process, in which each run is a thread
 
 
 def plan_slots(runs: int, jobs: Jobs, devices: Sequence[str], cores: int, memory_bytes: int | None) -> list[Slot]:
-    """As many slots as are of use to `runs` runs; every device gets its first before any gets its second.
+    """At most `runs` slots, dealt to the devices in turn, so that each has one before any has two.
 
-    "auto" on the CPU is a run for each core, as far as `memory_bytes` (None: unknown) allows 1.5 GB each: two
-    runs of one thread were measured to be 8 to 27 % faster than two threads of one run after the other. On CUDA it is
-    the most that `growth` may come to. The runs of a CUDA device share a process, as the device works for one process
-    at a time; those on the CPU have one each, in which a kill or a lack of memory ends that run alone.
+    "auto" on the CPU is a slot for each core, while `memory_bytes` (None: unknown) has 1.5 GB for each: two runs side
+    by side with one thread each were 8 to 27 % faster than one after the other with two threads. On a CUDA device it is
+    the most slots that `growth` may use. The runs of a CUDA device share a process, as the device works for one process
+    at a time. On the CPU each run has its own process, so that a kill or a lack of memory ends that run alone.
 
-    With a number, the threads of a run depend on it and on the machine alone, so that an interrupted run goes on with
-    as many threads as it began with, and gives the same bits.
+    If `jobs` is a number, the threads of a run depend only on it and on the machine. An interrupted run then resumes
+    with the same number of threads, and gives the same bits.
     """
     limits = [_most_side_by_side(device, runs, cores, memory_bytes) if jobs == "auto" else jobs for device in devices]
     threads = max(1, cores // sum(limits))
@@ -53,7 +54,7 @@ def _most_side_by_side(device: str, runs: int, cores: int, memory_bytes: int | N
 
 
 def find_devices(device: str) -> list[str]:
-    """The device named; every CUDA device for "cuda", and for "auto" where that is CUDA. Raises RunError."""
+    """The named device, or all CUDA devices for "cuda" and for "auto" where CUDA is available. Raises RunError."""
     chosen = resolve_device(device)
     if chosen.type != "cuda":
         return [str(chosen)]
@@ -62,7 +63,7 @@ def find_devices(device: str) -> list[str]:
 
 
 def available_memory(meminfo: Path = Path("/proc/meminfo")) -> int | None:
-    """Bytes that programs can still have: on Linux what is free or can be freed, elsewhere half of all memory."""
+    """Bytes that programs can still allocate: MemAvailable on Linux, elsewhere half of all memory; None if unknown."""
     try:
         fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
         return int(fields["MemAvailable"].split()[0]) * 1024
@@ -75,8 +76,11 @@ def available_memory(meminfo: Path = Path("/proc/meminfo")) -> int | None:
 
 
 def say_slots(slots: Sequence[Slot], measured: bool = False) -> str:
-    """ "4 side by side (2 on cuda:0, 2 on cuda:1), 2 CPU threads each"; `measured` makes it the most there may be."""
-    threads = f"{slots[0].threads} CPU thread{'s' * (slots[0].threads > 1)} each"
+    """The slots in words, such as "4 side by side (2 on cuda:0, 2 on cuda:1), 2 CPU threads each".
+
+    `measured`: how many of the slots train fastest is found while the runs train.
+    """
+    threads = f"{counted(slots[0].threads, 'CPU thread')} each"
     if len(slots) == 1:
         return f"one after another on {slots[0].device}, {threads}"
     counts = Counter(slot.device for slot in slots)

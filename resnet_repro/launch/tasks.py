@@ -1,10 +1,10 @@
-"""How much work a run is, counted before it starts."""
+"""The work that each run of a command has left, counted before it starts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from resnet_repro.describe import Description, describe
-from resnet_repro.record.folder import State
+from resnet_repro.record.folder import FolderStatus
 from resnet_repro.spec import Experiment, ModelSpec
 
 Nets = dict[ModelSpec, Description]
@@ -12,10 +12,10 @@ Nets = dict[ModelSpec, Description]
 
 @dataclass(frozen=True)
 class Task:
-    """A run that a command asks for, and how far it has come."""
+    """A run that a command asks for, and the steps it has done already."""
 
     experiment: Experiment
-    state: State
+    status: FolderStatus
     steps_done: int = 0
     tier: int = 0  # all runs of a tier start before those of the next
 
@@ -25,7 +25,7 @@ class Task:
 
     @property
     def is_ended(self) -> bool:
-        return self.state in ("finished", "diverged")
+        return self.status in ("finished", "diverged")
 
     @property
     def steps_left(self) -> int:
@@ -33,12 +33,12 @@ class Task:
 
     @property
     def training_images(self) -> int:
-        """Images that the steps left train on."""
+        """Training images in the steps left."""
         return self.steps_left * self.experiment.training.batch_size
 
     @property
     def evaluation_images(self) -> int:
-        """Images that the evaluations left look at: every so many steps, and after the last one."""
+        """Images in the evaluations left: one every `evaluate_every` steps, and one after the last step."""
         if not self.steps_left:
             return 0
         training, data = self.experiment.training, self.experiment.data
@@ -49,20 +49,23 @@ class Task:
         )
 
     def training_work(self, nets: Nets) -> int:
-        """Multiply-adds. A step costs about three forward passes: forward, and backward by input and by weights."""
+        """Multiply-adds of the training left.
+
+        A step costs about three forward passes: forward, and the gradients of inputs and of weights.
+        """
         return 3 * nets[self.experiment.model].multiply_adds * self.training_images
 
     def work(self, nets: Nets) -> int:
-        """Multiply-adds of training and evaluation."""
+        """Multiply-adds of the training and evaluation left."""
         return self.training_work(nets) + nets[self.experiment.model].multiply_adds * self.evaluation_images
 
 
 def describe_nets(tasks: Sequence[Task]) -> Nets:
-    """Each net once, as a deep one takes seconds and all its seeds share it."""
+    """Describe each net once: a deep one takes seconds, and all its seeds share it."""
     nets = {task.experiment.model: task.experiment for task in tasks}
     return {model: describe(experiment) for model, experiment in nets.items()}
 
 
 def longest_first(tasks: Sequence[Task], nets: Nets) -> list[Task]:
-    """Within each tier, so that no long run is left over at the end, when every other has finished."""
+    """The tasks by tier, the most work first within each, so that no long run trains alone at the end."""
     return sorted(tasks, key=lambda task: (task.tier, -task.work(nets)))

@@ -1,4 +1,4 @@
-"""What is told of a run while it trains, and what is known of it from that."""
+"""The events that a run sends to the queue while it trains, and what the queue knows of the run from them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,19 +7,19 @@ from typing import Literal, NamedTuple
 from resnet_repro.launch.tasks import Task
 from resnet_repro.record.folder import Status
 from resnet_repro.record.rows import Row
-from resnet_repro.runner.progress import Sample
+from resnet_repro.runner.progress import TrainingProgress
 
-TrackedState = Literal["waiting", "running", "finished", "diverged", "interrupted", "failed", "skipped"]
+QueueStatus = Literal["waiting", "running", "finished", "diverged", "interrupted", "failed", "skipped"]
 
 
-class Line(NamedTuple):
-    """What is printed of a run where there is no terminal."""
+class LogLine(NamedTuple):
+    """A line that the run has printed."""
 
     text: str
 
 
 class Memory(NamedTuple):
-    """Of the GPU that the run trains on, in bytes."""
+    """Memory of the GPU that the run trains on, in bytes."""
 
     free: int
     held: int  # by all runs of the process
@@ -31,24 +31,24 @@ class Ended(NamedTuple):
 
 class Failed(NamedTuple):
     error: str  # one line
-    lost: bool = False  # the GPU is of no use to the process any more, which ends
+    lost: bool = False  # the process can no longer use its GPU, and ends
 
 
-Event = Line | Sample | Row | Memory | Ended | Failed
+Event = LogLine | TrainingProgress | Row | Memory | Ended | Failed
 
 
 @dataclass
-class Tracked:
-    """A run of the queue, as it was last told of."""
+class QueuedRun:
+    """A run of the queue, as its last events describe it."""
 
     task: Task
     log: Path
-    state: TrackedState = "waiting"
+    status: QueueStatus = "waiting"
     device: str = ""
-    sample: Sample | None = None
+    progress: TrainingProgress | None = None
     test_error_pct: float | None = None
     error: str = ""
-    weight: float = 1.0  # the work of an image, as a share of that for the largest net of the queue
+    weight: float = 1.0  # multiply-adds of its net, as a share of those of the queue's largest net
 
     @property
     def label(self) -> str:
@@ -56,25 +56,28 @@ class Tracked:
 
     @property
     def step(self) -> int:
-        return self.sample.step if self.sample else self.task.steps_done
+        return self.progress.step if self.progress else self.task.steps_done
 
     @property
     def seconds_left(self) -> float | None:
-        """At the rate so far; None until there is one."""
+        """The time left at the speed so far; None while that is unknown."""
         training = self.task.experiment.training
-        if self.state != "running" or not self.sample or not self.sample.images_per_second:
+        if self.status != "running" or not self.progress or not self.progress.images_per_second:
             return None
-        return (training.steps - self.step) * training.batch_size / self.sample.images_per_second
+        return (training.steps - self.step) * training.batch_size / self.progress.images_per_second
 
     def take(self, event: Event) -> None:
+        """Update this run with an event."""
         match event:
-            case Sample():
-                self.sample = event
+            case TrainingProgress():
+                self.progress = event
             case Row():
-                self.sample = Sample(event.step, event.train_loss, event.train_error_pct, event.images_per_second)
+                self.progress = TrainingProgress(
+                    event.step, event.train_loss, event.train_error_pct, event.images_per_second
+                )
                 if event.test_error_pct is not None:
                     self.test_error_pct = event.test_error_pct
             case Ended(status):
-                self.state = status
+                self.status = status
             case Failed(error, _):
-                self.state, self.error = "failed", error
+                self.status, self.error = "failed", error

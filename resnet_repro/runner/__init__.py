@@ -1,1 +1,1 @@
-"""One run from its spec to its folder: the only place where net, data, training and record meet."""
+"""One run from its spec to its folder. Only this package imports net, data, training and record together."""

@@ -1,4 +1,4 @@
-"""What a run was made with, so that its numbers can be traced and repeated."""
+"""What `environment.json` records of a run, so that its numbers can be traced and repeated."""
 
 import logging
 import os
@@ -29,9 +29,9 @@ def describe_environment(
     ranks: int = 1,
     kernels: str = "torch",
 ) -> dict[str, Any]:
-    """Versions, device, threads, ranks, precision and kernels in force, commit of this code, data, command.
+    """Versions, device, threads, ranks, precision, kernels, the commit of this code, data and command.
 
-    `kernels` is "fused" where BN, addition and ReLU were one operation of ours, "torch" where they were torch's own.
+    `kernels` is "fused" where our kernels compute BN, addition and ReLU in one operation, "torch" for torch's own.
     """
     return {
         "command": ["resnet-repro", *sys.argv[1:]],
@@ -53,10 +53,10 @@ def describe_environment(
 
 
 def versions() -> dict[str, str | None]:
-    """As the packages themselves give them, so that this works for a package that is not installed.
+    """The versions of the packages that may change numbers.
 
-    Importing torchvision takes long, so its version is read from its metadata, and is None without them. torch names
-    its build too (2.11.0+cu130), which the metadata may leave out.
+    They come from the packages themselves, so that this works where resnet-repro is not installed, and names torch's
+    build too (2.11.0+cu130). Importing torchvision takes long, so its version comes from its metadata, or is None.
     """
     try:
         torchvision = version("torchvision")
@@ -71,9 +71,9 @@ def versions() -> dict[str, str | None]:
 
 
 def git_state(package: Path) -> dict[str, Any] | None:
-    """The commit this package was run from, and whether tracked files differed, results apart.
+    """The commit of the repository that holds this package, and whether tracked files outside results/ were changed.
 
-    None outside its repository, or where git cannot be asked.
+    None if the package is not in its own repository, or git fails.
     """
 
     def git(*arguments: str) -> str:
@@ -82,7 +82,7 @@ def git_state(package: Path) -> dict[str, Any] | None:
 
     try:
         if Path(git("rev-parse", "--show-toplevel")) != package.parent.resolve():
-            return None  # installed into an environment that happens to lie inside some other repository
+            return None  # installed into an environment inside another repository
         return {
             "commit": git("rev-parse", "HEAD"),
             "dirty": bool(git("status", "--porcelain", "-uno", "--", ":/", ":/!results")),
@@ -93,10 +93,9 @@ def git_state(package: Path) -> dict[str, Any] | None:
 
 
 def stated_commit() -> dict[str, Any] | None:
-    """The commit that RESNET_REPRO_COMMIT names, for a copy of the code without its repository.
+    """The commit in the variable RESNET_REPRO_COMMIT, for a copy of the code without its repository.
 
-    Nobody can tell whether such a copy differs from the commit, so `dirty` is None. A value that is no commit is left
-    out and said.
+    `dirty` is None, as such a copy may differ from the commit. Warns and returns None if the value is not a commit.
     """
     commit = os.environ.get(COMMIT_VARIABLE, "").strip().lower()
     if not commit:

@@ -1,4 +1,4 @@
-"""How a run is shown while it trains, on stderr: a live bar on a terminal, else one plain line per measurement."""
+"""Shows a run on stderr while it trains: a live progress bar on a terminal, else a line for each row of metrics."""
 
 import sys
 import time
@@ -20,37 +20,38 @@ REFRESH_SECONDS = 0.5  # reading the loss makes a GPU wait, so not at every step
 
 
 def new_watcher() -> Watcher:
-    """The watcher that suits stderr."""
+    """A live bar if stderr is a terminal, else plain lines."""
     return LiveWatcher() if sys.stderr.isatty() else LineWatcher()
 
 
-class Sample(NamedTuple):
-    """How a run goes between two rows."""
+class TrainingProgress(NamedTuple):
+    """The step that a run has reached, with its latest training loss, error and speed."""
 
     step: int
-    loss: float  # this and the error over the last mini-batches
+    loss: float  # like the error, a mean over the last mini-batches
     train_error_pct: float
-    images_per_second: float  # since this process began to train, evaluation included
+    images_per_second: float  # since this process began to train; evaluation counts as time
 
 
-class Sampler:
-    """Looks at a trainer after its steps, at most every REFRESH_SECONDS."""
+class ProgressMeter:
+    """Measures the progress of a trainer, at most every REFRESH_SECONDS."""
 
     def __init__(self, trainer: Trainer) -> None:
         self.from_step, self.began = trainer.step, time.monotonic()
-        self.sampled = 0.0
+        self.measured = 0.0
 
-    def __call__(self, trainer: Trainer) -> Sample | None:
+    def __call__(self, trainer: Trainer) -> TrainingProgress | None:
+        """None if the last measurement is too recent, or no step is done yet."""
         now = time.monotonic()
-        if now - self.sampled < REFRESH_SECONDS or not trainer.step:
+        if now - self.measured < REFRESH_SECONDS or not trainer.step:
             return None
-        self.sampled = now
+        self.measured = now
         images = (trainer.step - self.from_step) * trainer.batch_size
-        return Sample(trainer.step, *trainer.recent(), images / max(now - self.began, 1e-9))
+        return TrainingProgress(trainer.step, *trainer.recent(), images / max(now - self.began, 1e-9))
 
 
 class LineWatcher(Watcher):
-    """For pipes, logs and CI."""
+    """Plain lines, for pipes, logs and CI."""
 
     @contextmanager
     def watching(self, experiment: Experiment, trainer: Trainer) -> Iterator[None]:
@@ -73,7 +74,7 @@ class LineWatcher(Watcher):
 
 
 class _Display(Progress):
-    """A bar, and under it a line of numbers, so that both fit into 80 columns."""
+    """A progress bar above a line of numbers; each fits into 80 columns."""
 
     numbers = ""
 
@@ -83,7 +84,7 @@ class _Display(Progress):
 
 
 class LiveWatcher(Watcher):
-    """For a terminal."""
+    """A live progress bar, for a terminal."""
 
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False)
@@ -92,7 +93,7 @@ class LiveWatcher(Watcher):
     def watching(self, experiment: Experiment, trainer: Trainer) -> Iterator[None]:
         self.label = experiment.label
         self.test = ""
-        self.sampler = Sampler(trainer)
+        self.meter = ProgressMeter(trainer)
         self.display = _Display(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
@@ -110,13 +111,13 @@ class LiveWatcher(Watcher):
             yield
 
     def stepped(self, trainer: Trainer) -> None:
-        if not (sample := self.sampler(trainer)):
+        if not (progress := self.meter(trainer)):
             return
         self.display.numbers = (
-            f"epoch {sample.step * trainer.batch_size / trainer.train_images:.2f}  loss {sample.loss:.3f}  "
-            f"error {sample.train_error_pct:.1f} %{self.test}  {sample.images_per_second:.0f} images/s"
+            f"epoch {progress.step * trainer.batch_size / trainer.train_images:.2f}  loss {progress.loss:.3f}  "
+            f"error {progress.train_error_pct:.1f} %{self.test}  {progress.images_per_second:.0f} images/s"
         )
-        self.display.update(self.task, completed=sample.step)
+        self.display.update(self.task, completed=progress.step)
 
     def recorded(self, row: Row) -> None:
         if row.test_error_pct is not None:
@@ -141,4 +142,4 @@ def _ending(status: Status, trainer: Trainer) -> str:
         case "diverged":
             return f"diverged: the loss of step {trainer.diverged_at} is not finite; the curve up to there is kept"
         case _:
-            return f"stopped at step {trainer.step} of {trainer.steps}; the same command goes on from there"
+            return f"stopped at step {trainer.step} of {trainer.steps}; run the same command to resume"

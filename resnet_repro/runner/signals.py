@@ -1,4 +1,4 @@
-"""What asks a run to stop, heard between two steps: signals, and a time limit."""
+"""Stop requests for a training: signals and a time limit, read between two steps."""
 
 import math
 import signal
@@ -9,7 +9,7 @@ from types import FrameType
 
 
 def signals_that_stop() -> list[signal.Signals]:
-    """Ctrl-C, a scheduler's wish, and a terminal that closes, unless nohup has that ignored."""
+    """SIGINT, SIGTERM, and SIGHUP unless it is ignored, as under nohup."""
     hangup = getattr(signal, "SIGHUP", None)  # which Windows lacks
     hung_up = [hangup] if hangup and signal.getsignal(hangup) != signal.SIG_IGN else []
     return [signal.SIGINT, signal.SIGTERM, *hung_up]
@@ -17,11 +17,10 @@ def signals_that_stop() -> list[signal.Signals]:
 
 @contextmanager
 def stop_signals(deadline: float = math.inf) -> Iterator[Callable[[], bool]]:
-    """Turn what should stop a run into a flag that is read between two steps; a later second signal acts at once.
+    """Yield a function that returns True after a signal, or once time.monotonic() has reached `deadline`.
 
-    The flag is up as well once time.monotonic() has come to `deadline`.
-
-    Within a second it counts as the same wish: what starts this program may pass on a Ctrl-C that it also got itself.
+    A second signal raises KeyboardInterrupt at once. Within 1 s of the first it is ignored: launchers forward a Ctrl-C
+    that we already received.
     """
     received: list[float] = []
 

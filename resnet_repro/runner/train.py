@@ -1,41 +1,34 @@
-"""One run from its spec to its folder: assembled, trained, recorded, and stopped or gone on with at any step."""
+"""Builds, trains and records one run, which can be stopped and resumed at any step."""
 
 import logging
-import math
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field
-from pathlib import Path
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
-from weakref import WeakValueDictionary
 
-import torch
 from safetensors.torch import save
 
-from resnet_repro.data import DATASETS, Dataset, hold_out
 from resnet_repro.files import replacing
 from resnet_repro.record.folder import RunFolder, Status
 from resnet_repro.record.rows import Row
 from resnet_repro.runner.assembly import build_instruments, build_trainer
+from resnet_repro.runner.datasets import Datasets
 from resnet_repro.runner.environment import describe_environment
+from resnet_repro.runner.options import TrainOptions
 from resnet_repro.runner.signals import stop_signals
-from resnet_repro.spec import DataSpec, Experiment
+from resnet_repro.spec import Experiment
 from resnet_repro.training.checkpoint import Checkpoints
-from resnet_repro.training.distributed import ALONE, Ranks
+from resnet_repro.training.device import make_deterministic, resolve_device
 from resnet_repro.training.loop import Trainer
 
 log = logging.getLogger(__name__)
 
-CHECKPOINT_SECONDS = 60.0  # how much work a killed run may lose, unless a session says otherwise
-
 
 class Watcher:
-    """Told how a run goes. The default keeps quiet."""
+    """Callbacks that show how a run is doing. These ones show nothing."""
 
     @contextmanager
     def watching(self, experiment: Experiment, trainer: Trainer) -> Iterator[None]:
-        """Around the training, however it ends."""
+        """Encloses the training, also when that ends in an exception."""
         yield
 
     def stepped(self, trainer: Trainer) -> None: ...
@@ -43,46 +36,24 @@ class Watcher:
     def ended(self, status: Status, trainer: Trainer) -> None: ...
 
 
-@dataclass
-class Session:
-    """What several runs share, one after another or in threads side by side: where things lie, the device, the data."""
+def train_run(
+    experiment: Experiment,
+    options: TrainOptions,
+    watcher: Watcher,
+    datasets: Datasets | None = None,
+    stopped: Callable[[], bool] | None = None,
+) -> Status:
+    """Train one run to its end, or resume it, and record it. Only the first rank touches the run folder.
 
-    results: Path
-    data_dir: Path
-    device: torch.device
-    compiled: bool = False  # torch.compile works on the units of the nets
-    checkpoint_seconds: float = CHECKPOINT_SECONDS
-    ranks: Ranks = ALONE
-    deadline: float = math.inf  # of time.monotonic(): runs then stop, resumably
-    require_graph: bool = False  # a training step that cannot be captured in a CUDA graph is an error
-    stopped: Callable[[], bool] | None = None  # asked between two steps; None: each run listens for signals itself
-    _loaded: WeakValueDictionary[tuple[object, ...], Dataset] = field(default_factory=WeakValueDictionary, init=False)
-    _newest: Dataset | None = field(default=None, init=False)
-    _loading: threading.Lock = field(default_factory=threading.Lock, init=False)
-
-    def dataset(self, data: DataSpec) -> Dataset:
-        """The spec's data set, loaded once: the newest, and those that runs hold, are kept in memory."""
-        key = data.dataset, data.train_images, data.test_images, data.validation_images
-        with self._loading:
-            if (dataset := self._loaded.get(key)) is None:
-                whole = DATASETS[data.dataset](self.data_dir, data.train_images, data.test_images)
-                dataset = self._loaded[key] = hold_out(whole, data.validation_images)
-            self._newest = dataset
-            return dataset
-
-    def stopping(self) -> AbstractContextManager[Callable[[], bool]]:
-        """For as long as a run trains: tells whether it should stop. Only the main thread can listen for signals."""
-        return nullcontext(self.stopped) if self.stopped else stop_signals(self.deadline)
-
-
-def train_run(experiment: Experiment, session: Session, watcher: Watcher, restart: bool = False) -> Status:
-    """Train one run to its end, or go on with it, and record it. A signal stops it between two steps.
-
-    `restart` discards what there is of the run, once everything else is known to be in order. Of several ranks, the
-    first alone has to do with the folder.
+    Between two steps the run asks `stopped` whether it should stop, resumably. By default it stops at a signal and at
+    the deadline of the options; a thread must be given `stopped`, as only the main thread can handle signals.
+    `datasets` lets several runs share their data. `options.restart` discards an earlier run only when the data, the net
+    and the probes of the new one are ready. Raises RunError, SpecError or DataError.
     """
-    ranks, folder = session.ranks, RunFolder(session.results, experiment)
-    dataset = ranks.each(lambda: session.dataset(experiment.data))
+    if options.deterministic:
+        make_deterministic()
+    ranks, folder, device = options.ranks, RunFolder(options.results, experiment), resolve_device(options.device)
+    dataset = ranks.each(lambda: (datasets or Datasets(options.data_dir)).load(experiment.data))
     data = {"name": dataset.name, "exact": dataset.exact, "digest": dataset.digest}
     origin = {"spec": experiment.model_dump(mode="json"), "data": data}
     checkpoints = Checkpoints(folder.checkpoint, folder.previous_checkpoint)
@@ -91,23 +62,21 @@ def train_run(experiment: Experiment, session: Session, watcher: Watcher, restar
         folder.check_held()
         checkpoints.save(trainer, origin, folder.recorded())
 
-    with ExitStack() as holding, session.stopping() as stopped:
+    with ExitStack() as holding, nullcontext(stopped) if stopped else stop_signals(options.deadline) as should_stop:
         ranks.first(lambda: holding.enter_context(folder.held()))
         trainer = ranks.each(
-            lambda: build_trainer(experiment, dataset, session.device, session.compiled, ranks, session.require_graph)
+            lambda: build_trainer(experiment, dataset, device, options.compiled, ranks, options.require_graph)
         )
         engine = trainer.engine
         measuring = bool(experiment.probes.measure) and ranks.is_first
         instruments = ranks.each(lambda: build_instruments(experiment, dataset, engine) if measuring else None)
-        if restart:
+        if options.restart:
             ranks.first(folder.discard)
-        if (state := ranks.first(folder.state)) in ("finished", "diverged"):
-            log.warning("%s: has %s meanwhile, in another process", experiment.label, state)
-            return state
+        if (status := ranks.first(folder.status)) in ("finished", "diverged"):
+            log.warning("%s: has %s meanwhile, in another process", experiment.label, status)
+            return status
         recorded = checkpoints.load(trainer, origin, ranks) if ranks.first(lambda: folder.has_checkpoint) else None
-        environment = describe_environment(
-            session.device, engine.precision, engine.name, data, ranks.count, engine.kernels
-        )
+        environment = describe_environment(device, engine.precision, engine.name, data, ranks.count, engine.kernels)
         ranks.first(lambda: folder.begin(environment, recorded))
         with watcher.watching(experiment, trainer):
             saved = trainer.elapsed_seconds
@@ -118,20 +87,20 @@ def train_run(experiment: Experiment, session: Session, watcher: Watcher, restar
                 if instruments and instruments.due(trainer.step) and trainer.diverged_at is None:
                     folder.append_probes(instruments.measure(trainer.step))
                 watcher.stepped(trainer)
-                late = ranks.is_first and trainer.elapsed_seconds - saved > session.checkpoint_seconds
-                stop, save = ranks.any(stopped(), late)
+                late = ranks.is_first and trainer.elapsed_seconds - saved > options.checkpoint_seconds
+                stop, save = ranks.any(should_stop(), late)
                 if stop:
                     break
                 if save:
                     ranks.first(save_checkpoint)
                     saved = trainer.elapsed_seconds
-        status = ranks.first(lambda: _close(folder, trainer, checkpoints, origin))
-        watcher.ended(status, trainer)
-    return status
+        ended = ranks.first(lambda: _close(folder, trainer, checkpoints, origin))
+        watcher.ended(ended, trainer)
+    return ended
 
 
 def _close(folder: RunFolder, trainer: Trainer, checkpoints: Checkpoints, origin: dict[str, Any]) -> Status:
-    """Keep what the run came to: weights at its end, a checkpoint where it stopped, and the summary, last of all."""
+    """Write the final weights of a finished run or the checkpoint of an interrupted one, and the summary last."""
     folder.check_held()
     net = trainer.engine.net
     status: Status = "diverged" if trainer.diverged_at else "finished" if trainer.finished else "interrupted"

@@ -11,8 +11,8 @@ from resnet_repro.data import CLASSES
 from resnet_repro.data.batches import EvaluationBatches, Normalization
 from resnet_repro.record.provenance import decisive, segments
 from resnet_repro.record.run import Run
+from resnet_repro.runner.datasets import Datasets
 from resnet_repro.runner.environment import describe_environment
-from resnet_repro.runner.train import Session
 from resnet_repro.training.device import resolve_device, resolve_precision
 from resnet_repro.training.engine import Engine
 from resnet_repro.training.evaluation import evaluate
@@ -116,7 +116,7 @@ def evaluate_run(folder: Path, data_dir: Path, device_name: str) -> Evaluation:
     run = read_finished(folder)
     device = resolve_device(device_name)
     net = load_net(run)
-    dataset = Session(Path(), data_dir, device).dataset(run.experiment.data)
+    dataset = Datasets(data_dir).load(run.experiment.data)
     precision = resolve_precision(run.experiment.training.precision, device)
     engine = Engine(net, device, precision, momentum=0.0, nesterov=False, weight_decay=0.0)
     batches = EvaluationBatches(dataset.test, Normalization(dataset.train, device), device)

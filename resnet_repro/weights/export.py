@@ -16,7 +16,7 @@ from resnet_repro.errors import RunError, printable
 from resnet_repro.files import explained, make_folder, read_json, replacing, to_json
 from resnet_repro.models.network import Network
 from resnet_repro.record.run import ENVIRONMENT, SPEC, Run
-from resnet_repro.runner.train import Session
+from resnet_repro.runner.datasets import Datasets
 from resnet_repro.spec.file import dump_spec
 from resnet_repro.spec.naming import net_name
 from resnet_repro.weights.card import CONFIG, MODEL, PREPROCESSING, PROGRAM, README, model_card
@@ -64,8 +64,7 @@ def _is_export(output: Path) -> bool:
 
 def _normalization(run: Run, data_dir: Path) -> Normalization:
     """What the run's images went through. Raises RunError if `data_dir` has other training images."""
-    device = torch.device("cpu")
-    dataset = Session(Path(), data_dir, device).dataset(run.experiment.data)
+    dataset = Datasets(data_dir).load(run.experiment.data)
     _, same_training_data = same_data(run, dataset)
     if same_training_data is None:
         raise RunError(
@@ -77,7 +76,7 @@ def _normalization(run: Run, data_dir: Path) -> Normalization:
             f"{data_dir}: holds other training images than the run had, whose per-pixel mean belongs to the net; "
             "name the folder of its data with --data-dir"
         )
-    return Normalization(dataset.train, device)
+    return Normalization(dataset.train, torch.device("cpu"))
 
 
 def _contents(run: Run, net: Network, normalization: Normalization) -> dict[str, bytes]:

@@ -1,12 +1,11 @@
 """Held-out training images in place of the test set: [R]'s 45k/5k split."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import Outcome
+from conftest import Cli
 from torch import Tensor
 
 from resnet_repro.data import Dataset, hold_out
@@ -16,12 +15,10 @@ from resnet_repro.data.synthetic import load_synthetic
 from resnet_repro.errors import SpecError
 from resnet_repro.record.run import read_run
 from resnet_repro.runner.assembly import build_trainer
-from resnet_repro.runner.train import Session
+from resnet_repro.runner.datasets import Datasets
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec
 from resnet_repro.spec.file import load_spec
 from resnet_repro.training import engine
-
-Cli = Callable[..., Outcome]
 
 
 def numbered(train: int, test: int) -> Dataset:
@@ -60,16 +57,16 @@ def test_without_any_the_data_set_is_as_it_was() -> None:
     assert hold_out(whole, 0) is whole
 
 
-def test_a_session_holds_out_what_the_spec_says() -> None:
-    session = Session(Path(), Path(), torch.device("cpu"))
+def test_loading_holds_out_what_the_spec_says() -> None:
+    datasets = Datasets(Path())
     data = DataSpec(dataset="synthetic", train_images=40, test_images=10)
-    whole = session.dataset(data)
+    whole = datasets.load(data)
     assert (len(whole.train.images), len(whole.test.images)) == (40, 10)
-    held = session.dataset(data.model_copy(update={"validation_images": 8}))
+    held = datasets.load(data.model_copy(update={"validation_images": 8}))
     assert (len(held.train.images), len(held.test.images)) == (32, 8)
     assert np.array_equal(held.test.images, whole.train.images[-8:])
-    assert session.dataset(data) is whole  # which a run still holds
-    assert session.dataset(data.model_copy(update={"augmentation": "none"})) is whole
+    assert datasets.load(data) is whole  # which a run still holds
+    assert datasets.load(data.model_copy(update={"augmentation": "none"})) is whole
 
 
 def test_the_mean_is_that_of_the_images_trained_on_and_no_step_sees_another(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +85,7 @@ def test_the_mean_is_that_of_the_images_trained_on_and_no_step_sees_another(monk
     assert torch.equal(trainer.clean.normalization.mean, expected.mean)  # type: ignore[attr-defined]  # of ours
     train_step, brightest = trainer.engine.train_step, []
 
-    def note(images: Tensor, labels: Tensor, rate: float | Tensor) -> engine.Outcome:
+    def note(images: Tensor, labels: Tensor, rate: float | Tensor) -> engine.BatchMetrics:
         brightest.append(float(images.max()))
         return train_step(images, labels, rate)
 

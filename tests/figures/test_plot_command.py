@@ -1,17 +1,14 @@
 """`plot`: which figures, in which style and formats, and one line where that cannot be."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import TINY, Outcome
+from conftest import TINY, Cli, CliResult
 
 from resnet_repro.figures import FIGURES
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.record.rows import Row
 from resnet_repro.spec.file import load_spec
-
-Cli = Callable[..., Outcome]
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +25,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def plotted(outcome: Outcome) -> list[str]:
+def plotted(outcome: CliResult) -> list[str]:
     assert outcome.code == 0, outcome.err
     return [Path(line).name.removeprefix("curves-synthetic-shapes-24x32") for line in outcome.out.splitlines()]
 

@@ -1,16 +1,14 @@
 """What every case must come to, whatever the input: success, one clear line, or a wrong usage explained."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
-from conftest import Outcome
+from conftest import Cli, CliResult
 
-Cli = Callable[..., Outcome]
 STEERING = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]")  # terminals, but for ends of lines
 
 
-def tidy(cli: Cli, *arguments: object, also: int = 0) -> Outcome:
+def tidy(cli: Cli, *arguments: object, also: int = 0) -> CliResult:
     """Run the command line and hold what it said to the rules."""
     outcome = cli(*arguments)
     assert outcome.code in (0, 1, 2, also)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import TINY, Outcome
+from conftest import TINY, Cli, CliResult
 from hostile import WHOLE_FILES, as_json, as_yaml, damaged, fuzzed, with_a_wrong_value
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,7 +53,7 @@ def copied(run: Path) -> Iterator[Path]:
         yield Path(shutil.copytree(run, Path(results) / "tiny/seed-0"))
 
 
-def assert_read_or_refused(cli: Cli, folder: Path, command: str) -> Outcome:
+def assert_read_or_refused(cli: Cli, folder: Path, command: str) -> CliResult:
     results = folder.parent.parent
     before = contents(results)
     outcome = tidy(cli, *command.split(), results)

@@ -1,4 +1,4 @@
-"""`--jobs auto` on a GPU: more runs side by side as long as that pays, by a made-up clock and made-up throughput."""
+"""`--jobs auto` on a GPU: more runs side by side while that pays, with a made-up clock and made-up speeds."""
 
 from collections.abc import Mapping
 
@@ -10,14 +10,14 @@ GB = 10**9
 
 
 class Device:
-    """A GPU that trains `rates[n]` images a second with n runs, which share it equally and hold 1 GB each."""
+    """A GPU that trains `rates[n]` images a second in total with n equal runs, which hold 1 GB each."""
 
     def __init__(self, growth: Growth, rates: Mapping[int, float], memory: float = 80 * GB) -> None:
         self.growth, self.rates, self.memory = growth, rates, memory
         self.images: dict[str, float] = {}
         self.seconds = 0.0
         self.started = 0
-        self.said: list[str] = []
+        self.results: list[str] = []
 
     def fill(self) -> None:
         while len(self.images) < self.growth.allowed:
@@ -31,7 +31,7 @@ class Device:
         self.growth.ended(name)
 
     def train(self, seconds: float) -> None:
-        """Every run tells twice a second how far it has come."""
+        """Each run reports its images twice a second."""
         for _ in range(round(2 * seconds)):
             self.seconds += 0.5
             for number, name in enumerate(self.images):
@@ -39,7 +39,7 @@ class Device:
                 held = len(self.images) * GB
                 self.growth.has_memory(int(self.memory) - held, held)
                 found = self.growth.trained(name, self.images[name], self.seconds + 0.01 * number)
-                self.said += [found] if found else []
+                self.results += [found] if found else []
 
 
 def grown(rates: Mapping[int, float], most: int = 16, memory: float = 80 * GB) -> Device:
@@ -51,7 +51,7 @@ def grown(rates: Mapping[int, float], most: int = 16, memory: float = 80 * GB) -
 
 
 @pytest.mark.parametrize(
-    ("rates", "allowed", "said"),
+    ("rates", "allowed", "result"),
     [
         (
             {1: 20_000, 2: 33_000, 4: 41_000, 8: 40_500},
@@ -62,28 +62,26 @@ def grown(rates: Mapping[int, float], most: int = 16, memory: float = 80 * GB) -
         ({1: 200, 2: 211, 4: 90}, 2, "2 runs side by side on cuda:0: 211 images/s; 1 gave 200, 4 gave 90"),
     ],
 )  # fmt: skip
-def test_the_number_doubles_as_long_as_it_pays_and_the_last_that_paid_is_kept(
-    rates: dict[int, float], allowed: int, said: str
-) -> None:
+def test_the_number_of_runs_doubles_while_that_pays(rates: dict[int, float], allowed: int, result: str) -> None:
     device = grown(rates)
     assert (device.growth.allowed, device.growth.found) == (allowed, True)
-    assert device.said == [said]
+    assert device.results == [result]
 
 
 def test_no_more_runs_are_tried_than_there_are() -> None:
     device = grown({1: 10, 2: 20, 4: 40, 6: 60}, most=6)
     assert device.growth.allowed == 6
     assert device.started == 6
-    assert device.said == ["6 runs side by side on cuda:0: 60 images/s; 1 gave 10, 2 gave 20, 4 gave 40"]
+    assert device.results == ["6 runs side by side on cuda:0: 60 images/s; 1 gave 10, 2 gave 20, 4 gave 40"]
 
 
-def test_no_more_runs_are_tried_than_the_memory_holds() -> None:
-    assert grown({1: 10}, memory=1.9 * GB).said == ["1 run at a time on cuda:0: 10 images/s"]
-    assert grown({1: 10, 2: 20}, memory=3 * GB).growth.allowed == 2  # a tenth of what is free stays so
+def test_no_more_runs_are_tried_than_fit_into_memory() -> None:
+    assert grown({1: 10}, memory=1.9 * GB).results == ["1 run at a time on cuda:0: 10 images/s"]
+    assert grown({1: 10, 2: 20}, memory=3 * GB).growth.allowed == 2  # a tenth of the free memory is kept
     assert grown({1: 10, 2: 20, 3: 30}, memory=4 * GB).growth.allowed == 3
 
 
-def test_nothing_is_to_be_found_for_one_run() -> None:
+def test_one_run_needs_no_search() -> None:
     assert Growth("cuda:0", 1).found
 
 
@@ -91,23 +89,23 @@ def test_a_number_is_measured_only_while_all_its_runs_train() -> None:
     device = Device(Growth("cuda:0", 2), {1: 100, 2: 150})
     device.fill()
     device.train(4)
-    device.end("run 0")  # before it was measured for long enough
+    device.end("run 0")  # too early for a measurement
     device.fill()
     device.train(4)
     assert device.growth.rates == {}
     device.train(2)
     assert device.growth.rates == {1: pytest.approx(100)}
-    device.growth.started("run 2")  # the second, which does not train yet
+    device.growth.started("run 2")  # it does not train yet
     device.train(20)
     assert device.growth.allowed == 2
     assert not device.growth.found
     device.images["run 2"] = 0.0
     device.train(6)
     assert device.growth.rates[2] == pytest.approx(150)
-    assert device.said == ["2 runs side by side on cuda:0: 150 images/s; 1 gave 100"]
+    assert device.results == ["2 runs side by side on cuda:0: 150 images/s; 1 gave 100"]
 
 
-def test_a_run_that_has_been_ended_says_nothing_more() -> None:
+def test_a_run_that_has_ended_is_not_measured() -> None:
     growth = Growth("cuda:0", 2)
     growth.started("run")
     growth.ended("run")

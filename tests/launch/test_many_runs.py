@@ -1,4 +1,4 @@
-"""Many runs side by side, each in its process: the same bits as one by one, and none takes others down."""
+"""Runs side by side, each in its own process: the same bits as one after another, and failures stay separate."""
 
 import errno
 import json
@@ -7,50 +7,28 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Outcome
-from insistent import Insistent
-from safetensors.torch import load_file
+from conftest import Cli
+from helpers import assert_same_result, wait_until
+from queues import LONG, InsistentInterrupter, Interrupter, make_queue, options, queued
 
 from resnet_repro.launch.board import Board
 from resnet_repro.launch.queue import Queue
-from resnet_repro.launch.request import Request
-from resnet_repro.launch.slots import Slot
-from resnet_repro.launch.tasks import Task
-from resnet_repro.launch.tracking import Event, Line, Tracked
+from resnet_repro.launch.tracking import Event, QueuedRun
 from resnet_repro.record.folder import RunFolder
-from resnet_repro.record.rows import TIMING, Row
-from resnet_repro.record.run import read_run
+from resnet_repro.record.rows import Row
+from resnet_repro.record.run import HOLDER, read_run
 from resnet_repro.spec.file import load_spec
 
-Cli = Callable[..., Outcome]
-PATIENCE = 120  # seconds; a machine may be busy
+
+def queue_of(board: Board, results: Path, *specs: Path, overrides: tuple[str, ...] = (), slots: int = 2) -> Queue:
+    runs = queued(results, [load_spec(spec, overrides) for spec in specs])
+    return make_queue(runs, options(results), board, slots)
 
 
-def assert_same_result(ours: Path, theirs: Path) -> None:
-    """Everything but timing."""
-    rows, other_rows = (
-        [{k: v for k, v in vars(row).items() if k not in TIMING} for row in read_run(folder).rows]
-        for folder in (ours, theirs)
-    )
-    assert rows == other_rows
-    assert (ours / "weights.safetensors").read_bytes() == (theirs / "weights.safetensors").read_bytes()
-    assert load_file(ours / "weights.safetensors")
-
-
-def make_queue(board: Board, results: Path, *specs: Path, overrides: tuple[str, ...] = ()) -> Queue:
-    """Side by side on the CPU, all at once."""
-    experiments = [load_spec(spec, overrides) for spec in specs]
-    runs = [Tracked(Task(e, "new"), RunFolder(results, e).log) for e in experiments]
-
-    return Queue(runs, [Slot("cpu", 1)] * len(specs), Request(results, Path("data"), "cpu"), board)
-
-
-def test_a_suite_gives_the_same_bits_as_one_by_one_and_only_what_is_in_trouble_fails(
+def test_runs_side_by_side_give_the_same_bits_as_alone_and_only_the_broken_ones_fail(
     cli: Cli, tiny: Path, tmp_path: Path
 ) -> None:
     diverging, held = tmp_path / "diverging.yaml", tmp_path / "held.yaml"
@@ -90,9 +68,9 @@ def test_a_suite_gives_the_same_bits_as_one_by_one_and_only_what_is_in_trouble_f
     assert [line.split()[2:4] for line in again.err.splitlines()] == [["has", "finished"], ["has", "diverged"]]
 
 
-def test_a_killed_process_is_named_and_the_others_finish(tiny: Path, tmp_path: Path) -> None:
+def test_a_killed_process_is_reported_and_the_others_finish(tiny: Path, tmp_path: Path) -> None:
     class Killer(Board):
-        def told(self, run: Tracked, event: Event) -> None:
+        def told(self, run: QueuedRun, event: Event) -> None:
             if run.label == "victim/seed-0" and isinstance(event, Row):
                 os.kill(
                     next(child.process.pid or 0 for child in queue.children if run.label in child.places),
@@ -101,40 +79,24 @@ def test_a_killed_process_is_named_and_the_others_finish(tiny: Path, tmp_path: P
 
     victim = tmp_path / "victim.yaml"
     victim.write_text("extends: tiny.yaml\ntraining: {steps: 100000}\n")
-    queue = make_queue(Killer(), tmp_path / "r", victim, tiny)
+    queue = queue_of(Killer(), tmp_path / "r", victim, tiny)
     runs = [*queue.waiting]
     queue.work_off()
-    assert [run.state for run in runs] == ["failed", "finished"]
-    assert runs[0].error == "its process was killed by SIGKILL; the system does so when memory runs out"
+    assert [run.status for run in runs] == ["failed", "finished"]
+    assert runs[0].error == "its process was killed by SIGKILL; the system does that when memory runs out"
 
 
-def test_an_interrupted_suite_goes_on_by_the_same_command_as_if_never_stopped(
+def test_interrupted_runs_resume_by_the_same_command_and_give_the_same_bits(
     cli: Cli, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Impatient(Board):
-        """Ctrl-C as soon as one run trains, while the other may still be loading torch."""
-
-        asked = False
-
-        def told(self, run: Tracked, event: Event) -> None:
-            if isinstance(event, Line) and not self.asked:
-                self.asked = True
-                signal.raise_signal(signal.SIGINT)
-
     arguments = ("train", tiny, "--seeds", "0-1", "--device", "cpu", "--jobs", 2, "--results", tmp_path / "r")
-    slower = (
-        "--set",
-        "training.steps=40",
-        "--set",
-        "training.record_every=20",
-        "--set",
-        "training.evaluate_every=40",
-    )
+    overrides = ("training.steps=40", "training.record_every=20", "training.evaluate_every=40")
+    slower = [word for override in overrides for word in ("--set", override)]
     with monkeypatch.context() as patched:
-        patched.setattr("resnet_repro.launch.command.new_board", lambda runs: Impatient())
+        patched.setattr("resnet_repro.launch.command.new_board", lambda runs: Interrupter())
         stopped = cli(*arguments, *slower)
     assert stopped.code == 130
-    assert "the same command goes on from there" in stopped.err
+    assert "run the same command to resume" in stopped.err
     for seed in (0, 1):
         run = read_run(tmp_path / f"r/tiny/seed-{seed}")
         assert run.status == "interrupted"
@@ -150,13 +112,12 @@ def test_an_interrupted_suite_goes_on_by_the_same_command_as_if_never_stopped(
         assert_same_result(tmp_path / f"r/tiny/seed-{seed}", tmp_path / f"whole/tiny/seed-{seed}")
 
 
-def test_a_second_interrupt_a_second_later_kills_what_does_not_stop(tiny: Path, tmp_path: Path) -> None:
-    board = Insistent()
-    queue = board.queue = make_queue(board, tmp_path / "r", tiny, tiny, overrides=("training.steps=100000",))
-    queue.free = queue.free[:1]
+def test_a_second_interrupt_a_second_later_kills_the_process(tiny: Path, tmp_path: Path) -> None:
+    board = InsistentInterrupter()
+    queue = board.queue = queue_of(board, tmp_path / "r", tiny, tiny, overrides=LONG, slots=1)
     runs = [*queue.waiting]
     queue.work_off()
-    assert [run.state for run in runs] == ["interrupted", "waiting"]
+    assert [run.status for run in runs] == ["interrupted", "waiting"]
     assert (queue.stopping, queue.children) == (True, [])
 
 
@@ -166,12 +127,13 @@ def test_a_process_that_cannot_start_is_a_failed_run(
     def refuse() -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    queue = make_queue(Board(), tmp_path / "r", tiny, tiny)
-    queue.free = queue.free[:1]
+    queue = queue_of(Board(), tmp_path / "r", tiny, tiny, slots=1)
     runs = [*queue.waiting]
     monkeypatch.setattr("multiprocessing.Pipe", refuse)
     queue.work_off()
-    assert [(run.state, run.error) for run in runs] == [("failed", "its process cannot start: Too many open files")] * 2
+    assert [(run.status, run.error) for run in runs] == [
+        ("failed", "its process cannot start: Too many open files")
+    ] * 2
 
 
 def test_runs_whose_queue_was_killed_stop_with_a_checkpoint(tiny: Path, tmp_path: Path) -> None:
@@ -185,10 +147,10 @@ def test_runs_whose_queue_was_killed_stop_with_a_checkpoint(tiny: Path, tmp_path
     wait_until(lambda: (folder / "summary.json").exists())
     assert read_run(folder).status == "interrupted"
     assert (folder / "checkpoint.pt").exists()
-    wait_until(lambda: not (folder / "run.lock").exists())
+    wait_until(lambda: not (folder / HOLDER).exists())
 
 
-def test_data_that_is_not_there_is_one_line_before_any_process_starts(cli: Cli, tmp_path: Path) -> None:
+def test_missing_data_is_one_error_line_before_any_process_starts(cli: Cli, tmp_path: Path) -> None:
     spec = tmp_path / "net.yaml"
     spec.write_text("model: {depth: 8}\n")
     refused = cli("train", spec, "--seeds", "0-9", "--jobs", "auto", "--device", "cpu", "--data-dir", tmp_path / "no",
@@ -204,10 +166,3 @@ def test_jobs_are_a_number_or_auto(cli: Cli, tiny: Path, jobs: str) -> None:
     outcome = cli("train", tiny, f"--jobs={jobs}")
     assert outcome.code == 2
     assert "should be auto, or a whole number from 1 to 1000" in " ".join(outcome.err.split())
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

@@ -1,27 +1,24 @@
-"""--dry-run: the order, the work left, and an estimate of the time that says what it is made from."""
+"""--dry-run: the order of the runs, the work left, and an estimate of the time that says how it was measured."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import Outcome
+from conftest import Cli
+from helpers import train
 
 from resnet_repro.launch.estimate import Rate, measure_rate
 from resnet_repro.launch.plan import print_plan
 from resnet_repro.launch.slots import Slot
 from resnet_repro.launch.tasks import Task, describe_nets
 from resnet_repro.record.folder import RunFolder
-from resnet_repro.runner.train import Session, Watcher, train_run
 from resnet_repro.spec.file import load_spec
-
-Cli = Callable[..., Outcome]
 
 
 @pytest.fixture
 def rate(monkeypatch: pytest.MonkeyPatch) -> float:
-    """A machine that does as many multiply-adds a second."""
+    """Fakes the measured speed: so many multiply-adds a second."""
     per_second = 1e6
     measured = Rate(per_second, "3 training steps of ResNet-20")
     monkeypatch.setattr("resnet_repro.launch.plan.measure_rate", lambda slot, like: measured)
@@ -29,7 +26,7 @@ def rate(monkeypatch: pytest.MonkeyPatch) -> float:
 
 
 def table(out: str) -> dict[str, list[str]]:
-    """Run -> its other cells."""
+    """The cells of each run, by its label."""
     return {cells[0]: cells[1:] for line in out.splitlines() if "seed-" in line and (cells := line.split())}
 
 
@@ -38,7 +35,7 @@ def test_the_plan_lists_the_longest_run_first_and_only_what_is_left(cli: Cli, ti
     deep = tmp_path / "deep.yaml"
     deep.write_text("extends: tiny.yaml\nmodel: {depth: 14}\n")
     results = tmp_path / "r"
-    train_run(load_spec(tiny), Session(results, Path("data"), torch.device("cpu")), Watcher())
+    train(load_spec(tiny), results)
     half = RunFolder(results, load_spec(tiny).model_copy(update={"seed": 1}))
     half.path.mkdir(parents=True)
     half.begin({})
@@ -62,7 +59,7 @@ def test_the_plan_lists_the_longest_run_first_and_only_what_is_left(cli: Cli, ti
 
 
 @pytest.mark.usefixtures("rate")
-def test_where_the_number_of_runs_is_yet_to_be_measured_the_hours_are_those_of_one_at_a_time(
+def test_if_the_number_of_runs_is_yet_to_be_measured_the_hours_assume_one_at_a_time(
     tiny: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     experiment = load_spec(tiny)
@@ -74,10 +71,10 @@ def test_where_the_number_of_runs_is_yet_to_be_measured_the_hours_are_those_of_o
     assert f"would run as many as train fastest, at most 4 side by side {places}, 1 CPU thread each" in out
     hours = float(table(out)["tiny/seed-0"][-1])
     assert f"time ahead: about {2 * hours:.2f} hours" in out
-    assert "it leaves out probes, and what runs side by side gain" in out
+    assert "it leaves out probes and the gain of runs side by side" in out
 
 
-def test_hours_are_work_over_rate(cli: Cli, tiny: Path, rate: float, tmp_path: Path) -> None:
+def test_hours_are_work_divided_by_speed(cli: Cli, tiny: Path, rate: float, tmp_path: Path) -> None:
     shown = cli("train", tiny, "--dry-run", "--results", tmp_path / "r", "--device", "cpu")
     from resnet_repro.describe import describe
 
@@ -85,14 +82,14 @@ def test_hours_are_work_over_rate(cli: Cli, tiny: Path, rate: float, tmp_path: P
     assert table(shown.out)["tiny/seed-0"][-1] == f"{work / rate / 3600:.2f}"
 
 
-def test_nothing_is_measured_where_nothing_is_left(cli: Cli, tiny: Path, tmp_path: Path) -> None:
+def test_nothing_is_measured_if_no_work_is_left(cli: Cli, tiny: Path, tmp_path: Path) -> None:
     cli("train", tiny, "--results", tmp_path / "r", "--device", "cpu")
     shown = cli("train", tiny, "--dry-run", "--results", tmp_path / "r", "--device", "cpu")
     assert "work ahead: 0.0 x" in shown.out
     assert "time ahead" not in shown.out
 
 
-def test_the_rate_of_a_device_is_measured_in_a_moment_and_leaves_the_threads_alone(tiny: Path) -> None:
+def test_measuring_the_speed_restores_the_number_of_threads(tiny: Path) -> None:
     rate = measure_rate(Slot("cpu", 2), load_spec(tiny))
     assert 1e8 < rate.multiply_adds_per_second < 1e14
     assert re.fullmatch(r"\d+ training steps of ResNet-20 with 32 images on CPU \(.*2 threads\)", rate.measured)

@@ -1,10 +1,9 @@
-"""The reproduction: every net of the papers is in it, what matters most comes first, and it can be called again."""
+"""The reproduction trains every net of the papers, the most important first, and can be called again."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, Outcome
+from conftest import REPOSITORY, Cli
 
 from resnet_repro.launch import reproduction
 from resnet_repro.launch.reproduction import SCHEDULES, Tier, load_tiers
@@ -13,10 +12,9 @@ from resnet_repro.papers import NETS
 from resnet_repro.spec.file import load_spec
 
 EXPERIMENTS = REPOSITORY / "experiments"
-Cli = Callable[..., Outcome]
 
 
-def test_the_full_schedule_has_every_net_of_the_papers_and_the_tenth_every_spec_of_its_suite() -> None:
+def test_full_has_every_net_of_the_papers_and_tenth_every_spec_of_its_folders() -> None:
     full = {spec for tier in SCHEDULES["full"] for spec in tier.specs}
     assert full >= {net for net in NETS if not net.startswith("batchnorm/")}
     tenth = {spec for tier in SCHEDULES["tenth"] for spec in tier.specs}
@@ -26,7 +24,7 @@ def test_the_full_schedule_has_every_net_of_the_papers_and_the_tenth_every_spec_
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_every_spec_is_there_and_no_run_is_asked_for_twice(schedule: str) -> None:
+def test_every_spec_exists_and_no_run_is_listed_twice(schedule: str) -> None:
     runs = [experiment.label for tier in load_tiers(schedule, EXPERIMENTS) for experiment in tier]
     assert len(runs) == len(set(runs))
 
@@ -47,11 +45,11 @@ def test_within_a_tier_the_longest_comes_first() -> None:
     small, large = (load_spec(EXPERIMENTS / f"plain{depth}.yaml") for depth in (20, 56))
     nets = {small.model: Sized(1), large.model: Sized(2)}
     tasks = [Task(small, "new", tier=1), Task(large, "new", tier=1), Task(small, "new", tier=0)]
-    ordered = longest_first(tasks, nets)  # type: ignore[arg-type]  # of which only the size is asked
+    ordered = longest_first(tasks, nets)  # type: ignore[arg-type]  # only the size is needed
     assert [(task.tier, task.experiment.model.depth) for task in ordered] == [(0, 20), (1, 56), (1, 20)]
 
 
-def test_it_trains_what_is_missing_and_says_when_nothing_is(
+def test_it_trains_the_missing_runs_and_says_when_none_is_missing(
     cli: Cli, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "second.yaml").write_text("extends: tiny.yaml\n")
@@ -59,19 +57,17 @@ def test_it_trains_what_is_missing_and_says_when_nothing_is(
     arguments = ("reproduce", "--experiments", tmp_path, "--device", "cpu", "--jobs", 1, "--results", tmp_path / "r")
     outcome = cli(*arguments)
     assert outcome.code == 0
-    assert outcome.err.startswith("note: the tenth schedule, as suits the device; choose with --schedule")
+    assert outcome.err.startswith("note: the tenth schedule, which suits the device; choose another with --schedule")
     labels = ("second/seed-0", "tiny/seed-0", "tiny/seed-1")
     starts = [outcome.err.index(f"{label}: starts") for label in labels]
     assert starts == sorted(starts)
     again = cli(*arguments)
     assert (again.code, again.out) == (0, "")
-    assert (
-        again.err.splitlines()[-1]
-        == f"note: nothing is missing: all 3 runs of the tenth schedule are in {tmp_path / 'r'}"
-    )
+    missing = f"note: nothing is missing: {tmp_path / 'r'} holds all 3 runs of the tenth schedule"
+    assert again.err.splitlines()[-1] == missing
 
 
-def test_a_schedule_that_there_is_not_is_wrong_usage(cli: Cli) -> None:
+def test_an_unknown_schedule_is_wrong_usage(cli: Cli) -> None:
     outcome = cli("reproduce", "--schedule", "half")
     assert outcome.code == 2
     assert "schedule half: should be full or tenth, or auto" in outcome.err

@@ -1,4 +1,4 @@
-"""The log of a run holds all that its thread prints, across a restart that discards the folder's files."""
+"""The log of a run holds all that its thread prints, also when a restart deletes the file."""
 
 import subprocess
 import sys
@@ -71,7 +71,7 @@ def test_everything_goes_to_the_end_of_the_log(tmp_path: Path) -> None:
     assert len(logged(path)) == 2 * len(lines)
 
 
-def test_a_discarded_log_begins_anew_with_what_this_process_said(tmp_path: Path) -> None:
+def test_a_deleted_log_is_rewritten_with_what_this_process_printed(tmp_path: Path) -> None:
     path = tmp_path / "train.log"
     path.write_text("of an earlier run\n")
     lines = logged(path, "discard")

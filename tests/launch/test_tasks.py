@@ -1,4 +1,4 @@
-"""How much work is left of a run, and which run starts first."""
+"""The work that a run has left, and which run starts first."""
 
 from pathlib import Path
 
@@ -6,8 +6,9 @@ import pytest
 
 from resnet_repro.launch.command import find_tasks
 from resnet_repro.launch.estimate import side_by_side_ends
-from resnet_repro.launch.request import Request
 from resnet_repro.launch.tasks import Task, describe_nets, longest_first
+from resnet_repro.record.folder import RunFolder
+from resnet_repro.runner.options import TrainOptions
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.file import load_spec
 
@@ -36,7 +37,7 @@ def test_the_last_step_is_evaluated_too(tiny: Path, steps_done: int, evaluate_ev
     assert Task(experiment, "unfinished", steps_done).evaluation_images == evaluations * 164
 
 
-def test_a_run_that_has_ended_is_no_work_and_an_interrupted_one_is_what_is_left(experiment: Experiment) -> None:
+def test_a_run_that_has_ended_has_no_work_left_and_an_interrupted_one_has_the_rest(experiment: Experiment) -> None:
     nets = describe_nets([Task(experiment, "new")])
     assert Task(experiment, "finished").work(nets) == Task(experiment, "diverged").work(nets) == 0
     assert Task(experiment, "unfinished", 20).training_images == 4 * 32
@@ -62,14 +63,14 @@ def test_side_by_side_the_first_free_slot_takes_the_next_run() -> None:
     assert side_by_side_ends([5], 3) == [5]
 
 
-def test_a_restart_has_everything_left(experiment: Experiment, tmp_path: Path) -> None:
-    request = Request(tmp_path, tmp_path, "cpu", 1, restart=False)
-    folder = request.folder(experiment)
+def test_an_interrupted_run_keeps_its_steps_unless_it_is_restarted(experiment: Experiment, tmp_path: Path) -> None:
+    options = TrainOptions(tmp_path, tmp_path, "cpu")
+    folder = RunFolder(tmp_path, experiment)
     folder.path.mkdir(parents=True)
     folder.begin({})
-    assert find_tasks([experiment], request) == [Task(experiment, "unfinished", 0)]  # no checkpoint to go on from
+    assert find_tasks([experiment], options) == [Task(experiment, "unfinished", 0)]  # there is no checkpoint
     folder.checkpoint.touch()
     folder.close("interrupted", 7, 1, {}, 1.0)
-    assert find_tasks([experiment], request) == [Task(experiment, "unfinished", 7)]
-    restarting = Request(tmp_path, tmp_path, "cpu", 1, restart=True)
+    assert find_tasks([experiment], options) == [Task(experiment, "unfinished", 7)]
+    restarting = TrainOptions(tmp_path, tmp_path, "cpu", restart=True)
     assert find_tasks([experiment], restarting) == [Task(experiment, "new", 0)]

@@ -4,24 +4,23 @@ import csv
 import math
 import signal
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import Outcome
+from conftest import Cli
+from helpers import DieAt, StopAt, train
 from safetensors.torch import load_file
 
 from resnet_repro.data.synthetic import load_synthetic
 from resnet_repro.errors import SpecError
 from resnet_repro.record.run import Run, read_run
 from resnet_repro.runner.assembly import build_trainer
-from resnet_repro.runner.train import Session, Watcher, train_run
+from resnet_repro.runner.train import Watcher
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.file import load_spec
 from resnet_repro.training.loop import Trainer
 
-Cli = Callable[..., Outcome]
 CPU = torch.device("cpu")
 MEASURE = "probes.measure=[layer_response,gradient_norm,input_percentiles,dead_units,branch_to_shortcut]"
 SHORT = ["training.steps=12", "model.shortcut=identity", "training.evaluate_every=6"]
@@ -31,26 +30,8 @@ PROBED = [*SHORT, MEASURE, "probes.every=5", "probes.images=20"]
 def trained(
     experiment: Experiment, results: Path, watcher: Watcher | None = None, checkpoint_seconds: float = 1000.0
 ) -> Run:
-    session = Session(results, Path("data"), CPU, checkpoint_seconds=checkpoint_seconds)
-    train_run(experiment, session, watcher or Watcher())
+    train(experiment, results, watcher, checkpoint_seconds)
     return read_run(results / experiment.label)
-
-
-class Stopper(Watcher):
-    """Asks for a stop, as Ctrl-C does, after a given step."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def stepped(self, trainer: Trainer) -> None:
-        if trainer.step == self.step:
-            signal.raise_signal(signal.SIGINT)
-
-
-class Death(Stopper):
-    def stepped(self, trainer: Trainer) -> None:
-        if trainer.step == self.step:
-            raise MemoryError("as if killed")
 
 
 @pytest.mark.parametrize("extra", [[], ["model.dropout=0.3"], ["model.shortcut=dropout", "model.shortcut_dropout=0.5"]])
@@ -116,7 +97,7 @@ def test_what_is_found_in_the_end_is_found_in_the_trained_net(tiny: Path, tmp_pa
 def test_an_interrupted_run_finds_what_an_uninterrupted_one_finds(tiny: Path, tmp_path: Path, step: int) -> None:
     experiment = load_spec(tiny, PROBED)
     whole = trained(experiment, tmp_path / "whole")
-    stopped = trained(experiment, tmp_path / "parts", Stopper(step))
+    stopped = trained(experiment, tmp_path / "parts", StopAt(step))
     assert stopped.status == "interrupted"
     assert {row.step for row in stopped.probes} == {due for due in (1, 5, 10, 12) if due <= step}
     resumed = trained(experiment, tmp_path / "parts")
@@ -131,9 +112,9 @@ def test_a_killed_run_measures_again_what_its_checkpoint_has_not_seen(tiny: Path
     experiment = load_spec(tiny, PROBED)
     whole = trained(experiment, tmp_path / "whole")
     with pytest.raises(MemoryError):
-        trained(experiment, tmp_path / "parts", Death(step), checkpoint_seconds=0.0)
+        trained(experiment, tmp_path / "parts", DieAt(step), checkpoint_seconds=0.0)
     with pytest.raises(MemoryError):
-        trained(experiment, tmp_path / "parts", Death(11))  # beyond the checkpoint
+        trained(experiment, tmp_path / "parts", DieAt(11))  # beyond the checkpoint
     assert 10 in {row.step for row in read_run(tmp_path / "parts/tiny/seed-0").probes}
     resumed = trained(experiment, tmp_path / "parts")
     assert (resumed.path / "probes.csv").read_bytes() == (whole.path / "probes.csv").read_bytes()
@@ -189,7 +170,7 @@ def test_a_place_that_the_net_has_not_costs_no_earlier_run(tiny: Path, tmp_path:
     run = trained(load_spec(tiny, SHORT), tmp_path)
     before = {path.name: path.read_bytes() for path in run.path.iterdir()}
     with pytest.raises(SpecError):
-        train_run(load_spec(tiny, [*PROBED, wrong]), Session(tmp_path, Path("data"), CPU), Watcher(), restart=True)
+        train(load_spec(tiny, [*PROBED, wrong]), tmp_path, restart=True)
     assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before
 
 

@@ -3,12 +3,11 @@
 import json
 import re
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, Outcome, make_run
+from conftest import REPOSITORY, Cli, make_run
 from html_page import Page
 
 from resnet_repro.record.run import Run
@@ -78,7 +77,7 @@ def test_it_says_how_to_repeat_each_experiment(page: Page) -> None:
     assert "resnet-repro train none20/seed-0/spec.yaml --seeds 0-1 --results again" in page.text
 
 
-def test_the_command_on_the_page_repeats_the_run(tiny: Path, tmp_path: Path, cli: Callable[..., Outcome]) -> None:
+def test_the_command_on_the_page_repeats_the_run(tiny: Path, tmp_path: Path, cli: Cli) -> None:
     cli("train", tiny, "--results", tmp_path / "r", "--device", "cpu")
     assert cli("report", tmp_path / "r").code == 0
     text = Page((tmp_path / "r/report.html").read_text()).text
@@ -126,7 +125,7 @@ def many_runs() -> list[Run]:
     return runs
 
 
-def test_the_output_goes_where_it_is_asked_to(cli: Callable[..., Outcome], tmp_path: Path) -> None:
+def test_the_output_goes_where_it_is_asked_to(cli: Cli, tmp_path: Path) -> None:
     results = tmp_path / "results"
     shutil.copytree(REPOSITORY / "results/quick/plain20/seed-0", results / "quick/plain20/seed-0")
     outcome = cli("report", results, "--output", tmp_path / "page.html")

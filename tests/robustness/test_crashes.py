@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import Outcome
+from conftest import Cli
 from safetensors.torch import load_file
 
 from resnet_repro.errors import RunError
@@ -19,7 +19,6 @@ from resnet_repro.runner.train import Session, Watcher, train_run
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.file import load_spec
 
-Cli = Callable[..., Outcome]
 CPU = torch.device("cpu")
 SHORT = [
     "training.steps=6",
@@ -224,7 +223,7 @@ def test_a_damaged_checkpoint_is_said_and_the_one_before_it_used(
     older = previous.read_bytes()
     with pytest.raises(MemoryError):  # killed again, before another checkpoint
         train_run(experiment, Session(killed, Path(), CPU), Death(5))
-    assert f"{newest}: the checkpoint is damaged; goes on from the one before it" in caplog.text
+    assert f"{newest}: the checkpoint is damaged; resumes from the one before it" in caplog.text
     assert newest.read_bytes() == older
     assert train(experiment, killed) == "finished"
     assert bits(killed) == whole

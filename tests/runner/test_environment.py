@@ -1,4 +1,4 @@
-"""What a run records of where it was made, also where the package is not installed and came without its repository."""
+"""What a run records of its environment, also where the package is neither installed nor in its repository."""
 
 import json
 import logging
@@ -29,7 +29,7 @@ def test_versions_are_those_of_the_packages_not_of_their_metadata(monkeypatch: p
     assert found["torchvision"] is None
 
 
-def test_without_a_repository_the_commit_is_the_one_that_is_stated(
+def test_without_a_repository_the_commit_comes_from_the_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert git_state(tmp_path) is None
@@ -45,8 +45,8 @@ def test_without_a_repository_the_commit_is_the_one_that_is_stated(
     ]
 
 
-def test_a_copy_that_is_only_on_the_path_trains_and_names_its_commit(tiny: Path, tmp_path: Path) -> None:
-    """As on a machine to which the files alone were brought: nothing is installed, and there is no repository."""
+def test_a_copy_on_the_path_trains_and_records_the_commit(tiny: Path, tmp_path: Path) -> None:
+    """As on a machine to which only the files were copied: nothing is installed, and there is no repository."""
     copy = tmp_path / "copy"
     copy.mkdir()
     (copy / "resnet_repro").symlink_to(REPOSITORY / "resnet_repro")

@@ -1,0 +1,70 @@
+"""Helpers of tests that train runs: watchers that end a run early, and a comparison of results."""
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from resnet_repro.record.folder import Status
+from resnet_repro.record.rows import TIMING
+from resnet_repro.record.run import WEIGHTS, read_run
+from resnet_repro.runner.options import CHECKPOINT_SECONDS, TrainOptions
+from resnet_repro.runner.train import Watcher, train_run
+from resnet_repro.spec import Experiment
+from resnet_repro.training.loop import Trainer
+
+PATIENCE = 120  # seconds; the machine may be busy
+
+
+class StopAt(Watcher):
+    """Sends this process a SIGINT after a given step; the run stops resumably."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def stepped(self, trainer: Trainer) -> None:
+        if trainer.step == self.step:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)  # some launchers forward the signal
+
+
+class DieAt(Watcher):
+    """Raises MemoryError after a given step; like a killed run, this one records nothing more."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def stepped(self, trainer: Trainer) -> None:
+        if trainer.step == self.step:
+            raise MemoryError
+
+
+def train(
+    experiment: Experiment,
+    results: Path,
+    watcher: Watcher | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    restart: bool = False,
+) -> Status:
+    """Train or resume a run on the CPU."""
+    options = TrainOptions(results, Path("data"), "cpu", restart=restart, checkpoint_seconds=checkpoint_seconds)
+    return train_run(experiment, options, watcher or Watcher())
+
+
+def result_of(folder: Path) -> tuple[object, ...]:
+    """The metrics without timing, the probes, and the bytes of the weights of the run in `folder`."""
+    run = read_run(folder)
+    rows = [{name: value for name, value in vars(row).items() if name not in TIMING} for row in run.rows]
+    return rows, run.probes, (folder / WEIGHTS).read_bytes()
+
+
+def assert_same_result(ours: Path, theirs: Path) -> None:
+    """Two run folders have the same result, bit for bit."""
+    assert result_of(ours) == result_of(theirs)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -1,0 +1,35 @@
+"""Options that break a run in the child process that trains it. They act when they are unpickled there."""
+
+from pathlib import Path
+from unittest.mock import patch
+
+import torch
+
+from resnet_repro.data import DATASETS, Dataset
+from resnet_repro.data.synthetic import load_synthetic
+from resnet_repro.launch import worker
+from resnet_repro.runner.options import TrainOptions
+
+UNAFFORDABLE = 96  # training images of a run that runs out of memory
+
+
+def _load(folder: Path, train_images: int, test_images: int) -> Dataset:
+    if train_images == UNAFFORDABLE:
+        raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 2.00 GiB")
+    return load_synthetic(folder, train_images, test_images)
+
+
+class OutOfMemory(TrainOptions):
+    """A run with UNAFFORDABLE training images runs out of memory."""
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+        patch.dict(DATASETS, synthetic=_load).start()
+
+
+class LostGpu(OutOfMemory):
+    """After that the GPU is unusable, as after an illegal memory access."""
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        super().__setstate__(state)
+        patch.object(worker, "_is_lost", return_value=True).start()
