@@ -1,5 +1,5 @@
-"""Figures are functions of runs. To add one: a file here with `draw_x(group, style) -> Figure | None` and
-`caption_x(group) -> Caption`, and a line in FIGURES."""
+"""Figures are functions of runs. To add one, write a file here with `draw_x(group, style) -> Figure | None` and
+`caption_x(group) -> Caption`, and add a line to FIGURES."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
@@ -22,10 +22,10 @@ from resnet_repro.record.run import Run
 
 
 class Family(NamedTuple):
-    """A kind of figure."""
+    """A kind of figure: how it is drawn, what it shows, and which runs it needs."""
 
-    draw: Callable[[Group, Style], Figure | None]  # None where the group's runs do not suffice
-    caption: Callable[[Group], Caption]  # of a group that it draws
+    draw: Callable[[Group, Style], Figure | None]  # None if the group lacks the runs that it needs
+    caption: Callable[[Group], Caption]  # for a group that can be drawn
     about: str
     needs: str
 
@@ -41,11 +41,11 @@ FIGURES: dict[str, Family] = {
         "runs whose probes measure layer_response",
     ),
     "gradient-norms": Family(
-        draw_gradient_norms, caption_gradient_norms, "gradient norm of each layer at several moments",
+        draw_gradient_norms, caption_gradient_norms, "gradient norm of each layer at several steps",
         "runs whose probes measure gradient_norm",
     ),
     "percentile-drift": Family(
-        draw_percentile_drift, caption_percentile_drift, "how the input of a deep activation moves over training",
+        draw_percentile_drift, caption_percentile_drift, "percentiles of the input of a deep activation over training",
         "runs whose probes measure input_percentiles",
     ),
     "branch-ratios": Family(
@@ -57,18 +57,18 @@ FIGURES: dict[str, Family] = {
         "a net trained with and without batch normalisation under one schedule",
     ),
     "classifier": Family(
-        draw_classifier, caption_classifier, "training error by how the classifier's first weights are drawn",
-        "a net trained from several kinds of classifier under one schedule",
+        draw_classifier, caption_classifier, "training error by the initialisation of the classifier",
+        "a net trained with several initialisations of the classifier under one schedule",
     ),
     "reproductions": Family(
-        draw_reproductions, caption_reproductions, "test error of the first epochs beside a reproduction by others",
+        draw_reproductions, caption_reproductions, "test error of the first epochs beside that of another reproduction",
         "plain or residual nets on CIFAR-10 as the paper trains them, for eight epochs or more",
     ),
 }  # fmt: skip
 
 
 class Drawn(NamedTuple):
-    """A figure of one family and group."""
+    """A figure of one family for one group, with its caption."""
 
     family: str
     group: Group
@@ -77,12 +77,12 @@ class Drawn(NamedTuple):
 
     @property
     def name(self) -> str:
-        """A file name without its ending."""
+        """The file name without its ending."""
         return f"{self.family}-{self.group.condition.slug}"
 
 
 def draw_figures(runs: Sequence[Run], style: Style = WEB, families: Collection[str] = FIGURES) -> Iterator[Drawn]:
-    """Each comparable group in each of the families that its runs suffice for."""
+    """The figures of all comparable groups, in all of the `families` for which a group has the runs."""
     for group in comparable_groups(runs):
         for name, family in FIGURES.items():
             if name in families and (figure := family.draw(group, style)):

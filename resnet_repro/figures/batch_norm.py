@@ -1,11 +1,11 @@
-"""Training error with and without batch normalisation, for each net that was trained both ways; as [B] Fig. 1a."""
+"""Training error with and without batch normalisation, for each net that was trained both ways, as in [B] Fig. 1a."""
 
 from collections import defaultdict
 
 from matplotlib.figure import Figure
 
 from resnet_repro.analysis.groups import Entry, Group
-from resnet_repro.figures.captions import Caption
+from resnet_repro.figures.captions import ABOUT_RUNNING, Caption
 from resnet_repro.figures.contrasts import Contrast, draw_contrasts
 from resnet_repro.figures.probed import averaged
 from resnet_repro.figures.style import WEB, Style
@@ -13,7 +13,7 @@ from resnet_repro.spec.naming import INITIALIZATION_NAMES
 
 
 def draw_batch_norm(group: Group, style: Style = WEB) -> Figure | None:
-    """A panel for each kind of net that has both; None where none has."""
+    """A panel for each net that was trained both ways; None if there is none."""
     contrast = Contrast("With and without batch normalisation", _has_bn, _label)
     return draw_contrasts(group, style, contrast, _pairs(group))
 
@@ -23,15 +23,14 @@ def caption_batch_norm(group: Group) -> Caption:
     return Caption(
         "Training error with and without batch normalisation over the iterations of training, a panel for each net "
         "that was trained both ways.",
-        "Solid blue lines are nets with batch normalisation (BN), dashed ones are without. At the end of each stand "
-        "how its weights were drawn and its learning rate. Training error is the running one, on augmented "
-        f"images.{averaged(entries)}",
+        "Solid blue lines are nets with batch normalisation (BN), dashed lines nets without. The label of a line gives "
+        f"the initialisation of the convolutions and the learning rate. {ABOUT_RUNNING}{averaged(entries)}",
         entries,
     )
 
 
 def _pairs(group: Group) -> dict[str, list[Entry]]:
-    """By the name of its panel, the nets of each kind that was trained both ways."""
+    """The entries of each panel, by its title: one net, trained with and without batch normalisation."""
     found: dict[str, list[Entry]] = defaultdict(list)
     for entry in group.entries:
         model = entry.model
@@ -47,5 +46,5 @@ def _has_bn(entry: Entry) -> bool:
 
 
 def _label(entry: Entry) -> str:
-    start = INITIALIZATION_NAMES.get(entry.model.initialization, "He")
-    return f"{'BN' if _has_bn(entry) else 'no BN'}, {start}, {entry.training.learning_rate:g}"
+    initialization = INITIALIZATION_NAMES.get(entry.model.initialization, "He")
+    return f"{'BN' if _has_bn(entry) else 'no BN'}, {initialization}, {entry.training.learning_rate:g}"

@@ -1,4 +1,4 @@
-"""How large each branch is beside its shortcut, ‖F(x)‖/‖h(x)‖: a residual is to be a small perturbation."""
+"""The size of each residual branch relative to its shortcut, ‖F(x)‖/‖h(x)‖. [R] section 3.1 expects small ones."""
 
 from matplotlib.figure import Figure
 
@@ -23,7 +23,7 @@ PROBE = "branch_to_shortcut"
 
 
 def draw_branch_ratios(group: Group, style: Style = WEB) -> Figure | None:
-    """A line a net, unit by unit: after the first step faint, at the end bold. None if nothing was measured."""
+    """The ratios by unit, for each net a faint line (first step) and a bold one (last step); None without any."""
     found = probed(group, PROBE)
     if not found:
         return None
@@ -50,19 +50,19 @@ def draw_branch_ratios(group: Group, style: Style = WEB) -> Figure | None:
         axes.grid(visible=False, axis="x")
         for boundary in (1 / 3, 2 / 3):
             axes.axvline(boundary, color=GRID, linewidth=0.8 * style.line, zorder=0)
-        axes.set_xlabel("unit, from the input; all nets drawn equally wide")
+        axes.set_xlabel("unit, from input to output (all nets scaled to one width)")
         axes.set_ylabel("‖F(x)‖ / ‖h(x)‖")
         add_legend(figure, style, bold, "bold: at the end; faint: after the first step", entries=list(found))
-        add_title(figure, style, "Branch against shortcut", group.title())
+        add_title(figure, style, "Residual branch relative to shortcut", group.title())
     return figure
 
 
 def caption_branch_ratios(group: Group) -> Caption:
     entries = list(probed(group, PROBE))
     return Caption(
-        "Size of each residual branch beside its shortcut, ‖F(x)‖ / ‖h(x)‖, unit by unit.",
-        "Units stand in order from the input, all nets drawn equally wide. The bold line of a net is the last measured "
-        "step, the faint one the first. Below 1, the dotted line, a branch adds less than what its shortcut "
-        f"carries.{averaged(entries)}",
+        "Norm of the output of each residual branch divided by that of its shortcut, ‖F(x)‖ / ‖h(x)‖, for each unit.",
+        "Units are in order from input to output, and all nets are scaled to one width. The bold line of a net is the "
+        "last measured step, the faint line the first. Below the dotted line at 1, a branch is smaller than its "
+        f"shortcut.{averaged(entries)}",
         entries,
     )

@@ -1,4 +1,4 @@
-"""What stands below a figure: what it shows, how to read it, under which conditions, and from which runs."""
+"""The captions of figures: what a figure shows, how to read it, and from which conditions and runs it is."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,22 +8,24 @@ from resnet_repro.errors import printable
 from resnet_repro.record.run import Run
 from resnet_repro.spec import PAPER_STEPS
 
+ABOUT_RUNNING = "Training error is running: the mean over the augmented mini-batches since the previous point."
+
 
 class Caption(NamedTuple):
-    """In plain sentences. `shows` alone says enough for who cannot see the figure."""
+    """The sentences of a caption. `shows` also serves as the description for readers who cannot see the figure."""
 
     shows: str
     reading: str
-    entries: Sequence[Entry]  # the nets that are shown
+    entries: Sequence[Entry]  # the nets in the figure
 
     def text(self, condition: Condition) -> str:
-        """A paragraph each: what and how to read it, conditions, runs."""
+        """Three paragraphs: what the figure shows and how to read it, the conditions, the runs."""
         paragraphs = (f"{self.shows} {self.reading}", _conditions(condition, self.entries), _runs(self.entries))
         return "\n\n".join(printable(paragraph) for paragraph in paragraphs) + "\n"
 
 
 def listed(items: Sequence[str], word: str = "and") -> str:
-    """ "a, b and c"."""
+    """A list in words: "a, b and c"."""
     return f" {word} ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
 
 
@@ -36,7 +38,7 @@ def _conditions(at: Condition, entries: Sequence[Entry]) -> str:
     views = "random crops and flips" if at.augmentation == "crop_flip" else "no augmentation"
     rates = listed([f"{rate:g}" for rate in sorted({entry.training.learning_rate for entry in entries})], "or")
     drops = f", times {at.gamma:g} after step {listed([f'{step:,}' for step in at.milestones])}"
-    short = f"a short schedule, the paper's has {PAPER_STEPS:,} steps" if at.steps < PAPER_STEPS else ""
+    short = f"a short schedule; the paper's has {PAPER_STEPS:,} steps" if at.steps < PAPER_STEPS else ""
     short = "the paper's schedule" if at.is_papers else short
     devices = listed(sorted({run.device_name for run in runs}))
     return (
@@ -62,7 +64,7 @@ def _runs(entries: Sequence[Entry]) -> str:
 
 
 def _seeds(runs: Sequence[Run]) -> str:
-    """ "seed 0", "seeds 0 to 2", "seeds 0, 2 and 5"."""
+    """The seeds in words: "seed 0", "seeds 0 to 2", "seeds 0, 2 and 5"."""
     seeds = sorted(run.experiment.seed for run in runs)
     if len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1:
         return f"seeds {seeds[0]} to {seeds[-1]}"

@@ -1,11 +1,11 @@
-"""Training error by how the classifier's first weights were drawn, for each net that was trained in several ways."""
+"""Training error by the initialisation of the classifier, for each net that was trained with several of them."""
 
 from collections import defaultdict
 
 from matplotlib.figure import Figure
 
 from resnet_repro.analysis.groups import Entry, Group
-from resnet_repro.figures.captions import Caption
+from resnet_repro.figures.captions import ABOUT_RUNNING, Caption
 from resnet_repro.figures.contrasts import Contrast, draw_contrasts
 from resnet_repro.figures.probed import averaged
 from resnet_repro.figures.style import WEB, Style
@@ -15,25 +15,25 @@ from resnet_repro.spec.naming import CLASSIFIER_NAMES, net_name
 
 
 def draw_classifier(group: Group, style: Style = WEB) -> Figure | None:
-    """A panel for each net that was trained from several kinds of classifier; None where none was."""
-    contrast = Contrast("First weights of the classifier", _is_default, _label)
+    """A panel for each net that was trained with several initialisations; None if there is none."""
+    contrast = Contrast("Initialisation of the classifier", _is_default, _label)
     return draw_contrasts(group, style, contrast, _panels(group))
 
 
 def caption_classifier(group: Group) -> Caption:
     entries = [entry for panel in _panels(group).values() for entry in panel]
     return Caption(
-        "Training error over the iterations of training, a panel for each net whose classifier was drawn in several "
-        "ways.",
-        "Solid blue lines start from the default, uniform in plus or minus one over the square root of the inputs as "
-        "in the authors' released code; dashed lines start otherwise, as named at their ends. Nothing else differs. "
-        f"Training error is the running one, on augmented images.{averaged(entries)}",
+        "Training error over the iterations of training, a panel for each net that was trained with several "
+        "initialisations of its classifier.",
+        "Solid blue lines use the default of the authors' released code: uniform in ±1/sqrt(n), where n is the number "
+        "of the classifier's inputs. Dashed lines use the initialisation in their label. Nothing else differs. "
+        f"{ABOUT_RUNNING}{averaged(entries)}",
         entries,
     )
 
 
 def _panels(group: Group) -> dict[str, list[Entry]]:
-    """By the name of its panel, the ways of each net that was trained in several."""
+    """The entries of each panel, by the name of its net: the initialisations with which it was trained."""
     found: dict[tuple[ModelSpec, TrainingSpec], list[Entry]] = defaultdict(list)
     for entry in group.entries:
         usual = {"classifier_initialization": default_classifier(entry.model.initialization),

@@ -1,4 +1,4 @@
-"""The confusion matrix of a net: what it takes for what. Its diagonal, which is no confusion, is muted."""
+"""The confusion matrix of a net. Its diagonal, the images that were classified correctly, is grey."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,17 +13,17 @@ from resnet_repro.figures.style import GREY, WEB, Style, add_title, drawing, new
 
 Matrix = npt.NDArray[np.floating[Any]]
 COLOURS = LinearSegmentedColormap.from_list("confusion", ["#ffffff", "#f6c9a8", "#D55E00", "#7a3600"])
-MUTED = "#ececec"
-DARK = 0.6  # of the colour scale; from there on text is white
-LEAST_SCALE_PCT = 5.0  # where the colours end at the least, so that a good net's few confusions stay pale
+DIAGONAL = "#ececec"
+DARK = 0.6  # the share of the colour scale above which text is white
+LEAST_SCALE_PCT = 5.0  # the colour scale reaches at least this far, so that a good net's few confusions stay pale
 
 
 def draw_confusion(
     counts: Sequence[Sequence[int]], classes: Sequence[str], conditions: str, style: Style = WEB
 ) -> Figure:
-    """Rows are true classes, columns what the net said; cells are % of the row's images, and so is each row's error.
+    """Rows are true classes, columns predicted ones; cells are in % of the row's images.
 
-    `counts` are images, (classes, classes); `conditions` say which net, data, run and schedule, in a line or two.
+    `counts` are numbers of images, (classes, classes); `conditions` are the lines below the title.
     """
     images = np.asarray(counts, dtype=float)
     shares = 100 * images / np.maximum(images.sum(axis=1, keepdims=True), 1)
@@ -33,7 +33,7 @@ def draw_confusion(
         figure = new_figure(style, 7.2, 6.2)
         axes = figure.subplots()
         axes.grid(visible=False)
-        image = axes.imshow(confusions, cmap=COLOURS.with_extremes(bad=MUTED), vmin=0, vmax=top)
+        image = axes.imshow(confusions, cmap=COLOURS.with_extremes(bad=DIAGONAL), vmin=0, vmax=top)
         for row, column in np.ndindex(*shares.shape):
             if share := shares[row, column]:
                 colour = GREY if row == column else "white" if share > DARK * top else "black"
@@ -49,14 +49,14 @@ def draw_confusion(
         axes.spines[:].set_visible(False)
         _separate(axes, len(classes))
         bar = figure.colorbar(image, ax=axes, shrink=0.6, pad=0.02)
-        bar.set_label("taken for another class (% of the true class)")
+        bar.set_label("predicted as another class (% of the true class)")
         bar.outline.set_visible(False)
-        add_title(figure, style, "What is taken for what", conditions)
+        add_title(figure, style, "Confusion matrix", conditions)
     return figure
 
 
 def _write_errors(axes: Axes, images: Matrix, shares: Matrix, style: Style) -> None:
-    """The error of each class, right of its row."""
+    """Write the error of each class to the right of its row."""
     size = len(images)
     axes.text(size + 0.1, -0.6, "error %", ha="center", va="bottom", fontsize=style.small, fontweight="bold")
     for row in range(size):
@@ -65,7 +65,7 @@ def _write_errors(axes: Axes, images: Matrix, shares: Matrix, style: Style) -> N
 
 
 def _separate(axes: Axes, size: int) -> None:
-    """White lines between the cells."""
+    """Draw white lines between the cells."""
     edges = np.arange(size + 1) - 0.5
     axes.hlines(edges, -0.5, size - 0.5, color="white", linewidth=1.2)
     axes.vlines(edges, -0.5, size - 0.5, color="white", linewidth=1.2)

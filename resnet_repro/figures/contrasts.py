@@ -1,4 +1,4 @@
-"""Nets that were trained in several ways under one schedule: a panel for each net, a line for each way."""
+"""Figures that compare several ways of training a net: a panel for each net, a line for each way."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.figures.curve_lines import mean_curve
-from resnet_repro.figures.labels import End, label_ends
+from resnet_repro.figures.labels import EndLabel, label_ends
 from resnet_repro.figures.probed import grid, is_first
 from resnet_repro.figures.style import Style, drawing, mark
 
@@ -16,17 +16,17 @@ USUAL_COLOUR, OTHER_COLOURS = "#0072B2", ("#D55E00", "#E69F00", "#CC79A7", "#7f6
 
 
 class Contrast(NamedTuple):
-    """What sets the lines of a panel apart."""
+    """What differs between the lines of a panel."""
 
     title: str
-    is_usual: Callable[[Entry], bool]  # drawn as a solid line, the others dashed
-    label: Callable[[Entry], str]  # at the end of a line
+    is_usual: Callable[[Entry], bool]  # whether a line is solid; the others are dashed
+    label: Callable[[Entry], str]  # the text at the end of a line
 
 
 def draw_contrasts(
     group: Group, style: Style, contrast: Contrast, panels: Mapping[str, Sequence[Entry]]
 ) -> Figure | None:
-    """Running training error of the nets of each panel, the mean over seeds; None where there is no panel."""
+    """The running training error of the nets of each panel, as means over seeds; None if there are no panels."""
     if not panels:
         return None
     with drawing(style):
@@ -38,8 +38,8 @@ def draw_contrasts(
     return figure
 
 
-def _draw(axes: Axes, style: Style, entries: Sequence[Entry], contrast: Contrast) -> list[End]:
-    """Draw the nets of one panel; returns what is to stand at their ends."""
+def _draw(axes: Axes, style: Style, entries: Sequence[Entry], contrast: Contrast) -> list[EndLabel]:
+    """Draw the nets of one panel. Returns the labels for the ends of their lines."""
     axes.set_ylim(0, 100)
     axes.set_xlabel("iterations")
     axes.tick_params(labelleft=True)
@@ -57,6 +57,6 @@ def _draw(axes: Axes, style: Style, entries: Sequence[Entry], contrast: Contrast
             mark(line, entry)
             diverged = any(run.status == "diverged" for run in entry.runs)
             ends.append(
-                End(steps[-1], means[-1], contrast.label(entry) + (" diverged" if diverged else ""), colour, entry)
+                EndLabel(steps[-1], means[-1], contrast.label(entry) + (" diverged" if diverged else ""), colour, entry)
             )
     return ends

@@ -1,4 +1,4 @@
-"""The lines of one net in the training curves: its mean over seeds, runs that diverged, and published values."""
+"""The lines of one net in the training curves: means over seeds, runs that diverged, and published values."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 
 from resnet_repro.analysis.groups import Entry
-from resnet_repro.figures.labels import End
+from resnet_repro.figures.labels import EndLabel
 from resnet_repro.figures.style import Style, mark
 from resnet_repro.record.run import Run
 
@@ -14,12 +14,12 @@ COLUMNS = {"train_error_pct": ("--", 1.0), "test_error_pct": ("-", 2.0)}  # line
 
 
 def short_name(entry: Entry) -> str:
-    """Beside a panel that says plain or residual."""
+    """The name of a net in a panel whose title says plain or residual: "56"."""
     return entry.name.split("-", 1)[1].replace(" without BN", ", no BN")
 
 
 def draw_mean(axes: Axes, style: Style, entry: Entry, colour: str) -> tuple[int, float] | None:
-    """The mean curves of the runs that did not diverge; returns the last step and test error, else training error."""
+    """Draw the mean curves of runs that did not diverge. Returns the last step and its test, else training error."""
     runs = [run for run in entry.runs if run.status != "diverged" and run.rows]
     end = None
     for column, (dashes, width) in COLUMNS.items():
@@ -41,7 +41,7 @@ def draw_mean(axes: Axes, style: Style, entry: Entry, colour: str) -> tuple[int,
 
 
 def mean_curve(runs: Sequence[Run], column: str) -> list[tuple[int, float, float]]:
-    """(step, mean, standard deviation) at each step that every run has a value for."""
+    """(step, mean, standard deviation) at each step at which every run has a value."""
     curves = [{row.step: value for row in run.rows if (value := getattr(row, column)) is not None} for run in runs]
     shared = sorted(set.intersection(*(set(curve) for curve in curves))) if curves else []
     points = []
@@ -51,8 +51,8 @@ def mean_curve(runs: Sequence[Run], column: str) -> list[tuple[int, float, float
     return points
 
 
-def draw_diverged(axes: Axes, style: Style, entry: Entry, run: Run, colour: str, top: float) -> End:
-    """The curve of a run whose loss stopped being finite, with a cross where it ended."""
+def draw_diverged(axes: Axes, style: Style, entry: Entry, run: Run, colour: str, top: float) -> EndLabel:
+    """Draw the curves of a run that diverged, with a cross at its last step; `top` is the end of the error axis."""
     for column, (dashes, width) in COLUMNS.items():
         points = mean_curve([run], column)
         (line,) = axes.plot([step for step, *_ in points], [mean for _, mean, _ in points], dashes, color=colour,
@@ -62,10 +62,11 @@ def draw_diverged(axes: Axes, style: Style, entry: Entry, run: Run, colour: str,
     height = min(last.train_error_pct, top) if last else top
     (cross,) = axes.plot(step, height, "X", color=colour, markersize=8 * style.line, clip_on=False, zorder=5)
     mark(cross, entry)
-    return End(step, height, f"{short_name(entry)}: diverged at {step}", colour, entry)
+    return EndLabel(step, height, f"{short_name(entry)}: diverged at {step}", colour, entry)
 
 
 def draw_published(axes: Axes, style: Style, entry: Entry, colour: str, errors: Mapping[str, float]) -> None:
+    """Draw a diamond at the right edge for each published final error, by column."""
     for column, error in errors.items():
         size = 6.0 if column == "test_error_pct" else 4.0
         (diamond,) = axes.plot(1, error, "D", color=colour, markersize=size * style.line, markerfacecolor="white",

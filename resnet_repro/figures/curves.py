@@ -1,4 +1,4 @@
-"""Training curves as in [R] Fig. 6: plain left, residual right, training error dashed, test error bold."""
+"""Training curves as in [R] Fig. 6: plain nets left, residual nets right, training error dashed, test error bold."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,9 +10,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from resnet_repro.analysis.groups import Entry, Group
-from resnet_repro.figures.captions import Caption
+from resnet_repro.figures.captions import ABOUT_RUNNING, Caption
 from resnet_repro.figures.curve_lines import COLUMNS, draw_diverged, draw_mean, draw_published, short_name
-from resnet_repro.figures.labels import End, label_ends
+from resnet_repro.figures.labels import EndLabel, label_ends
 from resnet_repro.figures.style import (
     FAINT,
     GREY,
@@ -32,13 +32,13 @@ from resnet_repro.papers import final_error
 from resnet_repro.spec.naming import is_papers_net
 
 ZOOM = 2.5  # the axis ends at this multiple of the largest final error, 100 % at the most
-NARROWEST = 0.45  # of the figure's half, which a panel beside its labels needs
+NARROWEST = 0.45  # the least share of half of the figure's width that a panel takes beside its labels
 
 
 def draw_curves(group: Group, style: Style = WEB) -> Figure:
-    """Error in % over iterations, one colour a depth, the mean over seeds with a band of one standard deviation.
+    """Error in % over iterations: a colour for each depth, means over seeds, bands of one standard deviation.
 
-    The panels stand side by side, or one below the other where long names would leave them too narrow.
+    The panels are side by side, or one above the other if long labels would make them too narrow.
     """
     kinds = {
         title: [entry for entry in group.entries if (entry.model.shortcut == "none") is plain]
@@ -68,44 +68,48 @@ def draw_curves(group: Group, style: Style = WEB) -> Figure:
 
 def caption_curves(group: Group) -> Caption:
     sentences = [
-        "Thin dashed lines are training error, running over augmented mini-batches; bold solid lines are test error, "
-        "whose last value stands at the right. A colour is a net, or a depth where nets differ in nothing else."
+        "Thin dashed lines are training error, bold solid lines test error, with its last value at the right. Each "
+        f"depth has a colour, or each net if several nets have the same depth. {ABOUT_RUNNING}"
     ]
     if any(len(entry.runs) > 1 for entry in group.entries):
         sentences.append("Lines are means over the seeds, bands one standard deviation.")
     if any(entry.model.normalization == "none" for entry in group.entries):
-        sentences.append("Open circles are on the lines of nets without batch normalisation.")
+        sentences.append("Lines with open circles are nets without batch normalisation (BN).")
     if group.condition.milestones:
         sentences.append("At the dotted vertical lines the learning rate drops.")
     if any(run.status == "diverged" for run in group.runs):
-        sentences.append("A cross is where a loss stopped being finite.")
+        sentences.append("A cross marks where a run diverged: its loss was no longer finite.")
     if _published(group):
-        sentences.append("Open diamonds at the right edge are the published final errors, small ones of training.")
+        sentences.append(
+            "Open diamonds at the right edge are the published final errors, small ones those of training."
+        )
     if _highest(group.entries) > _top(group):
-        sentences.append(f"Errors above {_top(group):g} % lie outside.")
+        sentences.append(f"Errors above {_top(group):g} % are outside the axis.")
     return Caption(
         "Training and test error in % over the iterations of training, plain nets beside residual nets.",
         " ".join(sentences), group.entries,
     )  # fmt: skip
 
 
-def _panel(figure: Figure, axes: Axes, style: Style, group: Group, entries: Sequence[Entry], top: float) -> list[End]:
-    """Draw the nets of one kind; returns what is to stand at their ends."""
+def _panel(
+    figure: Figure, axes: Axes, style: Style, group: Group, entries: Sequence[Entry], top: float
+) -> list[EndLabel]:
+    """Draw the plain or the residual nets. Returns the labels for the ends of their lines."""
     _draw_frame(axes, style, group, top)
     colours = _colours(group, entries)
     published = _published(group)
-    ends: list[End] = []
+    ends: list[EndLabel] = []
     for entry in entries:
         colour = colours[entry]
         if end := draw_mean(axes, style, entry, colour):
             step, error = end
             so_far = "" if step == group.condition.steps else f" at step {step}"
-            ends.append(End(step, min(error, top), f"{short_name(entry)}: {error:.1f} %{so_far}", colour, entry))
+            ends.append(EndLabel(step, min(error, top), f"{short_name(entry)}: {error:.1f} %{so_far}", colour, entry))
         diverged = [run for run in entry.runs if run.status == "diverged"]
         ends += [draw_diverged(axes, style, entry, run, colour, top) for run in diverged]
         draw_published(axes, style, entry, colour, published.get(entry, {}))
     if _highest(entries) > top:
-        outside = f"iterations {together(f'(errors above {top:g} % lie outside)')}"
+        outside = f"iterations {together(f'(errors above {top:g} % are outside)')}"
         axes.set_xlabel(wrapped(outside, panel_width(figure, axes), style, style.text))
     return ends
 
@@ -119,7 +123,7 @@ def _draw_frame(axes: Axes, style: Style, group: Group, top: float) -> None:
     axes.tick_params(labelleft=True)
     for milestone in (milestone for milestone in at.milestones if milestone < furthest):
         axes.axvline(milestone, color=FAINT, linewidth=0.8 * style.line, linestyle=":", zorder=0)
-        side = -1 if 2 * milestone >= furthest else 1  # towards the middle, as labels stand at the right edge
+        side = -1 if 2 * milestone >= furthest else 1  # towards the middle, as the labels are at the right edge
         axes.annotate(f"rate ×{at.gamma:g}", (milestone, 1), xycoords=("data", "axes fraction"), xytext=(2 * side, -2),
                       textcoords="offset points", fontsize=style.tiny, color=GREY, va="top",
                       ha="left" if side > 0 else "right")  # fmt: skip
@@ -130,7 +134,7 @@ def _furthest(group: Group) -> int:
 
 
 def _colours(group: Group, entries: Sequence[Entry]) -> dict[Entry, str]:
-    """The depth's colour, the same in both panels; or, where that and markers do not tell nets apart, one for each."""
+    """The colour of each net's depth, the same in both panels; or one for each net if several would look the same."""
     kinds = [(entry.model.depth, entry.model.normalization) for entry in entries]
     if len(set(kinds)) == len(kinds):
         colours = depth_colours([entry.model.depth for entry in group.entries])
@@ -139,7 +143,7 @@ def _colours(group: Group, entries: Sequence[Entry]) -> dict[Entry, str]:
 
 
 def _published(group: Group) -> dict[Entry, Mapping[str, float]]:
-    """The papers' final errors by net and column, where the runs are of its condition and have come to its end."""
+    """The papers' final errors by net and column, if the runs have their conditions and have reached the end."""
     if not group.condition.is_papers or _furthest(group) < group.condition.steps:
         return {}
     found = {}
@@ -152,7 +156,7 @@ def _published(group: Group) -> dict[Entry, Mapping[str, float]]:
 
 
 def _top(group: Group) -> float:
-    """Where the error axis ends: near the final errors, where the nets differ, or at 100 %."""
+    """The end of the error axis: some way above the final errors, so that they can be compared, or 100 %."""
     ended = [run.final for run in group.runs if run.final and run.status != "diverged"]
     rows = ended or [run.final for run in group.runs if run.final]
     finals = [row.train_error_pct for row in rows]
@@ -169,16 +173,25 @@ def _highest(entries: Iterable[Entry]) -> float:
 
 def _legend(group: Group, style: Style) -> list[Artist]:
     handles: list[Artist] = [
-        Line2D([], [], color=GREY, linestyle="--", linewidth=style.line, label="training error (running, augmented)"),
-        Line2D([], [], color=GREY, linewidth=2 * style.line, label="test error, and its last value at the right"),
+        Line2D(
+            [],
+            [],
+            color=GREY,
+            linestyle="--",
+            linewidth=style.line,
+            label="training error (running, on augmented images)",
+        ),
+        Line2D([], [], color=GREY, linewidth=2 * style.line, label="test error, with its last value at the right"),
     ]
     if any(len(entry.runs) > 1 for entry in group.entries):
         handles.append(Patch(color=GREY, alpha=0.25, linewidth=0, label="± one standard deviation over seeds"))
     if any(entry.model.normalization == "none" for entry in group.entries):
-        handles.append(Line2D([], [], color=GREY, marker="o", markerfacecolor="white", label="without BN"))
+        handles.append(
+            Line2D([], [], color=GREY, marker="o", markerfacecolor="white", label="without batch normalisation (BN)")
+        )
     if any(run.status == "diverged" for run in group.runs):
         handles.append(Line2D([], [], color=GREY, linestyle="", marker="X", label="diverged"))
     if _published(group):
         handles.append(Line2D([], [], color=GREY, linestyle="", marker="D", markerfacecolor="white",
-                              label="published (small: training)"))  # fmt: skip
+                              label="published final error (small: training)"))  # fmt: skip
     return handles

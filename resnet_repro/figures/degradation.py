@@ -1,4 +1,4 @@
-"""Final error against depth: plain nets get worse, residual nets do not."""
+"""Final error against depth. In the paper, deeper plain nets get worse and deeper residual nets do not."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from resnet_repro.analysis.groups import Entry, Group
-from resnet_repro.figures.captions import Caption
+from resnet_repro.figures.captions import ABOUT_RUNNING, Caption
 from resnet_repro.figures.style import (
     PLAIN_COLOUR,
     RESIDUAL_COLOUR,
@@ -22,16 +22,16 @@ from resnet_repro.figures.style import (
 )
 from resnet_repro.papers import final_error
 
-# Name, colour, marker, and on which side of a marker, in sizes of its text, its value stands.
+# Name, colour, marker, and the offset of a value from its marker, in sizes of its text.
 KINDS = {"none": ("plain", PLAIN_COLOUR, "o", 0.9), "identity": ("residual", RESIDUAL_COLOUR, "s", -1.6)}
 PANELS = {"train_error_pct": "training error (running)", "test_error_pct": "test error"}
-ROOM = 0.12  # of the axis, which a value takes under its point
+ROOM = 0.12  # the share of the axis that a value below its point takes
 
 
 def draw_degradation(group: Group, style: Style = WEB) -> Figure | None:
-    """Training and test error at the end against depth, with the papers' points where the schedule is theirs.
+    """Final training and test error against depth, with the papers' values if the schedule is theirs.
 
-    None where no kind of net has two depths that finished, as there is nothing to compare.
+    None unless plain or residual nets of two depths have finished.
     """
     found = _found(group)
     if not found:
@@ -59,7 +59,7 @@ def draw_degradation(group: Group, style: Style = WEB) -> Figure | None:
 
 
 def _with_marker(line: Line2D) -> Line2D:
-    """For the legend: a line whose markers are drawn apart from it, together with them."""
+    """A line for the legend with its marker, because the panels draw lines and markers separately."""
     return Line2D(
         [], [], color=line.get_color(), linestyle=line.get_linestyle(), linewidth=line.get_linewidth(),
         marker=line.get_marker(), markerfacecolor=line.get_markerfacecolor(), label=line.get_label(),
@@ -71,23 +71,23 @@ def caption_degradation(group: Group) -> Caption:
     entries = [entry for kind in found.values() for entry in kind]
     several = any(len(entry.finished) > 1 for entry in entries)
     return Caption(
-        "Error at the end of training against depth, of plain nets and residual nets: training error (left) and test "
+        "Error at the end of training against depth, for plain and residual nets: training error (left) and test "
         "error (right).",
-        "Circles are plain nets, squares residual ones; the number beside each is its error in %, the last one measured"
-        + (", as the mean over seeds; bars are one standard deviation." if several else ".")
+        f"{ABOUT_RUNNING} Circles are plain nets, squares residual nets; the number beside each is its last error in %"
+        + (", as a mean over seeds; bars are one standard deviation." if several else ".")
         + (" Open markers on dotted lines are the published values." if group.condition.is_papers else ""),
         entries,
     )
 
 
 def _found(group: Group) -> dict[str, list[Entry]]:
-    """The papers' nets that finished, by kind; empty unless there are two depths of any kind."""
+    """The papers' nets that finished, by shortcut; empty unless one kind has two depths."""
     found = {kind: [entry for entry in group.entries if group.find(kind, entry.model.depth) is entry] for kind in KINDS}
     return found if any(len(entries) > 1 for entries in found.values()) else {}
 
 
 def _limits(panels: Iterable[Axes]) -> tuple[float, float]:
-    """Of an axis that begins at zero, unless the values under the lowest points need room there."""
+    """The limits of the error axis: from zero, or a little below if values are written below the lowest points."""
     heights = [float(height) for axes in panels for line in axes.lines for height in np.ravel(line.get_ydata())]
     lowest, top = min(heights), min(100.0, 1.15 * max(heights))
     return -ROOM * top if lowest < ROOM * top else 0.0, top
@@ -107,7 +107,7 @@ def _draw_kind(
                             elinewidth=1.8 * style.line, capthick=style.line)  # fmt: skip
         spread, theirs = final.std or 0, published.get(entry.model.depth)
         ends = [final.mean + spread, final.mean - spread, final.mean if theirs is None else theirs]
-        edge = max(ends) if side > 0 else min(ends)  # the value stands beyond the bar, and the published one
+        edge = max(ends) if side > 0 else min(ends)  # the value is written beyond the bar and the published point
         written = axes.annotate(f"{final.mean:.1f}", (place, edge), xytext=(0, side * style.small), ha="center",
                                 textcoords="offset points", fontsize=style.small, color=colour,
                                 bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5})  # fmt: skip

@@ -1,4 +1,4 @@
-"""Gradient norm of each weight layer at several moments of training: does it vanish or explode with depth?"""
+"""Gradient norm of each weight layer at several steps: does it vanish or explode with depth?"""
 
 import math
 
@@ -7,33 +7,33 @@ from matplotlib.lines import Line2D
 
 from resnet_repro.analysis.groups import Group
 from resnet_repro.figures.captions import Caption
-from resnet_repro.figures.probed import averaged, grid, is_first, moments, probed
-from resnet_repro.figures.style import MOMENT_COLOURS, WEB, Style, add_legend, drawing, log_scale, mark
+from resnet_repro.figures.probed import averaged, grid, is_first, probed, spread_steps
+from resnet_repro.figures.style import STEP_COLOURS, WEB, Style, add_legend, drawing, log_scale, mark
 
 PROBE = "gradient_norm"
 
 
 def draw_gradient_norms(group: Group, style: Style = WEB) -> Figure | None:
-    """A panel a net, on one logarithmic scale; a line a moment. None if nothing was measured."""
+    """A panel for each net and a line for each step, on one logarithmic scale; None if nothing was measured."""
     found = probed(group, PROBE)
     if not found:
         return None
     with drawing(style):
         names = [entry.name for entry in found]
         figure, panels = grid(group, style, "Gradient norm by layer", names, share_y=True)
-        chosen = moments(sorted({step for by_step in found.values() for step in by_step}))
+        chosen = spread_steps(sorted({step for by_step in found.values() for step in by_step}))
         for axes, (entry, by_step) in zip(panels, found.items(), strict=True):
             mark(axes, entry)
-            for step, colour in zip(chosen, MOMENT_COLOURS, strict=False):
+            for step, colour in zip(chosen, STEP_COLOURS, strict=False):
                 if step in by_step:
                     norms = [norm or math.nan for (layer, _), norm in by_step[step].items() if ".shortcut" not in layer]
                     axes.plot(range(1, len(norms) + 1), norms, color=colour, linewidth=1.2 * style.line)
             log_scale(axes)
-            axes.set_xlabel("layer, from the input")
+            axes.set_xlabel("layer, from input to output")
             axes.tick_params(labelleft=True)
             axes.set_ylabel("gradient norm" if is_first(axes) else "")
         lines = [Line2D([], [], color=colour, linewidth=1.2 * style.line, label=f"step {step}")
-                 for step, colour in zip(chosen, MOMENT_COLOURS, strict=False)]  # fmt: skip
+                 for step, colour in zip(chosen, STEP_COLOURS, strict=False)]  # fmt: skip
         add_legend(figure, style, lines, most=5)
     return figure
 
@@ -41,13 +41,13 @@ def draw_gradient_norms(group: Group, style: Style = WEB) -> Figure | None:
 def caption_gradient_norms(group: Group) -> Caption:
     found = probed(group, PROBE)
     zeros = any(norm == 0 for by_step in found.values() for norms in by_step.values() for norm in norms.values())
-    left_out = " Norms of exactly zero, which that scale has not, are left out." if zeros else ""
+    left_out = " Norms of exactly zero cannot be shown on that scale and are left out." if zeros else ""
     entries = list(found)
     return Caption(
-        "Norm of the loss's gradient by the weights of each layer, at up to five moments of training, a panel for "
-        "each net.",
-        "Layers stand in order from the input; shortcuts are left out. All panels share one logarithmic scale. A line "
-        "is a moment, from light (early) to dark (late): lines that fall or rise by orders of magnitude from layer to "
-        f"layer are gradients that vanish or explode.{left_out}{averaged(entries)}",
+        "Norm of the gradient of the loss with respect to the weights of each layer, at up to five steps of training, "
+        "a panel for each net.",
+        "Layers are in order from input to output, without those of shortcuts. All panels share one logarithmic scale. "
+        "A line is a step, from light (early) to dark (late). If a line falls or rises by orders of magnitude over the "
+        f"layers, the gradients vanish or explode.{left_out}{averaged(entries)}",
         entries,
     )

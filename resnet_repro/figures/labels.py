@@ -1,4 +1,4 @@
-"""Labels at the ends of lines, at the right edge of their panel, moved apart where they would overlap."""
+"""Labels for the ends of lines, at the right edge of their panel, moved apart if they would overlap."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -10,12 +10,12 @@ from matplotlib.transforms import offset_copy
 from resnet_repro.analysis.groups import Entry
 from resnet_repro.figures.style import Style, mark
 
-NEAR = 0.9  # of the axis, from where on a line leads from a point to its label
-LINE = 1.3  # the height of a line of text, in its size
+NEAR = 0.9  # points beyond this share of the axis get a line to their label
+LINE = 1.3  # the height of a line of text, in sizes of its font
 
 
-class End(NamedTuple):
-    """What is written beside a point of a net's curve."""
+class EndLabel(NamedTuple):
+    """The label of the last point of a net's curve."""
 
     x: float
     y: float
@@ -24,35 +24,35 @@ class End(NamedTuple):
     entry: Entry
 
 
-def label_ends(figure: Figure, panels: Mapping[Axes, Sequence[End]], style: Style) -> None:
-    """Write each text at the right edge, level with its point. The figure grows where a panel is too low for them.
+def label_ends(figure: Figure, panels: Mapping[Axes, Sequence[EndLabel]], style: Style) -> None:
+    """Write each label at the right edge, level with its point. The figure grows if a panel is too low for its labels.
 
-    To be called last, as it needs to know how high the panels are.
+    Call this last, because it needs the final height of the panels.
     """
     line = LINE * style.small / 72  # inches
     missing = max((line * (len(ends) + 1) - height for ends, height in _heights(figure, panels)), default=0)
     if missing > 0:
-        rows = max(axes.get_subplotspec().get_gridspec().nrows for axes in panels)  # type: ignore[union-attr]  # each stands in a grid
+        rows = max(axes.get_subplotspec().get_gridspec().nrows for axes in panels)  # type: ignore[union-attr]  # all are in a grid
         figure.set_figheight(figure.get_figheight() + rows * missing)
     for axes, (ends, height) in zip(panels, _heights(figure, panels), strict=True):
         _label(figure, axes, ends, line / height, style)
 
 
-def _heights(figure: Figure, panels: Mapping[Axes, Sequence[End]]) -> list[tuple[Sequence[End], float]]:
-    """What stands beside each panel, and how many inches high the panel is."""
+def _heights(figure: Figure, panels: Mapping[Axes, Sequence[EndLabel]]) -> list[tuple[Sequence[EndLabel], float]]:
+    """The labels of each panel, and the panel's height in inches."""
     figure.draw_without_rendering()
     return [(ends, axes.get_window_extent().height / figure.dpi) for axes, ends in panels.items()]
 
 
-def _label(figure: Figure, axes: Axes, ends: Sequence[End], line: float, style: Style) -> None:
-    """`line` is the height of a line of text as a share of the axis."""
+def _label(figure: Figure, axes: Axes, ends: Sequence[EndLabel], line: float, style: Style) -> None:
+    """Write the labels of one panel; `line` is the height of a line of text as a share of the axis."""
     low, high = axes.get_ylim()
     left, right = axes.get_xlim()
     gap = line * (high - low)
     beside = offset_copy(axes.get_yaxis_transform(), figure, x=style.small, units="points")
     heights = spread([end.y for end in ends], gap, low + gap / 2, high - gap / 4)
     for end, place in zip(ends, heights, strict=True):
-        near = end.x >= left + NEAR * (right - left)  # a line from far away would look like a curve
+        near = end.x >= left + NEAR * (right - left)  # a longer line would look like a curve
         leader = {"arrowstyle": "-", "color": end.colour, "linewidth": 0.5 * style.line, "shrinkA": 1, "shrinkB": 0,
                   "relpos": (0, 0.5)}  # fmt: skip
         label = axes.annotate(
@@ -65,12 +65,12 @@ def _label(figure: Figure, axes: Axes, ends: Sequence[End], line: float, style: 
 
 
 def spread(heights: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Heights in the same order but at least `gap` apart, moved as little as possible, within low and high.
+    """Move heights as little as possible so that they are at least `gap` apart, between `low` and `high`.
 
-    Neighbours that would overlap become one block, centred where its members were.
+    The order is kept. Neighbours that would overlap become a block, centred on the mean of its members.
     """
     order = sorted(range(len(heights)), key=lambda index: heights[index])
-    blocks: list[list[float]] = []  # the heights that each block's members ask for
+    blocks: list[list[float]] = []  # the original heights of the members of each block
     for index in order:
         blocks.append([heights[index]])
         while len(blocks) > 1 and _bottom(blocks[-1], gap, low, high) < (
@@ -86,6 +86,6 @@ def spread(heights: Sequence[float], gap: float, low: float, high: float) -> lis
 
 
 def _bottom(block: Sequence[float], gap: float, low: float, high: float) -> float:
-    """Where the lowest member of a block stands."""
+    """The new height of the lowest member of a block."""
     extent = gap * (len(block) - 1)
     return max(min(sum(block) / len(block) - extent / 2, high - extent), low)

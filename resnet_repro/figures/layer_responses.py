@@ -20,11 +20,11 @@ from resnet_repro.figures.style import (
 )
 
 PROBE = "layer_response"
-WIDE = 15  # from this ratio of largest to smallest on, the axis is logarithmic
+WIDE = 15  # if the largest value exceeds the smallest by this factor, the axis is logarithmic
 
 
 def draw_layer_responses(group: Group, style: Style = WEB) -> Figure | None:
-    """At the end of training: after BN, before the non-linearity or the addition. None if nothing was measured."""
+    """Responses at the end of training, after BN and before ReLU or addition; None if nothing was measured."""
     found = probed(group, PROBE)
     if not found:
         return None
@@ -46,7 +46,7 @@ def draw_layer_responses(group: Group, style: Style = WEB) -> Figure | None:
         if positive and max(positive) / min(positive) > WIDE:
             log_scale(panels[0])
         for axes, title, unit in zip(
-            panels, ("by layer", "sorted by size"), ("layer, from the input", "rank"), strict=True
+            panels, ("by layer", "sorted by size"), ("layer, from input to output", "rank"), strict=True
         ):
             axes.set_title(title, loc="left")
             axes.set_xlabel(unit)
@@ -63,7 +63,7 @@ def caption_layer_responses(group: Group) -> Caption:
     return Caption(
         "Standard deviation of each layer's response at the last measured step, by layer (left) and sorted by size "
         "(right).",
-        "A response is what a 3x3 layer gives after its batch normalisation, if it has one, before the non-linearity "
-        f"or the addition. A line is a net; the legend has each net's median over its layers.{averaged(entries)}",
+        "A response is the output of a 3x3 layer after its batch normalisation, if it has one, and before the ReLU or "
+        f"the addition. A line is a net; the legend gives the median over its layers.{averaged(entries)}",
         entries,
     )

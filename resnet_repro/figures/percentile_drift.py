@@ -1,4 +1,4 @@
-"""How the distribution of one deep activation's input moves while the net trains, as in [B] Fig. 1b and c."""
+"""How the distribution of the input of one deep activation changes during training, as in [B] Fig. 1b and c."""
 
 from matplotlib.figure import Figure
 
@@ -10,11 +10,11 @@ from resnet_repro.figures.style import WEB, Style, add_legend, drawing, mark, pa
 
 PROBE = "input_percentiles"
 LINES = {"p85": ("#0072B2", "85 %"), "p50": ("#000000", "50 %"), "p15": ("#D55E00", "15 %")}
-MARKED = 100  # with more points on a figure's lines of one colour, marks on them are a smear
+MARKED = 100  # with more points, their markers would hide the lines
 
 
 def draw_percentile_drift(group: Group, style: Style = WEB) -> Figure | None:
-    """A panel a net, each with its own scale: {15, 50, 85}th percentiles by step. None if nothing was measured."""
+    """The 15th, 50th and 85th percentiles by step, a panel and scale for each net; None if nothing was measured."""
     found = probed(group, PROBE)
     if not found:
         return None
@@ -32,27 +32,27 @@ def draw_percentile_drift(group: Group, style: Style = WEB) -> Figure | None:
                           linewidth=1.4 * style.line, marker=marker)  # fmt: skip
             place = f"{printable(layer)},\nmap {entry.runs[0].experiment.probes.unit}"
             axes.set_ylabel(wrapped(place, width, style, style.tiny), fontsize=style.tiny)
-            moves = f"iterations {together(f'(median moves {drift(layer, whole):.1f} spreads)')}"
+            moves = f"iterations {together(f'(median moves by {drift(layer, whole):.1f} spreads)')}"
             axes.set_xlabel(wrapped(moves, width, style, style.small), fontsize=style.small)
         add_legend(figure, style, panels[0].lines,
-                   "percentile; a spread is the mean distance from the 15th to the 85th")  # fmt: skip
+                   "percentile; a spread is the mean distance between the 15th and the 85th")  # fmt: skip
     return figure
 
 
 def caption_percentile_drift(group: Group) -> Caption:
     entries = list(probed(group, PROBE))
     return Caption(
-        "How the distribution of the input of one deep activation moves over training: its 15th, 50th and 85th "
-        "percentiles, a panel for each net.",
-        "The axis at the left names the activation and the feature map. Each panel has its own scale; below it stands "
-        "how far the median moved between its extremes, in spreads, of which one is the mean distance from the 15th to "
-        f"the 85th percentile.{averaged(entries)}",
+        "The 15th, 50th and 85th percentile of the input of one deep activation over the iterations of training, a "
+        "panel for each net.",
+        "The label at the left names the activation and the feature map. Each panel has its own scale. Below it is the "
+        "distance between the largest and the smallest median, in spreads; a spread is the mean distance between the "
+        f"15th and the 85th percentile.{averaged(entries)}",
         entries,
     )
 
 
 def drift(layer: str, by_step: dict[int, Values]) -> float:
-    """How far the median moved between its extremes, in units of the mean distance from the 15th to the 85th."""
+    """The range of the median over the steps, divided by the mean distance between 15th and 85th percentile."""
     medians = [values[layer, "p50"] for values in by_step.values()]
     spreads = [values[layer, "p85"] - values[layer, "p15"] for values in by_step.values()]
     mean_spread = sum(spreads) / len(spreads) if spreads else 0.0

@@ -1,4 +1,4 @@
-"""What the figures of probes share: values averaged over seeds, and a grid of panels, one a net."""
+"""Shared by the figures of probes: values averaged over seeds, and a grid with a panel for each net."""
 
 import statistics
 from collections import defaultdict
@@ -15,7 +15,7 @@ COLUMNS = 3
 
 
 def probed(group: Group, probe: str) -> dict[Entry, dict[int, Values]]:
-    """For each net that has the probe: step -> values, the mean over the seeds that have them all."""
+    """The values of a probe by net and step, as means over seeds, for each net that has the probe."""
     found = {entry: _mean_over_seeds(entry, probe) for entry in group.entries}
     return {entry: values for entry, values in found.items() if values}
 
@@ -30,22 +30,22 @@ def _mean_over_seeds(entry: Entry, probe: str) -> dict[int, Values]:
             for step, values in sorted(collected.items())}  # fmt: skip
 
 
-def moments(steps: Sequence[int], most: int = 5) -> list[int]:
-    """At most `most` of the steps: the first, the last, and others spread evenly between."""
+def spread_steps(steps: Sequence[int], most: int = 5) -> list[int]:
+    """At most `most` of the steps: the first, the last, and others evenly spread between them."""
     if len(steps) <= most:
         return list(steps)
     return [steps[round(number * (len(steps) - 1) / (most - 1))] for number in range(most)]
 
 
 def averaged(entries: Sequence[Entry]) -> str:
-    """For a caption: that values are means over seeds, where any net has several."""
+    """A sentence for captions, if any net has several seeds: values are means over them."""
     return " Values are means over the seeds." if any(len(entry.runs) > 1 for entry in entries) else ""
 
 
 def grid(
     group: Group, style: Style, title: str, names: Sequence[str], share_y: bool, wider: float = 1.0
 ) -> tuple[Figure, list[Axes]]:
-    """A panel for each name, in rows of three; each `wider` than high by that much more, for labels beside it."""
+    """A titled panel for each name, three in a row. `wider` scales the width, to leave room for labels beside lines."""
     columns = min(COLUMNS, len(names))
     rows = -(-len(names) // columns)
     figure = new_figure(style, wider * max(3.1 * columns, 6.2), 0.9 + 2.1 * rows, columns)
@@ -59,6 +59,6 @@ def grid(
 
 
 def is_first(axes: Axes) -> bool:
-    """Whether a panel begins a row."""
+    """Whether a panel is the first of its row."""
     spec = axes.get_subplotspec()
     return spec is None or spec.is_first_col()

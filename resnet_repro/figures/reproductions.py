@@ -1,4 +1,4 @@
-"""Test error over the first epochs beside what a reproduction by others gives for the same net and recipe."""
+"""Test error of the first epochs, beside that of another reproduction with the same net and recipe."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -22,13 +22,13 @@ LABELS = {"uniform": "as in the authors' code", "he": "by He's rule"}
 
 
 def draw_reproductions(group: Group, style: Style = WEB) -> Figure | None:
-    """A panel for each net that others trained alike; None where there is none."""
+    """A panel for each net that another reproduction trained with the same recipe; None if there is none."""
     panels = _panels(group)
     if not panels:
         return None
     with drawing(style):
         names = [entries[0].name.split(" (")[0] for entries in panels.values()]
-        figure, axes = grid(group, style, "Beside a reproduction by others", names, share_y=True)
+        figure, axes = grid(group, style, "Comparison with another reproduction", names, share_y=True)
         for panel, (net, entries) in zip(axes, panels.items(), strict=True):
             _draw(panel, style, net, entries)
         add_legend(figure, style, _legend(style, [entry for entries in panels.values() for entry in entries]))
@@ -39,9 +39,10 @@ def caption_reproductions(group: Group) -> Caption:
     entries = [entry for found in _panels(group).values() for entry in found]
     sources = listed([f"{other.name} ({other.source}; {other.recipe}; one run of each net)" for other in REPRODUCTIONS])
     return Caption(
-        "Test error in % after each of the first epochs, ours beside a reproduction by others, a panel for each net.",
-        f"Grey dots are {sources}. Lines are ours: solid blue from the classifier's default first weights, dashed "
-        f"orange from He's, as there.{averaged(entries)}",
+        "Test error in % after each of the first epochs, ours beside that of another reproduction, a panel for each "
+        "net.",
+        f"Grey dots are {sources}. Lines are ours: solid blue with the default initialisation of the classifier, "
+        f"dashed orange with He's, which that reproduction used.{averaged(entries)}",
         entries,
     )
 
@@ -67,7 +68,7 @@ def _draw(axes: Axes, style: Style, net: tuple[str, int], entries: Sequence[Entr
 
 
 def _panels(group: Group) -> dict[tuple[str, int], list[Entry]]:
-    """By shortcut and depth, our runs of nets that others trained alike, as far as they have come to a first epoch."""
+    """Our runs of nets that others trained with the same recipe, by shortcut and depth, if they have a first epoch."""
     found: dict[tuple[str, int], list[Entry]] = defaultdict(list)
     for entry in group.entries if group.condition.data == "CIFAR-10" else ():
         model, training, usual = entry.model, entry.training, TrainingSpec()

@@ -1,4 +1,4 @@
-"""Figures as files: equal runs give equal bytes in every format."""
+"""Writes figures to files. Equal runs give equal bytes in every format."""
 
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,7 +13,7 @@ from resnet_repro.figures.style import Style, drawing
 from resnet_repro.files import make_folder, replacing
 
 ELSEWHERE = "choose another folder with --output or make room there"
-COLOURS = 256  # of a PNG, which has few besides the shades at the edges of letters: a third of the size, none visible
+COLOURS = 256  # of a PNG: a third of the size, with no visible difference
 
 
 def png(figure: Figure, style: Style) -> bytes:
@@ -27,9 +27,9 @@ def png(figure: Figure, style: Style) -> bytes:
 
 
 def svg(figure: Figure, style: Style) -> bytes:
-    """Letters are drawn as outlines, so that the figure looks the same wherever it is shown."""
+    """The figure as SVG with letters as outlines, so that it looks the same in every viewer."""
     for artist in figure.findobj(lambda artist: artist.get_gid() is not None):
-        artist.set_gid(None)  # would name several elements alike, and serves pages alone
+        artist.set_gid(None)  # only the report uses gids, and here they would become duplicate SVG ids
     buffer = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "resnet-repro", "svg.fonttype": "path"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
@@ -38,7 +38,7 @@ def svg(figure: Figure, style: Style) -> bytes:
 
 def pdf(figure: Figure, style: Style) -> bytes:
     buffer = io.BytesIO()
-    with matplotlib.rc_context({"pdf.fonttype": 42}):  # TrueType, which publishers ask for
+    with matplotlib.rc_context({"pdf.fonttype": 42}):  # TrueType, which publishers require
         figure.savefig(buffer, format="pdf", metadata={"CreationDate": None})
     return buffer.getvalue()
 
@@ -50,7 +50,10 @@ USUAL_FORMATS = ("png", "svg")
 def save_figures(
     figures: Iterable[Drawn], folder: Path, style: Style, formats: Sequence[str] = USUAL_FORMATS
 ) -> Iterator[Path]:
-    """Write each figure in each format, and its caption, into `folder`; yield the paths. Raises RunError."""
+    """Write each figure in each format, with its caption, into `folder`, and yield the paths.
+
+    Raises RunError if a file cannot be written.
+    """
     for drawn in figures:
         caption = drawn.caption.text(drawn.group.condition)
         yield from save_figure(drawn.figure, caption, folder / drawn.name, style, formats)
@@ -59,7 +62,7 @@ def save_figures(
 def save_figure(
     figure: Figure, caption: str, path: Path, style: Style, formats: Sequence[str] = USUAL_FORMATS
 ) -> Iterator[Path]:
-    """The same for one figure and its caption; `path` is without an ending."""
+    """Write one figure and its caption. `path` has no ending; the rest is as for `save_figures`."""
     with drawing(style):
         contents = {ending: FORMATS[ending](figure, style) for ending in formats}
     contents["txt"] = caption.encode()

@@ -1,4 +1,4 @@
-"""SVG in fewer letters: rounded numbers, relative paths, no groups that say nothing, repeated styles as classes."""
+"""Makes SVG smaller: rounded numbers, relative paths, no empty groups, and classes for repeated styles."""
 
 import re
 from xml.etree.ElementTree import Element
@@ -8,7 +8,7 @@ COORDINATES = ("x", "y", "width", "height", "transform")  # attributes, in point
 
 
 def compact(root: Element, prefix: str) -> None:
-    """Change an SVG without namespaces in place. `prefix` begins the classes, whose sheet is seen by the whole page."""
+    """Change an SVG without namespaces in place. Class names begin with `prefix`, as they apply to the whole page."""
     for element in root.iter():
         if "d" in element.attrib:
             element.set("d", relative(element.attrib["d"]))
@@ -24,15 +24,15 @@ def compact(root: Element, prefix: str) -> None:
 
 
 def rounded(number: str, digits: int = 1) -> str:
-    """A tenth of a point is what an eye can see at twice the size. "0.50" becomes ".5"."""
+    """A number with few digits: "0.50" becomes ".5". A tenth of a point is hardly visible."""
     text = f"{float(number):.{digits}f}".rstrip("0").rstrip(".")
     return re.sub(r"^(-?)0\.", r"\1.", "0" if text == "-0" else text)
 
 
 def relative(path: str) -> str:
-    """A path of straight lines as steps from point to point, which are short; others with their numbers rounded.
+    """A path of straight lines as relative steps, which are short; other paths with rounded numbers.
 
-    Steps are taken between rounded points, so that errors do not add up.
+    The steps are between rounded points, so that rounding errors do not add up.
     """
     if re.search(r"[A-KN-Ya-y]", path):
         return NUMBER.sub(lambda number: rounded(number[0], 2), " ".join(path.split()))
@@ -58,9 +58,9 @@ def _pair(x: str, y: str) -> str:
 
 
 def _dissolve(element: Element, definitions: Element) -> None:
-    """Put the children of groups that say nothing in their place, and what is defined into `definitions`.
+    """Replace groups without attributes by their children, and move definitions into `definitions`.
 
-    There it serves others even while the net that it came with is switched off.
+    There they still serve other elements if the net that they came with is hidden.
     """
     children: list[Element] = []
     for child in list(element):
@@ -69,13 +69,13 @@ def _dissolve(element: Element, definitions: Element) -> None:
             definitions.extend(child)
         elif child.tag == "g" and not child.attrib:
             children += list(child)
-        elif child.get("style") != "fill:none" and (child.tag != "g" or len(child)):  # what can be seen
+        elif child.get("style") != "fill:none" and (child.tag != "g" or len(child)):  # drop what is invisible
             children.append(child)
     element[:] = children
 
 
 def _classes(root: Element, prefix: str) -> None:
-    """Classes for the styles, of which what clips is one. What is only used takes its style where it is used."""
+    """Move repeated styles into CSS classes; clip paths get their own. Definitions take the style of their users."""
     for definition in root[0]:
         definition.attrib.pop("style", None)
     names: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""A figure as markup that stands within a web page, follows its colours and letters, and can have nets switched off."""
+"""Turns a figure into inline SVG that uses the colours and font of its page, and whose nets can be hidden."""
 
 import io
 import re
@@ -14,23 +14,23 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from resnet_repro.figures.style import FAINT, GREY, GRID, MOMENT_COLOURS, NET, TITLE, WEB, drawing
+from resnet_repro.figures.style import FAINT, GREY, GRID, NET, STEP_COLOURS, TITLE, WEB, drawing
 from resnet_repro.report.compact_svg import compact, rounded
 
 NAMESPACE = "http://www.w3.org/2000/svg"
 HREF = "{http://www.w3.org/1999/xlink}href"
-# What the page colours, as it may be dark. Nets drawn in black are as its ink.
+# Colours that the page sets, as it may be dark.
 VARIABLES = {"#000000": "var(--ink)", "#ffffff": "var(--paper)", GRID: "var(--grid)", FAINT: "var(--grid)",
-             GREY: "var(--muted)", MOMENT_COLOURS[-1]: f"var(--late,{MOMENT_COLOURS[-1]})"}  # fmt: skip
-# Of letters, what the page says; of lines, what is so by itself or can hardly be seen.
+             GREY: "var(--muted)", STEP_COLOURS[-1]: f"var(--late,{STEP_COLOURS[-1]})"}  # fmt: skip
+# Style properties to drop: fonts, which the page sets, and defaults of lines.
 OMITTED = ("font-family", "font-style", "font-variant", "font-weight", "font-stretch", "stroke-linejoin",
            "stroke-dashoffset")  # fmt: skip
-# Said once at the top: what matplotlib says of all in a style sheet, which would reach the rest of the page, or omits.
+# Set once on the root, instead of by matplotlib's style sheet, which would affect the rest of the page.
 ROOT_STYLE = "fill:var(--ink);font-family:inherit;stroke-linejoin:round;stroke-linecap:butt"
 
 
-class Net(NamedTuple):
-    """How a figure draws a net: `colour` as CSS, empty where the net has several; `dash` as "-", "--", ":" or "-."."""
+class NetStyle(NamedTuple):
+    """How a figure draws a net: `colour` is CSS, empty if there are several; `dash` is "-", "--", ":" or "-."."""
 
     name: str
     colour: str
@@ -38,18 +38,18 @@ class Net(NamedTuple):
 
 
 class InlineFigure(NamedTuple):
-    """`svg` has elements with `data-net="<name>"` for each of `nets`."""
+    """A figure as SVG, in which the parts of each of `nets` have `data-net="<name>"`."""
 
     svg: str
-    nets: list[Net]
+    nets: list[NetStyle]
 
 
 def inline_svg(figure: Figure, prefix: str, label: str) -> InlineFigure:
-    """The figure for a page that says title and caption itself, as one SVG element without size, as wide as its place.
+    """The figure without its title as one SVG element without a size, as wide as its place.
 
-    `prefix`, a letter and then letters or digits, begins each id and class, and has to be another for each figure of a
-    page; `label` is read to who cannot see it. The page defines the colours --ink, --muted, --grid and --paper, and
-    where it is dark --late, of last moments. The figure's title is not shown from now on.
+    `prefix`, a letter and then letters or digits, begins each id and class; each figure of a page needs another one.
+    `label` becomes the aria-label. The page must define the colours --ink, --muted, --grid and --paper, and on a dark
+    page --late, the colour of last steps. Hides the title of `figure`.
     """
     assert re.fullmatch("[a-z][a-z0-9]*", prefix), prefix
     for title in figure.findobj(lambda artist: artist.get_gid() == TITLE):
@@ -58,7 +58,7 @@ def inline_svg(figure: Figure, prefix: str, label: str) -> InlineFigure:
     buffer = io.BytesIO()
     with drawing(WEB), matplotlib.rc_context({"svg.hashsalt": prefix, "svg.fonttype": "none"}):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314 - is our own, just written
+    root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314 - our own
     for element in root.iter():
         _tidy(element)
     _drop(root)
@@ -70,7 +70,7 @@ def inline_svg(figure: Figure, prefix: str, label: str) -> InlineFigure:
 
 
 def _tidy(element: Element) -> None:
-    """Names without namespaces, styles without what the root says, colours of the page."""
+    """Remove namespaces and superfluous styles, and use the colours of the page."""
     element.tag = element.tag.rpartition("}")[2]
     element.tail = None  # the space between elements
     element.text = element.text if element.tag == "tspan" or len(element) == 0 else None
@@ -88,7 +88,7 @@ def _tidy(element: Element) -> None:
 
 
 def _drop(element: Element) -> None:
-    """Without metadata, the style sheet of the whole page, and the white patches behind everything."""
+    """Remove metadata, the style sheet, and the white background."""
     for child in list(element):
         style_sheet = child.tag == "defs" and child.find("style") is not None
         if child.tag == "metadata" or style_sheet or child.get("id", "") == "patch_1":
@@ -98,7 +98,7 @@ def _drop(element: Element) -> None:
 
 
 def _rename(root: Element, prefix: str) -> None:
-    """Short ids that begin with `prefix`, for what is referred to; none for the rest."""
+    """Give elements that are referred to short ids that begin with `prefix`, and remove all other ids."""
     names: dict[str, str] = {}
     for element in root.iter():
         for attribute, value in element.attrib.items():
@@ -113,14 +113,14 @@ def _rename(root: Element, prefix: str) -> None:
 
 
 def _references(attribute: str, value: str) -> list[str]:
-    """The ids that an attribute refers to. What a net is called refers to nothing."""
+    """The ids that an attribute refers to. The names of nets may look like references, but are none."""
     if attribute == "href":
         return [value.removeprefix("#")]
     return re.findall(r"url\(#([^)]+)\)", value) if attribute == "style" else []
 
 
-def _nets(figure: Figure) -> list[Net]:
-    """Each net with the look of its widest lines, in the order in which they were drawn."""
+def _nets(figure: Figure) -> list[NetStyle]:
+    """Each net with the style of its widest lines, in the order of drawing."""
     lines: dict[str, list[Line2D]] = {}
     for artist, name in _marked(figure):
         found = artist.lines if isinstance(artist, Axes) else [artist] if isinstance(artist, Line2D) else []
@@ -131,12 +131,12 @@ def _nets(figure: Figure) -> list[Net]:
         colours = list(dict.fromkeys(to_hex(line.get_color()) for line in widest))
         dash = str(widest[0].get_linestyle()) if widest else "-"
         colour = colours[0] if len(colours) == 1 else ""
-        nets.append(Net(name, VARIABLES.get(colour, colour), dash))
+        nets.append(NetStyle(name, VARIABLES.get(colour, colour), dash))
     return nets
 
 
 def _marked(figure: Figure) -> Iterator[tuple[Artist, str]]:
-    """The artists that belong to a net, each with its name."""
+    """The artists that belong to a net, with the net's name."""
     for artist in figure.findobj():
         gid = artist.get_gid() or ""
         if gid.startswith(NET):

@@ -18,8 +18,8 @@ def verdict_row(verdict: Verdict) -> dict[str, Any]:
 
 
 def _ruling(ruling: Ruling) -> dict[str, Any]:
-    told = [found for found in ruling.evidence if any(sample.estimate or sample.diverged for sample in found.samples)]
-    runs = {run.path.as_posix(): None for found in told for sample in found.samples for run in sample.runs}
+    told = [found for found in ruling.evidence if any(result.estimate or result.diverged for result in found.results)]
+    runs = {run.path.as_posix(): None for found in told for result in found.results for run in result.runs}
     return {
         "outcome": ruling.outcome,
         "setting": ruling.setting,

@@ -1,4 +1,4 @@
-"""Runs for figures, as if read from disk."""
+"""Made-up runs for figures."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ from resnet_repro.spec import ModelSpec
 
 
 def with_probes(run: Run, rows: Sequence[tuple[int, str, str, str, float]]) -> Run:
-    """The run as if it had these rows in its probes.csv."""
+    """The run with these rows in its probes.csv."""
     run.__dict__["probes"] = tuple(ProbeRow(*row) for row in rows)
     return run
 
@@ -25,7 +25,7 @@ def with_model(run: Run, **fields: object) -> Run:
 
 
 def papers_run(depth: int, shortcut: str = "none", seed: int = 0, until: int = 64_000) -> Run:
-    """Of the paper's schedule, with rows at 200, 400 and its end, or as far as it has come."""
+    """A run of the paper's schedule, with rows at steps 200, 400 and `until`."""
     run = make_run(depth, shortcut, seed, steps=64_000, batch_size=128, learning_rate=0.1)
     last = Row(until, 163.84, 0.001, 0.1, 2.0, 1.0, 0.4, 9.0, 500.0, 3000.0)
     status = "finished" if until == 64_000 else "interrupted"
@@ -58,7 +58,7 @@ def tenth(depth: int, shortcut: str = "none", seed: int = 0, error: float = 50.0
 
 
 def contrasts() -> list[Run]:
-    """Runs of one group that suffice for the figures that set ours against others'."""
+    """Runs of one group that suffice for the figures CONTRASTS."""
     return [tenth(20), he(tenth(20)), tenth(56, "identity"), he(tenth(56, "identity")), tenth(44)]
 
 
@@ -66,7 +66,7 @@ CONTRASTS = ["classifier", "reproductions"]
 
 
 def everything() -> list[Run]:
-    """Runs of one group that suffice for every kind of figure but CONTRASTS."""
+    """Runs of one group that suffice for every figure except CONTRASTS."""
     values = [
         (step, "layer_response", layer, "std", 1.0 + step) for step in (1, 400) for layer in ("a", "b")
     ]  # fmt: skip

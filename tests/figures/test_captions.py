@@ -1,4 +1,4 @@
-"""What stands below each figure."""
+"""The captions of the figures."""
 
 import pytest
 from conftest import make_run
@@ -20,7 +20,7 @@ def test_every_figure_has_sentences_conditions_and_runs() -> None:
         assert sentences.startswith(drawn.caption.shows)
         assert drawn.caption.shows.endswith(".")
         assert conditions.startswith("Data: the true CIFAR-10, recognised by its digest")
-        assert "400 steps of 64 images (a short schedule, the paper's has 64,000 steps)" in conditions
+        assert "400 steps of 64 images (a short schedule; the paper's has 64,000 steps)" in conditions
         assert "Device: CPU." in conditions
         assert runs.startswith("Runs: ")
 
@@ -39,22 +39,22 @@ def test_a_caption_names_the_runs_that_its_figure_shows() -> None:
     ("seeds", "said"),
     [((3,), "seed 3"), ((0, 1), "seeds 0 and 1"), ((0, 1, 2), "seeds 0 to 2"), ((0, 2, 5), "seeds 0, 2 and 5")],
 )
-def test_seeds_are_said_shortly(seeds: tuple[int, ...], said: str) -> None:
+def test_seeds_are_listed_briefly(seeds: tuple[int, ...], said: str) -> None:
     assert f"(none20, {said})." in caption(*(make_run(20, seed=seed) for seed in seeds))
 
 
-def test_what_diverged_or_has_not_finished_is_said() -> None:
+def test_a_caption_lists_runs_that_diverged_or_have_not_finished() -> None:
     text = caption(make_run(20), make_run(56, status="diverged"), make_run(110, status="interrupted"))
     assert "Diverged: none56/seed-0 at step 201. Not finished: none110/seed-0 at step 200 of 400." in text
-    assert "A cross is where a loss stopped being finite." in text
+    assert "A cross marks where a run diverged" in text
     assert "iverged" not in caption(make_run(20))
 
 
-def test_other_data_than_the_true_one_says_so() -> None:
+def test_a_caption_names_data_other_than_the_true_cifar_10() -> None:
     assert "Data: synthetic shapes; this is not the true CIFAR-10, with" in caption(make_run(data="synthetic shapes"))
 
 
-def test_bands_and_published_values_are_told_where_they_are_drawn() -> None:
+def test_bands_and_published_values_are_explained_if_they_are_drawn() -> None:
     assert "bands one standard deviation" not in caption(make_run(20))
     assert "bands one standard deviation" in caption(make_run(20), make_run(20, seed=1))
     assert "published" not in caption(make_run(20))

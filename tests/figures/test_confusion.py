@@ -1,4 +1,4 @@
-"""The confusion matrix: shares of each true class, a muted diagonal, and colours that belong to confusions alone."""
+"""The confusion matrix: shares of each true class, a grey diagonal, and colours only for confusions."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Figures that set one way of training a net against another, or against what others found."""
+"""Figures that compare several ways of training a net, or our runs with another reproduction."""
 
 from dataclasses import replace
 
@@ -8,12 +8,12 @@ from made_up import drawn, group_of, he, tenth, with_model
 
 from resnet_repro.figures.classifier import caption_classifier, draw_classifier
 from resnet_repro.figures.reproductions import caption_reproductions, draw_reproductions
-from resnet_repro.figures.style import STYLES
+from resnet_repro.figures.style import STYLES, Style
 from resnet_repro.papers.reproductions import REPRODUCTIONS
 from resnet_repro.record.run import Run
 
 
-def test_nets_that_start_from_several_classifiers_get_a_panel_each() -> None:
+def test_nets_with_several_initialisations_of_the_classifier_get_a_panel_each() -> None:
     group = group_of(make_run(20), he(make_run(20)), he(make_run(20, seed=1)), make_run(56), make_run(56, "identity"),
                      he(make_run(56, "identity")))  # fmt: skip
     figure = drawn(draw_classifier(group))
@@ -29,16 +29,16 @@ def test_nets_that_start_from_several_classifiers_get_a_panel_each() -> None:
     assert draw_classifier(group_of(make_run(20), he(make_run(56)))) is None
 
 
-def test_nets_that_were_trained_unlike_are_not_set_against_each_other() -> None:
+def test_nets_that_differ_in_anything_else_are_not_compared() -> None:
     assert draw_classifier(group_of(make_run(20), he(make_run(20, learning_rate=0.1)))) is None
     assert draw_classifier(group_of(make_run(20), with_model(make_run(20), normalization="none"))) is None
 
 
 @pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
-def test_others_curves_stand_under_ours_over_their_epochs(style: object) -> None:
+def test_the_other_reproduction_is_drawn_below_ours_over_its_epochs(style: Style) -> None:
     group = group_of(tenth(20), tenth(20, seed=1, error=52.0), he(tenth(20)), tenth(32, "identity"), tenth(56))
     figure = drawn(draw_reproductions(group, style))
-    assert [axes.get_title("left") for axes in figure.axes] == ["plain-20", "plain-56"]  # nobody else's ResNet-32
+    assert [axes.get_title("left") for axes in figure.axes] == ["plain-20", "plain-56"]  # which has no ResNet-32
     theirs, *ours = figure.axes[0].lines
     assert list(theirs.get_ydata()) == list(REPRODUCTIONS[0].test_error_pct["plain20"])
     assert {tuple(line.get_ydata()[:2]) for line in ours} == {(52.0, 53.0), (51.0, 52.0)}  # mean of seeds, and He's
@@ -60,11 +60,11 @@ def test_others_curves_stand_under_ours_over_their_epochs(style: object) -> None
         make_run(20, data="synthetic shapes", steps=6400, batch_size=128, learning_rate=0.1),
     ],
 )
-def test_runs_of_another_recipe_are_not_laid_over_others(run: Run) -> None:
+def test_runs_of_another_recipe_are_not_compared_with_the_other_reproduction(run: Run) -> None:
     assert draw_reproductions(group_of(run)) is None
 
 
-def test_runs_that_have_just_begun_are_drawn_as_far_as_they_are() -> None:
+def test_unfinished_runs_are_drawn_as_far_as_they_are() -> None:
     begun = tenth(20)
     group = group_of(replace(begun, rows=begun.rows[:1], summary={}), replace(tenth(56), rows=(), summary={}))
     figure = drawn(draw_reproductions(group))

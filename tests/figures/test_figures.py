@@ -1,4 +1,4 @@
-"""What the figures show: means and bands, divergence, the papers' points, and nothing clipped unsaid."""
+"""What the figures show: means and bands, divergence, the papers' values, and notes on clipped values."""
 
 import itertools
 
@@ -28,7 +28,7 @@ def test_each_group_has_its_figures() -> None:
     ]
 
 
-def test_plain_stands_left_residual_right_on_one_scale() -> None:
+def test_plain_nets_are_left_and_residual_nets_right_on_one_scale() -> None:
     left, right = draw_curves(comparable_groups(FOUR)[0]).axes
     assert left.get_title("left") == "plain nets, by depth"
     assert right.get_title("left") == "residual nets, by depth"
@@ -40,7 +40,7 @@ def test_plain_stands_left_residual_right_on_one_scale() -> None:
         ]  # fmt: skip
 
 
-def test_a_curve_is_the_mean_over_seeds_at_the_steps_all_have() -> None:
+def test_a_curve_is_the_mean_over_seeds_at_the_steps_that_all_have() -> None:
     runs = [make_run(seed=0, test_error=60.0), make_run(seed=1, test_error=64.0)]
     assert mean_curve(runs, "test_error_pct") == [(200, 90.0, 0.0), (400, 62.0, pytest.approx(8**0.5))]
     assert mean_curve([*runs, make_run(seed=2, status="interrupted")], "train_error_pct") == [(200, 90.0, 0.0)]
@@ -54,11 +54,11 @@ def test_a_diverged_run_is_marked_where_it_ended() -> None:
     assert any("diverged at 201" in text.get_text() for text in left.texts)
 
 
-def test_values_outside_the_axis_are_said() -> None:
+def test_the_axis_label_mentions_values_outside() -> None:
     low = comparable_groups([make_run(train_error=5.0, test_error=8.0)])[0]
     left, right = draw_curves(low).axes
     assert left.get_ylim() == (0.0, 20.0)
-    assert left.get_xlabel() == "iterations (errors above 20 % lie outside)"
+    assert left.get_xlabel() == "iterations (errors above 20 % are outside)"
     assert right.get_xlabel() == "iterations"
     full = draw_curves(comparable_groups(FOUR)[0]).axes[0]
     assert full.get_ylim() == (0.0, 100.0)
@@ -71,7 +71,7 @@ def test_the_title_names_data_schedule_device_and_seeds() -> None:
         assert part in title
 
 
-def test_the_papers_points_stand_only_beside_runs_of_its_schedule() -> None:
+def test_the_papers_values_are_drawn_only_beside_runs_of_its_schedule() -> None:
     def labels(runs: list[Run]) -> list[str]:
         figure = draw_degradation(comparable_groups(runs)[0])
         assert figure is not None
@@ -98,7 +98,7 @@ def test_labels_are_spread_in_order_without_overlap(heights: list[float], gap: f
         assert places == heights
 
 
-def test_a_run_under_way_fills_the_axis_and_its_label_says_how_far_it_is() -> None:
+def test_an_unfinished_run_fills_the_axis_and_its_label_names_the_step() -> None:
     left, _ = draw_curves(comparable_groups([make_run(status="interrupted")])[0]).axes
     assert left.get_xlim() == (0.0, 200.0)
     assert [text.get_text() for text in left.texts] == ["20: 90.0 % at step 200"]

@@ -1,4 +1,4 @@
-"""Figures for a web page: its colours, nets to switch off, and nothing that reaches the rest of the page."""
+"""Figures as inline SVG: in the page's colours, with nets that can be hidden, and without effect on the page."""
 
 import re
 import xml.etree.ElementTree as ElementTree
@@ -14,7 +14,7 @@ from resnet_repro.figures import FIGURES, draw_figures
 from resnet_repro.figures.curves import draw_curves
 from resnet_repro.figures.style import DEPTH_COLOURS, NET
 from resnet_repro.report.compact_svg import relative, rounded
-from resnet_repro.report.inline_svg import InlineFigure, Net, inline_svg
+from resnet_repro.report.inline_svg import InlineFigure, NetStyle, inline_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -32,7 +32,7 @@ def elements(figure: InlineFigure) -> Iterator[ElementTree.Element]:
     return ElementTree.fromstring(figure.svg).iter()  # noqa: S314 - our own
 
 
-def test_it_is_one_element_that_takes_the_size_of_its_place(inline: dict[str, InlineFigure]) -> None:
+def test_a_figure_is_one_element_without_a_size(inline: dict[str, InlineFigure]) -> None:
     for figure in inline.values():
         assert figure.svg.startswith("<svg ")
         assert not re.search(r"<\?xml|<!|metadata|xmlns:|ns0:", figure.svg)
@@ -42,7 +42,7 @@ def test_it_is_one_element_that_takes_the_size_of_its_place(inline: dict[str, In
     assert "Training and test error in % over" in str(next(elements(inline["curves"])).get("aria-label"))
 
 
-def test_ids_are_unique_on_a_page_and_lead_somewhere(inline: dict[str, InlineFigure]) -> None:
+def test_ids_are_unique_on_a_page_and_all_are_referred_to(inline: dict[str, InlineFigure]) -> None:
     ids = [element.get("id") for figure in inline.values() for element in elements(figure) if element.get("id")]
     assert len(ids) == len(set(ids))
     for figure in inline.values():
@@ -50,7 +50,7 @@ def test_ids_are_unique_on_a_page_and_lead_somewhere(inline: dict[str, InlineFig
         assert referred == {element.get("id") for element in elements(figure)} - {None}
 
 
-def test_the_style_sheet_reaches_nothing_else_on_the_page(inline: dict[str, InlineFigure]) -> None:
+def test_the_style_sheet_affects_nothing_else_on_the_page(inline: dict[str, InlineFigure]) -> None:
     for number, figure in enumerate(inline.values()):
         (sheet,) = [element.text or "" for element in elements(figure) if element.tag == f"{SVG}style"]
         selectors = re.findall(r"([^{}]+)\{", sheet)
@@ -58,7 +58,7 @@ def test_the_style_sheet_reaches_nothing_else_on_the_page(inline: dict[str, Inli
         assert all(selector.startswith(f".f{number}-") for selector in selectors)
 
 
-def test_each_net_of_each_figure_can_be_switched_off(inline: dict[str, InlineFigure]) -> None:
+def test_each_net_of_each_figure_can_be_hidden(inline: dict[str, InlineFigure]) -> None:
     for family, figure in inline.items():
         marked = {element.get("data-net") for element in elements(figure)} - {None}
         assert marked == {net.name for net in figure.nets} != set(), family
@@ -74,12 +74,12 @@ def test_each_net_of_each_figure_can_be_switched_off(inline: dict[str, InlineFig
     ("batch-norm", {"path", "text"}),
     ("percentile-drift", {"path", "text", "use"}),
 ])  # fmt: skip
-def test_all_that_belongs_to_a_net_is_marked(inline: dict[str, InlineFigure], family: str, tags: set[str]) -> None:
+def test_all_parts_of_a_net_are_marked(inline: dict[str, InlineFigure], family: str, tags: set[str]) -> None:
     root = next(elements(inline[family]))
     marked = [group for group in root.iter() if group.get("data-net") == "plain-20"]
     assert {element.tag.removeprefix(SVG) for group in marked for element in group.iter()} >= tags
     colour = next((net.colour for net in inline[family].nets if net.name == "plain-20"), "")
-    if family == "batch-norm":  # in which a colour is one net's in its panel
+    if family == "batch-norm":  # where a panel has a colour for each net
         outside = [element for element in root if element.get("data-net") is None and element.tag != f"{SVG}style"]
         used = {name for element in outside for name in (element.get("class") or "").split()}
         assert not [name for name in used if f".{name}{{" in (root[0].text or "") and colour in _rule(root, name)]
@@ -89,20 +89,20 @@ def _rule(root: ElementTree.Element, name: str) -> str:
     return (root[0].text or "").split(f".{name}{{")[1].split("}")[0]
 
 
-def test_nets_have_the_look_of_their_widest_line() -> None:
+def test_the_style_of_a_net_is_that_of_its_widest_line() -> None:
     figure = inline_svg(draw_curves(group_of(make_run(20), make_run(56, "identity"))), "f", "")
     assert figure.nets == [
-        Net("plain-20", to_hex(DEPTH_COLOURS[20]), "-"), Net("ResNet-56", to_hex(DEPTH_COLOURS[56]), "-"),
+        NetStyle("plain-20", to_hex(DEPTH_COLOURS[20]), "-"), NetStyle("ResNet-56", to_hex(DEPTH_COLOURS[56]), "-"),
     ]  # fmt: skip
 
 
-def test_nets_drawn_in_many_colours_or_in_black_say_so(inline: dict[str, InlineFigure]) -> None:
+def test_the_style_of_a_net_in_several_colours_or_in_black(inline: dict[str, InlineFigure]) -> None:
     assert {net.colour for net in inline["percentile-drift"].nets} == {""}
     strange = inline_svg(draw_curves(group_of(make_run(26))), "f", "")
-    assert strange.nets == [Net("plain-26", "var(--ink)", "-")]
+    assert strange.nets == [NetStyle("plain-26", "var(--ink)", "-")]
 
 
-def test_a_page_gives_the_colours_of_paper_ink_and_grid(inline: dict[str, InlineFigure]) -> None:
+def test_background_text_and_grid_have_the_colours_of_the_page(inline: dict[str, InlineFigure]) -> None:
     for figure in inline.values():
         assert not re.search("#(000000|ffffff|e4e4e4|bbbbbb|6b6b6b)", figure.svg)
         assert "var(--grid)" in figure.svg
@@ -111,7 +111,7 @@ def test_a_page_gives_the_colours_of_paper_ink_and_grid(inline: dict[str, Inline
     assert "var(--muted)" in inline["curves"].svg
 
 
-def test_text_is_text_in_the_page_s_letters_without_the_title(inline: dict[str, InlineFigure]) -> None:
+def test_text_is_in_the_font_of_the_page_and_the_title_is_left_out(inline: dict[str, InlineFigure]) -> None:
     for figure in inline.values():
         assert "DejaVu" not in figure.svg
     said = ["".join(element.itertext()) for element in elements(inline["curves"]) if element.tag == f"{SVG}text"]
@@ -131,24 +131,24 @@ def test_names_from_files_are_escaped() -> None:
     assert "<b>" not in figure.svg
 
 
-def test_equal_figures_give_equal_text_and_it_is_small(inline: dict[str, InlineFigure]) -> None:
+def test_equal_figures_give_equal_and_small_markup(inline: dict[str, InlineFigure]) -> None:
     again = {drawn.family: inline_svg(drawn.figure, f"f{number}", drawn.caption.shows)
              for number, drawn in enumerate(draw_figures(everything()))}  # fmt: skip
     assert again == inline
     assert all(len(figure.svg) < 20_000 for figure in inline.values())
 
 
-def test_every_artist_of_a_net_names_it() -> None:
+def test_every_artist_of_a_net_has_its_name() -> None:
     figure = draw_curves(group_of(make_run(20), make_run(20, seed=1)))
     marked = [artist for artist in figure.findobj() if artist.get_gid() == f"{NET}plain-20"]
     kinds = {type(artist).__name__ for artist in marked}
     assert kinds == {"Line2D", "FillBetweenPolyCollection", "Annotation"}
     [label] = [artist for artist in marked if isinstance(artist, Annotation)]
     assert label.arrow_patch
-    assert label.arrow_patch.get_gid() == f"{NET}plain-20"  # which findobj does not reach
+    assert label.arrow_patch.get_gid() == f"{NET}plain-20"  # findobj does not reach it
 
 
-def test_numbers_are_rounded_and_steps_do_not_add_their_errors_up() -> None:
+def test_numbers_are_rounded_without_accumulating_errors() -> None:
     assert [rounded(number) for number in ("0.5", "-0.51", "10.0", "-0.04", "100")] == [".5", "-.5", "10", "0", "100"]
     assert relative("M 0 0 L 10 0 L 10 5 L 20.04 4 z") == "M0 0h10v5l10-1z"
     thirds = " ".join(f"L {number / 3} {number / 3}" for number in range(1, 31))

@@ -1,4 +1,4 @@
-"""`plot`: which figures, in which style and formats, and one line where that cannot be."""
+"""`plot`: which figures it draws, in which style and formats, and its errors."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def plotted(outcome: CliResult) -> list[str]:
     return [Path(line).name.removeprefix("curves-synthetic-shapes-24x32") for line in outcome.out.splitlines()]
 
 
-def test_formats_come_as_a_list_or_one_by_one(cli: Cli, results: Path, tmp_path: Path) -> None:
+def test_formats_may_be_a_list_or_repeated(cli: Cli, results: Path, tmp_path: Path) -> None:
     def plot(*arguments: str) -> list[str]:
         return plotted(cli("plot", results, "--output", tmp_path / "f", *arguments))
 
@@ -66,7 +66,7 @@ def test_families_are_listed_without_results(cli: Cli) -> None:
         (("--figure", "batch-norm"), "it needs a net trained with and without batch normalisation under one schedule"),
     ],
 )
-def test_what_cannot_be_drawn_is_one_line(
+def test_a_figure_that_cannot_be_drawn_is_one_line(
     cli: Cli, results: Path, tmp_path: Path, arguments: tuple[str, ...], line: str
 ) -> None:
     outcome = cli("plot", results, "--output", tmp_path, *arguments)
@@ -76,9 +76,7 @@ def test_what_cannot_be_drawn_is_one_line(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_named_figure_is_drawn_alone_and_one_that_is_missing_is_noted(
-    cli: Cli, results: Path, tmp_path: Path
-) -> None:
+def test_only_named_figures_are_drawn_and_missing_ones_are_noted(cli: Cli, results: Path, tmp_path: Path) -> None:
     outcome = cli("plot", results, "--figure", "curves", "--figure", "degradation", "--format", "svg", "--output",
                   tmp_path)  # fmt: skip
     assert plotted(outcome) == [".svg", ".txt"]
@@ -86,7 +84,7 @@ def test_a_named_figure_is_drawn_alone_and_one_that_is_missing_is_noted(
     assert "it needs plain or residual nets of two depths" in outcome.err
 
 
-def test_runs_of_several_folders_stand_in_one_figure(cli: Cli, results: Path, tmp_path: Path) -> None:
+def test_runs_of_several_folders_are_drawn_into_one_figure(cli: Cli, results: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     (tmp_path / "deeper.yaml").write_text(TINY.replace("depth: 8", "depth: 14"))
     run = RunFolder(other, load_spec(tmp_path / "deeper.yaml"))

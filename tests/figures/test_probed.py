@@ -1,4 +1,4 @@
-"""The figures of what probes found, on made-up values."""
+"""The figures of probes, on made-up values."""
 
 import numpy as np
 import pytest
@@ -12,18 +12,18 @@ from resnet_repro.figures.curves import draw_curves
 from resnet_repro.figures.gradient_norms import caption_gradient_norms, draw_gradient_norms
 from resnet_repro.figures.layer_responses import draw_layer_responses
 from resnet_repro.figures.percentile_drift import draw_percentile_drift, drift
-from resnet_repro.figures.probed import moments
-from resnet_repro.figures.style import DEPTH_COLOURS, MOMENT_COLOURS, entry_styles
+from resnet_repro.figures.probed import spread_steps
+from resnet_repro.figures.style import DEPTH_COLOURS, STEP_COLOURS, entry_styles
 
 
-def test_without_probes_there_are_no_figures_of_them() -> None:
+def test_runs_without_probes_have_no_figures_of_them() -> None:
     assert [drawn.name for drawn in draw_figures([make_run(20), make_run(20, "identity")])] == [
         "curves-cifar-10-400x64"
     ]
     assert len(FIGURES) == 9
 
 
-def test_layer_responses_stand_by_layer_and_sorted_at_the_last_step() -> None:
+def test_layer_responses_are_those_of_the_last_step_by_layer_and_sorted() -> None:
     rows = [(1, "layer_response", "a", "std", 9.0), (400, "layer_response", "a", "std", 1.0),
             (400, "layer_response", "b", "std", 3.0), (400, "layer_response", "c", "std", 2.0)]  # fmt: skip
     figure = drawn(draw_layer_responses(group_of(with_probes(make_run(20), rows))))
@@ -33,7 +33,7 @@ def test_layer_responses_stand_by_layer_and_sorted_at_the_last_step() -> None:
     assert figure.axes[0].get_yscale() == "linear"
 
 
-def test_layer_responses_are_means_over_seeds_and_logarithmic_where_they_differ_much() -> None:
+def test_layer_responses_are_means_over_seeds_and_logarithmic_if_they_differ_much() -> None:
     runs = [with_probes(make_run(20, seed=seed), [(400, "layer_response", "a", "std", value),
                                                   (400, "layer_response", "b", "std", 100 * value)])
             for seed, value in enumerate((1.0, 3.0))]  # fmt: skip
@@ -51,7 +51,7 @@ def test_gradient_norms_have_a_panel_a_net_and_a_line_a_moment_without_shortcuts
     figure = drawn(draw_gradient_norms(group_of(*runs)))
     assert [axes.get_title("left") for axes in figure.axes] == ["plain-20", "ResNet-20"]
     assert [list(line.get_ydata()) for line in figure.axes[1].lines] == [[2.0, 2.0], [800.0, 800.0]]
-    assert [line.get_color() for line in figure.axes[1].lines] == list(MOMENT_COLOURS[:2])
+    assert [line.get_color() for line in figure.axes[1].lines] == list(STEP_COLOURS[:2])
     assert figure.axes[0].get_yscale() == "log"
 
 
@@ -67,10 +67,10 @@ def test_gradients_of_exactly_zero_are_left_out_of_the_logarithmic_scale_and_sai
     assert "zero" not in caption_gradient_norms(none).reading
 
 
-def test_moments_are_the_first_the_last_and_some_between() -> None:
-    assert moments([1, 50, 400]) == [1, 50, 400]
-    assert moments(list(range(9))) == [0, 2, 4, 6, 8]
-    assert len(moments(list(range(100)))) == 5
+def test_steps_are_the_first_the_last_and_some_between() -> None:
+    assert spread_steps([1, 50, 400]) == [1, 50, 400]
+    assert spread_steps(list(range(9))) == [0, 2, 4, 6, 8]
+    assert len(spread_steps(list(range(100)))) == 5
 
 
 def test_percentiles_are_drawn_at_the_steps_that_have_all_three() -> None:
@@ -82,10 +82,10 @@ def test_percentiles_are_drawn_at_the_steps_that_have_all_three() -> None:
     assert [list(line.get_xdata()) for line in axes.lines] == [[1, 400]] * 3
     assert [list(line.get_ydata()) for line in axes.lines] == [[1.0, 3.0], [0.0, 2.0], [-1.0, -1.0]]
     assert axes.get_ylabel() == "deep.act1,\nmap 0"
-    assert axes.get_xlabel() == "iterations (median moves 0.7 spreads)"
+    assert axes.get_xlabel() == "iterations (median moves by 0.7 spreads)"
 
 
-def test_drift_is_the_medians_way_in_mean_spreads() -> None:
+def test_drift_is_the_range_of_the_median_in_mean_spreads() -> None:
     def at(low: float, median: float, high: float) -> dict[tuple[str, str], float]:
         return {("l", "p15"): low, ("l", "p50"): median, ("l", "p85"): high}
 
@@ -105,7 +105,7 @@ def test_branch_ratios_show_the_first_step_and_the_end() -> None:
     assert bold.get_label() == "ResNet-8"
 
 
-def test_bn_stands_against_no_bn_for_each_net_that_has_both() -> None:
+def test_each_net_with_and_without_bn_gets_a_panel() -> None:
     pair = make_run(20, learning_rate=0.1), with_model(make_run(20, learning_rate=0.01), normalization="none")
     third = with_model(make_run(20, train_error=70.0, status="diverged"), normalization="none", initialization="xavier")
     figure = drawn(draw_batch_norm(group_of(*pair, third, make_run(56))))
@@ -115,7 +115,7 @@ def test_bn_stands_against_no_bn_for_each_net_that_has_both() -> None:
     assert draw_batch_norm(group_of(make_run(20), make_run(20, "identity"))) is None
 
 
-def test_nets_of_one_depth_have_styles_of_their_own() -> None:
+def test_nets_of_one_depth_have_different_styles() -> None:
     usual = group_of(make_run(20), make_run(20, "identity"), make_run(56)).entries
     assert list(entry_styles(usual).values()) == [
         (DEPTH_COLOURS[20], "--"), (DEPTH_COLOURS[56], "--"), (DEPTH_COLOURS[20], "-"),

@@ -12,7 +12,7 @@ from resnet_repro.record.run import Run
 
 
 def diamonds(*runs: Run) -> list[list[Line2D]]:
-    """Those of the plain and of the residual nets."""
+    """The diamonds of the plain and of the residual panel."""
     figure = draw_curves(group_of(*runs))
     return [[line for line in axes.lines if line.get_marker() == "D"] for axes in figure.axes]
 
@@ -40,10 +40,10 @@ def test_short_schedules_and_other_data_have_none() -> None:
     assert diamonds(make_run(20, steps=64_000, batch_size=128, data="synthetic shapes")) == [[], []]
 
 
-def test_there_are_none_before_the_end_nor_for_other_nets() -> None:
+def test_unfinished_runs_and_other_nets_have_none() -> None:
     assert diamonds(papers_run(20, until=32_000)) == [[], []]
     assert diamonds(with_model(papers_run(20), normalization="none")) == [[], []]
-    assert diamonds(papers_run(110)) == [[], []]  # of which the paper says only that it is above 60 %
+    assert diamonds(papers_run(110)) == [[], []]  # the paper says only that it is above 60 %
 
 
 def test_the_axis_reaches_the_published_values_and_is_not_widened_by_a_diverged_run() -> None:

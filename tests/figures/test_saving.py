@@ -1,4 +1,4 @@
-"""Figures as files: equal bytes for equal runs, in any process, and small."""
+"""Figures as files: small, and equal bytes for equal runs in any process."""
 
 import io
 import os
@@ -49,7 +49,7 @@ def test_drawing_twice_gives_equal_bytes(ending: str, tmp_path: Path) -> None:
     assert len(contents) == 1
 
 
-def test_a_pdf_has_no_date_and_letters_of_a_kind_that_publishers_take(tmp_path: Path) -> None:
+def test_a_pdf_has_no_date_and_truetype_fonts(tmp_path: Path) -> None:
     path, _ = save_figures(draw_figures([make_run(20)], STYLES["paper"]), tmp_path, STYLES["paper"], ["pdf"])
     assert b"CreationDate" not in path.read_bytes()
     assert b"/CIDFontType2" in path.read_bytes() or b"/TrueType" in path.read_bytes()

@@ -1,4 +1,4 @@
-"""Every figure fits its page in every style: nothing clipped, no labels upon each other, nothing set in passing."""
+"""Every figure fits its page in every style, with no overlapping labels, and leaves matplotlib's settings alone."""
 
 import itertools
 
@@ -32,7 +32,9 @@ def test_no_text_leaves_the_figure(style: str) -> None:
             made.figure.draw_without_rendering()
             page = made.figure.bbox.padded(2)
             axes = (axis for axes in made.figure.axes for axis in (axes.xaxis, axes.yaxis))
-            ticks = {text for axis in axes for text in axis.get_ticklabels(which="both")}  # kept outside, not drawn
+            ticks = {
+                text for axis in axes for text in axis.get_ticklabels(which="both")
+            }  # hidden ones are outside
             for text in texts(made.figure).difference(ticks):
                 box = text.get_window_extent()
                 assert page.contains(*box.p0), (made.family, text.get_text())
@@ -53,7 +55,7 @@ def test_many_nets_have_room_for_their_labels(style: str) -> None:
     assert all(above.y0 >= below.y1 - 1 for below, above in itertools.pairwise(labels))
 
 
-def test_long_names_put_the_panels_below_one_another() -> None:
+def test_long_names_put_one_panel_below_the_other() -> None:
     def corners(name: str) -> set[float]:
         run = with_model(make_run(20), initialization="gaussian", initialization_std=0.01, activation=name,
                          normalization="none")  # fmt: skip
@@ -87,7 +89,7 @@ def test_styles_differ_in_letters_and_lines() -> None:
     assert len(set(sizes)) == len(set(widths)) == len(STYLES)
 
 
-def test_text_is_broken_where_it_is_too_wide() -> None:
+def test_text_is_broken_if_it_is_too_wide() -> None:
     assert wrapped("one two", 10, WEB, 9) == "one two"
     assert wrapped("one two three", 0.5, WEB, 9) == "one two\nthree"
     assert wrapped(f"one {together('two three')}", 0.8, WEB, 9) == "one\ntwo three"
