@@ -1,32 +1,32 @@
-"""What a user did or met, as opposed to a bug: one clear line, exit code 1, no traceback."""
+"""Failures that are not bugs: the command prints one clear line, without traceback, and exits with 1."""
 
 import sys
 
 
 def printable(text: str) -> str:
-    """Text from anyone's files as one line for a terminal: whatever could steer it is written as its escape."""
+    """Text from anyone's files as one line for a terminal; control characters are written as escapes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-LONGEST_MESSAGE = 1000  # characters; a name in it may come from a stranger
+LONGEST_MESSAGE = 1000  # characters; a message may quote a file
 
 
 def print_error(text: str) -> None:
-    """One line on stderr, whatever is in it."""
+    """Print one line on stderr, whatever the text holds."""
     short = text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}..."
     print(f"error: {printable(short)}", file=sys.stderr, flush=True)
 
 
 class ReproError(Exception):
-    """Base of every failure that is not a bug. Its text names the file, the field and the fix."""
+    """Base of these failures. The message names the file, the field and the fix."""
 
 
 class SpecError(ReproError):
-    """A spec that cannot be read, or that asks for something impossible."""
+    """A spec that cannot be read, or describes something impossible."""
 
 
 class DataError(ReproError):
-    """A data set that is missing, damaged, or not what it should be."""
+    """A data set that is missing, damaged, or another than expected."""
 
 
 class RunError(ReproError):
@@ -34,4 +34,4 @@ class RunError(ReproError):
 
 
 class DismissedError(ReproError):
-    """Another rank met a failure and says why; this one leaves without a word."""
+    """Raised on the other ranks when one fails: they exit with 1 silently, while the failing rank prints its error."""

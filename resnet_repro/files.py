@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and what the system refuses, said in one line that names the path."""
+"""Reads and writes whole files; an error of the operating system becomes one line that names the path."""
 
 import json
 import math
@@ -11,15 +11,15 @@ from typing import Any, BinaryIO
 from resnet_repro.errors import ReproError, RunError
 
 ELSEWHERE = "choose another --results or make room there"
-LARGEST_JSON = 1_000_000  # bytes; ours have some thousand
+LARGEST_JSON = 1_000_000  # bytes; ours have a few thousand
 
 
 @contextmanager
 def replacing(path: Path, keep: Path | None = None, otherwise: str = ELSEWHERE) -> Iterator[BinaryIO]:
-    """A file to write in place of `path`: written beside it, flushed, and renamed once it is complete.
+    """Open a file that replaces `path` once it is complete: written beside it, flushed, then renamed.
 
-    What was there before is kept at `keep`, if that is given. A failure leaves both as they were, and says what to do
-    otherwise.
+    The earlier file at `path` is moved to `keep`, if that is given. If anything fails, both stay as they were. Raises
+    RunError, which ends with the advice in `otherwise`.
     """
     beside = path.with_name(f"{path.name}.tmp")
     with explained(path, otherwise):
@@ -39,7 +39,7 @@ def replacing(path: Path, keep: Path | None = None, otherwise: str = ELSEWHERE) 
 
 
 def _flush_folder(folder: Path) -> None:
-    """Have the new names in a folder survive a loss of power, where the system can be asked to."""
+    """Make renames in a folder survive a loss of power, on POSIX systems."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -49,34 +49,36 @@ def _flush_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path, otherwise: str = ELSEWHERE) -> None:
-    """With those above it, if they are not there yet. Raises RunError."""
+    """Make a folder and its parents, if they are missing. Raises RunError, which ends with `otherwise`."""
     with explained(folder, otherwise):
         folder.mkdir(parents=True, exist_ok=True)
 
 
 def write_text(path: Path, text: str, otherwise: str = ELSEWHERE) -> None:
+    """Write a UTF-8 file as a whole. Raises RunError, which ends with `otherwise`."""
     with replacing(path, otherwise=otherwise) as file:
         file.write(text.encode())
 
 
 def read_text(path: Path, largest: int) -> str:
-    """The text of a regular file of at most `largest` bytes. Raises RunError."""
+    """The text of a regular UTF-8 file of at most `largest` bytes. Raises RunError."""
     with explained(path):
         if not path.is_file():
             raise RunError(f"{path}: is not a file")
         if path.stat().st_size > largest:
-            raise RunError(f"{path}: is too large ({path.stat().st_size} bytes, {largest} at the most)")
+            raise RunError(f"{path}: is too large ({path.stat().st_size} bytes, at most {largest} are allowed)")
         return path.read_bytes().decode()
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
+    """The JSON object in a file; None if there is no file. Raises RunError if it is damaged."""
     if not path.exists():
         return None
     with explained(path):
         try:
             value = json.loads(read_text(path, LARGEST_JSON))
-            to_json(value)  # what nests too deeply to be written again is damaged too
-        except UnicodeDecodeError:  # a ValueError, which `explained` has better words for
+            to_json(value)  # fails if it is nested too deeply to be written again
+        except UnicodeDecodeError:  # a ValueError, which `explained` turns into a better message
             raise
         except (ValueError, RecursionError):
             value = None
@@ -86,7 +88,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def to_json(value: Any) -> str:
-    """JSON for people: indented, and null for numbers that JSON has not (NaN, infinity)."""
+    """Indented JSON text; NaN and infinity, which JSON lacks, become null."""
 
     def finite(item: Any) -> Any:
         if isinstance(item, dict):
@@ -100,7 +102,7 @@ def to_json(value: Any) -> str:
 
 @contextmanager
 def explained(path: Path, otherwise: str = ELSEWHERE) -> Iterator[None]:
-    """Turn what the system refuses into one line that names the path, and what to do otherwise."""
+    """Turn an OSError about `path` into a RunError whose message ends with the advice in `otherwise`."""
     try:
         yield
     except ReproError:

@@ -1,1 +1,1 @@
-"""What stored weights are for: measuring a finished run again, and handing its net to others."""
+"""Uses the final weights of a run: evaluates its net again, and exports it for others."""

@@ -1,4 +1,4 @@
-"""The model card of an exported net: what it is, what it was trained on, how good it is, and how to load it."""
+"""Writes the model card of an exported net: what it is, its data, its errors, and how to load it."""
 
 from typing import Any
 
@@ -25,8 +25,8 @@ PAPERS = {
 LOADING = f"""\
 ## How to load it
 
-With torch alone, preprocessing included; `images` are uint8 of shape (N, 3, 32, 32), red, green and blue from 0 to 255,
-and the logits float32 of shape (N, 10). The net is in evaluation mode already.
+With torch only, including the preprocessing; `images` are uint8 of shape (N, 3, 32, 32), red, green and blue from 0 to
+255, and the logits float32 of shape (N, 10). The net is in evaluation mode already.
 
 ```python
 import torch
@@ -34,7 +34,7 @@ net = torch.export.load("{PROGRAM}").module()
 logits = net(images)
 ```
 
-With resnet-repro, as a module that can be looked into and trained on. Its input is
+With resnet-repro, as a module that you can inspect and train further. Its input is
 `(images.float() - mean) * scale`, with the `mean`, pixel by pixel, and the `scale` of `{PREPROCESSING}`.
 
 ```python
@@ -43,12 +43,12 @@ net = resnet_repro.build_net(resnet_repro.load_spec("{SPEC}")).eval()
 net.load_state_dict(safetensors.torch.load_file("{MODEL}"))
 ```
 
-The safetensors files hold numbers and text alone; load `{PROGRAM}` only if you trust where it comes from.
+The safetensors files hold only numbers and text; load `{PROGRAM}` only if you trust its source.
 """
 
 
 def model_card(run: Run, parameters: int) -> str:
-    """The card as Markdown, with the front matter that model hubs read. Text from the run's files comes as code."""
+    """The card as Markdown, with the front matter that model hubs read; text from the run's files is set as code."""
     experiment, data = run.experiment, recorded_data(run)
     name, exact = net_name(experiment.model), bool(data.get("exact"))
     steps = experiment.training.steps
@@ -74,7 +74,7 @@ def model_card(run: Run, parameters: int) -> str:
 def _facts(run: Run, parameters: int) -> list[tuple[str, str]]:
     experiment, data, final = run.experiment, recorded_data(run), run.final
     assert final is not None
-    exact = "the true one, by its digest" if data.get("exact") else "**not the true CIFAR-10**"
+    exact = "the true CIFAR-10, by its digest" if data.get("exact") else "**not the true CIFAR-10**"
     held_out = experiment.data.validation_images
     tested_on = f"the last {held_out:,} training images, held out, **not the test set**" if held_out else (
         f"{experiment.data.test_images:,} test images")  # fmt: skip
@@ -85,13 +85,13 @@ def _facts(run: Run, parameters: int) -> list[tuple[str, str]]:
         *((f"SHA-256 of the {split} images", _code(digest))
           for split, digest in zip(("training", "test"), str(data.get("digest", "")).split(), strict=False)),
         ("test error", f"{final.test_error_pct:.2f} % of {tested_on} (loss {final.test_loss:.4f})"),
-        ("training error", f"{final.train_error_clean_pct:.2f} % of {clean:,} training images as they are; "
+        ("training error", f"{final.train_error_clean_pct:.2f} % of {clean:,} training images without augmentation; "
                            f"{final.train_error_pct:.2f} % while training, on augmented ones"),
         *_published(run),
         ("schedule", _schedule(experiment.training)),
         ("seed", str(experiment.seed)),
         *_origin(run.environment),
-        ("preprocessing", "the mean of the training images subtracted pixel by pixel, and one division"),
+        ("preprocessing", "subtract the training images' mean of each pixel, then multiply by one scale"),
     ]  # fmt: skip
 
 
@@ -108,7 +108,7 @@ def _schedule(training: TrainingSpec) -> str:
 
 
 def _published(run: Run) -> list[tuple[str, str]]:
-    """The papers' own result for this net, where they have one."""
+    """The papers' result for this net, if they have one."""
     entry = comparable_groups([run])[0].entries[0]
     number = published_number(entry, "test_error_pct")
     return (
@@ -117,9 +117,9 @@ def _published(run: Run) -> list[tuple[str, str]]:
 
 
 def _origin(environment: dict[str, Any]) -> list[tuple[str, str]]:
-    """The machine and the code that a run recorded."""
+    """The device, versions and commit that the run recorded."""
     git, versions = environment.get("git") or {}, environment.get("versions") or {}
-    changed = " with changes that were not committed" if git.get("dirty") else ""
+    changed = " with uncommitted changes" if git.get("dirty") else ""
     return [
         ("device", f"{_code(environment.get('device_name'))} in {_code(environment.get('precision'))}"),
         ("versions", ", ".join(f"{_code(name)} {_code(version)}" for name, version in versions.items()) or "unknown"),
@@ -137,17 +137,19 @@ def _limits(run: Run) -> list[str]:
     precision = run.environment.get("precision")
     limits = [
         "The weights are under the MIT licence, as is resnet-repro. The training images are not part of this folder.",
-        "Whatever the image, the net names one of its ten classes; how sure it is of that was not calibrated.",
-        "One run with one seed, at its last step, not its best; another seed gives somewhat other errors.",
-        "A net to study, not to rely on: nothing but the errors above was measured.",
+        "The net assigns one of its ten classes to any image; its confidence was not calibrated.",
+        "One run with one seed, at its last step, not its best; another seed gives slightly different errors.",
+        "A net to study, not to rely on: only the errors above were measured.",
     ]
     if precision not in (None, "fp32"):
-        limits.append(f"The errors were measured in {_code(precision)}; `{PROGRAM}` computes in fp32, and may decide a "
-                      "few images otherwise.")  # fmt: skip
+        limits.append(
+            f"The errors were measured in {_code(precision)}; `{PROGRAM}` computes in fp32, and may classify a few "
+            "images differently."
+        )
     return limits
 
 
 def _code(value: object) -> str:
-    """Text from a run's files, in which nothing is Markdown or HTML."""
+    """Text from a run's files as Markdown code, so that nothing in it acts as Markdown or HTML."""
     text = printable(str("unknown" if value is None else value))[:200].replace("`", "'")
     return f"`{text or 'unknown'}`"

@@ -1,4 +1,4 @@
-"""A finished run measured again: its stored weights on a test set, with the code that its training used."""
+"""Evaluates a finished run again: its stored weights on a test set, with the code that training uses."""
 
 import math
 from dataclasses import dataclass
@@ -13,18 +13,19 @@ from resnet_repro.record.provenance import decisive, segments
 from resnet_repro.record.run import Run
 from resnet_repro.runner.datasets import Datasets
 from resnet_repro.runner.environment import describe_environment
+from resnet_repro.text_tables import counted
 from resnet_repro.training.device import resolve_device, resolve_precision
 from resnet_repro.training.engine import Engine
 from resnet_repro.training.evaluation import evaluate
 from resnet_repro.weights.loading import load_net, read_finished, same_data
 
-CAUSES = ("device", "ranks", "precision", "torch")  # what of an environment may change an evaluation
-SAME_LOSS = 1e-4  # relative; one more rounding in the last digits is no difference
-ROUNDING_PCT = 1.0  # how many images another device or precision may well decide otherwise, in % of all
+CAUSES = ("device", "ranks", "precision", "torch")  # parts of an environment that may change an evaluation
+SAME_LOSS = 1e-4  # relative tolerance, for rounding
+ROUNDING_PCT = 1.0  # images that another device or precision may classify otherwise, in % of all
 
 
 class Confused(NamedTuple):
-    """Images of one class that the net took for another."""
+    """The images of one class that the net takes for another class."""
 
     true: str
     predicted: str
@@ -34,31 +35,33 @@ class Confused(NamedTuple):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a run's net makes of a test set. Plain values, in which an error is a percentage."""
+    """The errors of a run's net on a test set, as plain values; errors are percentages."""
 
     run: Run
-    data: dict[str, Any]  # name, exact and digest of what it was measured on
-    same_data: bool | None  # as the run was trained on; None where it recorded nothing
-    same_training_data: bool | None  # whose per-pixel mean is subtracted
+    data: dict[str, Any]  # name, exact and digest of the data it was evaluated on
+    same_data: bool | None  # as the run's; None if it recorded none
+    same_training_data: bool | None  # their per-pixel mean is subtracted from the images
     environment: dict[str, Any]
     test_loss: float
     test_error_pct: float
     classes: tuple[str, ...]
-    confusion: tuple[tuple[int, ...], ...]  # images, row by row of the true class, by predicted class
+    confusion: tuple[
+        tuple[int, ...], ...
+    ]  # numbers of images: a row for each true class, a column for each predicted one
 
     @property
     def images(self) -> int:
         return sum(map(sum, self.confusion))
 
     def class_error_pct(self) -> dict[str, float | None]:
-        """By class; None for one of which there is no image."""
+        """The error of each class; None for a class without images."""
         return {
             name: 100 * (sum(row) - row[index]) / sum(row) if any(row) else None
             for index, (name, row) in enumerate(zip(self.classes, self.confusion, strict=True))
         }
 
     def most_confused(self, most: int = 5) -> list[Confused]:
-        """The pairs with the most images, at most so many, the worst first."""
+        """At most `most` pairs of classes, those with the most images first."""
         pairs = [
             Confused(self.classes[true], self.classes[predicted], images, 100 * images / sum(row))
             for true, row in enumerate(self.confusion)
@@ -69,7 +72,7 @@ class Evaluation:
 
     @property
     def agrees(self) -> bool | None:
-        """With the run's last row: as many images wrong, and the same loss. None on other data, which says nothing."""
+        """Whether loss and number of errors equal those in the run's last row; None on other data."""
         if self.same_data is False:
             return None
         assert self.run.final is not None
@@ -77,27 +80,25 @@ class Evaluation:
         return not self._images_off() and math.isclose(self.test_loss, self.run.final.test_loss, rel_tol=SAME_LOSS)
 
     def verdict(self) -> str:
-        """Whether it agrees with what was recorded, and the likely cause if it does not."""
+        """Whether it agrees with the recorded numbers, and the likely cause if it does not, in words."""
         if self.agrees is None:
-            return "not to be compared with the recorded numbers, which are of other data"
+            return "cannot be compared with the recorded numbers, which are of other data"
         if self.agrees:
             return "agrees with the recorded numbers"
         off = self._images_off()
-        differs = f"differs from the recorded numbers by {abs(off)} of {self.images} images" if off else (
+        differs = f"differs from the recorded numbers by {abs(off)} of {counted(self.images, 'image')}" if off else (
             "differs from the recorded loss")  # fmt: skip
         changed = self._changed()
         if abs(off) > self.images * ROUNDING_PCT / 100:
-            cause = (
-                "more than another device or precision explains: the weights are hardly those that the run ended with"
-            )
+            cause = "more than another device or precision explains: these are probably not the run's final weights"
         elif changed:
             cause = f"likely because it was recorded with another {changed}"
         else:
-            cause = "though it was recorded in this environment: the weights are hardly those that the run ended with"
+            cause = "though it was recorded in this environment: these are probably not the run's final weights"
         return f"{differs}, {cause}"
 
     def _changed(self) -> str:
-        """What was recorded of the environment at the run's end, and is otherwise here."""
+        """The parts of the environment at the run's end that differ here."""
         before, now = segments(self.run.environment)[-1], decisive(self.environment)
         return ", ".join(f"{name} ({before[name]})" for name in CAUSES if before[name] and now[name] != before[name])
 
@@ -108,10 +109,10 @@ class Evaluation:
 
 
 def evaluate_run(folder: Path, data_dir: Path, device_name: str) -> Evaluation:
-    """Measure the run in `folder` on the test images of its data set, or on those it held out for validation.
+    """Evaluate the run in `folder` on the test images of its data set, or on its held-out validation images.
 
-    The images come from `data_dir`, and need not be those that the run was trained on; the per-pixel mean is that of
-    the training images beside them. Raises RunError, SpecError or DataError.
+    The images come from `data_dir`, which may hold other data than the run's; the per-pixel mean is that of the
+    training images there. Raises RunError, SpecError or DataError.
     """
     run = read_finished(folder)
     device = resolve_device(device_name)
@@ -135,12 +136,12 @@ def evaluate_run(folder: Path, data_dir: Path, device_name: str) -> Evaluation:
         test_loss=loss,
         test_error_pct=error,
         classes=classes,
-        confusion=_count(batches.labels, torch.cat(predicted), len(classes)),
+        confusion=_confusion(batches.labels, torch.cat(predicted), len(classes)),
     )
 
 
-def _count(labels: torch.Tensor, predicted: torch.Tensor, classes: int) -> tuple[tuple[int, ...], ...]:
-    """Images by true and predicted class, from (N,) and (N,)."""
+def _confusion(labels: torch.Tensor, predicted: torch.Tensor, classes: int) -> tuple[tuple[int, ...], ...]:
+    """The confusion matrix, (classes, classes), from labels (N,) and predicted classes (N,)."""
     pairs = (labels * classes + predicted).cpu()
     rows: list[list[int]] = torch.bincount(pairs, minlength=classes**2).reshape(classes, classes).tolist()
     return tuple(tuple(row) for row in rows)

@@ -1,4 +1,4 @@
-"""A finished run's net as a folder for others: weights, preprocessing, a program that torch runs, and a model card."""
+"""Exports the net of a finished run: weights, preprocessing, a program that torch runs, and a model card."""
 
 import hashlib
 from collections.abc import Iterator
@@ -23,16 +23,23 @@ from resnet_repro.weights.card import CONFIG, MODEL, PREPROCESSING, PROGRAM, REA
 from resnet_repro.weights.loading import load_net, read_finished, recorded_data, same_data
 from resnet_repro.weights.program import FromBytes, exported
 
-MADE_BY = "resnet-repro export"  # in config.json, by which a folder is known to be ours
-TOLD = ("device_name", "precision", "python", "platform", "versions", "git")  # the command may name private folders
+MADE_BY = "resnet-repro export"  # in config.json, marks a folder as an export
+EXPORTED_KEYS = (
+    "device_name",
+    "precision",
+    "python",
+    "platform",
+    "versions",
+    "git",
+)  # not the command, which may name private folders
 ELSEWHERE = "choose another OUTPUT or make room there"
 
 
 def export_run(folder: Path, output: Path, data_dir: Path) -> Iterator[Path]:
-    """Write the net of the run in `folder` into `output`, and yield the paths of the files.
+    """Write the net of the run in `folder` into `output`, and yield the path of each file written.
 
-    An earlier export is replaced; a folder that holds anything else is refused. The data set is read for the
-    per-pixel mean, which the files then hold. Raises RunError, SpecError or DataError.
+    Replaces an earlier export; refuses a folder with any other files. The data set is needed once, for the per-pixel
+    mean, which the export then holds. Raises RunError, SpecError or DataError.
     """
     run = read_finished(folder)
     _check_free(output)
@@ -47,7 +54,7 @@ def export_run(folder: Path, output: Path, data_dir: Path) -> Iterator[Path]:
 
 
 def _check_free(output: Path) -> None:
-    """Whether there is nothing to lose. Raises RunError."""
+    """Raise RunError unless `output` is missing, empty or an earlier export."""
     if output.exists() and not output.is_dir():
         raise RunError(f"{output}: is not a folder; choose another OUTPUT")
     with explained(output, ELSEWHERE):
@@ -63,24 +70,24 @@ def _is_export(output: Path) -> bool:
 
 
 def _normalization(run: Run, data_dir: Path) -> Normalization:
-    """What the run's images went through. Raises RunError if `data_dir` has other training images."""
+    """The normalisation of the run's images. Raises RunError if `data_dir` has other training images."""
     dataset = Datasets(data_dir).load(run.experiment.data)
     _, same_training_data = same_data(run, dataset)
     if same_training_data is None:
         raise RunError(
-            f"{run.path / ENVIRONMENT}: tells no digest of the run's data, whose per-pixel mean belongs to the net; "
+            f"{run.path / ENVIRONMENT}: holds no digest of the run's data, whose per-pixel mean the net needs; "
             "restore the file"
         )
     if not same_training_data:
         raise RunError(
-            f"{data_dir}: holds other training images than the run had, whose per-pixel mean belongs to the net; "
+            f"{data_dir}: holds other training images than the run's, whose per-pixel mean the net needs; "
             "name the folder of its data with --data-dir"
         )
     return Normalization(dataset.train, torch.device("cpu"))
 
 
 def _contents(run: Run, net: Network, normalization: Normalization) -> dict[str, bytes]:
-    """File by file; the one that tells an export comes first, so that one that was cut short can be made again."""
+    """The files by name. config.json, which marks an export, comes first: an interrupted export can be repeated."""
     weights = {name: tensor.contiguous() for name, tensor in net.state_dict().items()}
     parameters = sum(parameter.numel() for parameter in net.parameters())
     with_preprocessing = FromBytes(net, normalization)
@@ -115,15 +122,15 @@ def _config(run: Run, parameters: int, scale: float) -> dict[str, Any]:
         "data": recorded_data(run),
         "final": asdict(run.final),
         "spec": run.experiment.model_dump(mode="json"),
-        "environment": {key: run.environment.get(key) for key in TOLD},
+        "environment": {key: run.environment.get(key) for key in EXPORTED_KEYS},
     }
 
 
 def _header(run: Run) -> dict[str, str]:
-    """What the weights' own file says of them; safetensors takes texts alone."""
+    """The metadata in the weights' file; safetensors allows only text."""
     assert run.final is not None
     data, git = recorded_data(run), run.environment.get("git") or {}
-    told = {
+    facts = {
         "made_by": f"{MADE_BY} {__version__}",
         "net": net_name(run.experiment.model),
         "run": run.experiment.label,
@@ -133,4 +140,4 @@ def _header(run: Run) -> dict[str, str]:
         "data_digest": data.get("digest"),
         "commit": git.get("commit"),
     }
-    return {"format": "pt", **{key: printable(str(value)) for key, value in told.items() if value is not None}}
+    return {"format": "pt", **{key: printable(str(value)) for key, value in facts.items() if value is not None}}

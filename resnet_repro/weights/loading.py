@@ -1,4 +1,4 @@
-"""A finished run and its weights, read strictly: safetensors alone, with the names and shapes of the run's own net."""
+"""Reads a finished run and its weights: only safetensors, with the names, types and shapes of the run's net."""
 
 import shlex
 from pathlib import Path
@@ -16,16 +16,16 @@ from resnet_repro.record.run import SPEC, WEIGHTS, Run, find_runs, read_run
 from resnet_repro.runner.assembly import build_net
 from resnet_repro.spec.explain import short
 
-TYPES = {torch.float32: "F32", torch.int64: "I64"}  # as safetensors calls them; BN counts in whole numbers
-Kinds = dict[str, tuple[str, tuple[int, ...]]]  # by a tensor's name, its type and shape
+TYPES = {torch.float32: "F32", torch.int64: "I64"}  # safetensors' names; BN counts its updates in int64
+Layout = dict[str, tuple[str, tuple[int, ...]]]  # the type and shape of each tensor, by its name
 
 
 def read_finished(folder: Path) -> Run:
-    """The run in `folder`. Raises RunError, with the way on, if there is none or if it has not finished."""
+    """The run in `folder`. Raises RunError, with what to do, if there is none or if it has not finished."""
     if not (folder / SPEC).is_file():
         below = find_runs(folder) if folder.is_dir() else []
         example = below[0] if below else "results/NAME/seed-0"
-        raise RunError(f"{folder}: is not the folder of a run, as it holds no {SPEC}; name one, such as {example}")
+        raise RunError(f"{folder}: is not a run folder, as it holds no {SPEC}; name one, such as {example}")
     run = read_run(folder)
     steps = f"{run.final.step if run.final else 0} of {run.experiment.training.steps} steps"
     if run.status == "diverged":
@@ -33,27 +33,30 @@ def read_finished(folder: Path) -> Run:
     if run.status != "finished":
         raise RunError(
             f"{folder}: the run has not finished ({steps} recorded), so it has no final weights; "
-            f"go on with '{_training(run)}'"
+            f"resume it with '{_training(run)}'"
         )
     return run
 
 
 def load_net(run: Run) -> Network:
-    """The run's net on the CPU in evaluation mode, with its final weights. Raises RunError if they are not whole."""
+    """The run's net on the CPU, in evaluation mode, with its final weights.
+
+    Raises RunError if the weights are missing, damaged, or of another net.
+    """
     net = build_net(run.experiment)
     net.load_state_dict(_read(run, net.state_dict()))
     return net.eval()
 
 
 def recorded_data(run: Run) -> dict[str, Any]:
-    """Name, exactness and digest of what the run was trained and tested on, as far as it recorded them."""
+    """The name, exactness and digest of the run's data, as far as it recorded them."""
     return dict(run.environment.get("data") or run.summary.get("data") or {})
 
 
 def same_data(run: Run, dataset: Dataset) -> tuple[bool | None, bool | None]:
-    """Whether all images are those of the run, and whether those it was trained on are; None if it recorded none.
+    """Whether all images are those of the run, and whether the training images are; None, None if it recorded neither.
 
-    Both count before validation images are held out, which the spec does always in the same way.
+    Compares the whole training and test sets: the spec determines which images are held out for validation.
     """
     recorded = recorded_data(run).get("digest")  # of the training images, then of the test images
     return (
@@ -62,7 +65,7 @@ def same_data(run: Run, dataset: Dataset) -> tuple[bool | None, bool | None]:
 
 
 def _read(run: Run, expected: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Its tensors, none of which is read before the header is known to be that of this net."""
+    """The run's tensors by name; none is read before the file's header was compared with `expected`."""
     path = run.path / WEIGHTS
     again = shlex.join(["resnet-repro", "train", str(run.path / SPEC), "--results", "again"])
     remedy = f"train the run again, beside this one, with '{again}'"
@@ -70,34 +73,34 @@ def _read(run: Run, expected: dict[str, Tensor]) -> dict[str, Tensor]:
         raise RunError(f"{path}: there is no such file, as weights are not committed; {remedy}")
     try:
         with explained(path), safe_open(path, framework="pt") as file:
-            found = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  # it is no dict
-            kinds = {name: (entry.get_dtype(), tuple(entry.get_shape())) for name, entry in found.items()}
-            if fault := _foreign(kinds, {name: (TYPES[t.dtype], tuple(t.shape)) for name, t in expected.items()}):
-                raise RunError(f"{path}: is not of the net in {SPEC}: {fault}; restore it, or {remedy}")
+            found = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  # not a dict
+            layout = {name: (entry.get_dtype(), tuple(entry.get_shape())) for name, entry in found.items()}
+            if fault := _difference(layout, {name: (TYPES[t.dtype], tuple(t.shape)) for name, t in expected.items()}):
+                raise RunError(f"{path}: does not fit the net in {SPEC}: {fault}; restore it, or {remedy}")
             tensors = {name: file.get_tensor(name) for name in expected}
     except SafetensorError as error:
         reason = short(str(error))
-        raise RunError(f"{path}: is damaged, or no safetensors file ({reason}); restore it, or {remedy}") from None
+        raise RunError(f"{path}: is damaged, or not a safetensors file ({reason}); restore it, or {remedy}") from None
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
             raise RunError(f"{path}: is damaged: {name} holds values that are not finite; restore it, or {remedy}")
     return tensors
 
 
-def _foreign(found: Kinds, expected: Kinds) -> str | None:
-    """How a file's names, types and shapes differ from a net's: the first difference, in the order of its layers."""
+def _difference(found: Layout, expected: Layout) -> str | None:
+    """The first difference of a file's layout from a net's, in the order of the layers; None if there is none."""
     for name, kind in expected.items():
         if name not in found:
-            return f"it lacks {name}"
+            return f"{name} is missing"
         if found[name] != kind:
             (its_type, its_shape), (our_type, our_shape) = found[name], kind
-            return f"{name} is {its_type} of shape {its_shape}, where the net has {our_type} of {our_shape}"
+            return f"{name} is {its_type} of shape {its_shape}, the net's is {our_type} of shape {our_shape}"
     extra = sorted(found.keys() - expected.keys())
-    return f"it holds {short(extra[0])}, which the net has not" if extra else None
+    return f"the net has no {short(extra[0])}" if extra else None
 
 
 def _training(run: Run) -> str:
-    """The command that trains this run, into its own folder where that has the usual place."""
+    """The command that resumes this run, in its own folder if that is <results>/<name>/seed-<k>."""
     parts = Path(run.experiment.label).parts
     usual = run.path.parts[-len(parts) :] == parts
     results = run.path.parents[len(parts) - 1] if usual else Path("results")

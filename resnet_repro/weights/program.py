@@ -1,4 +1,4 @@
-"""A net as one file that torch runs by itself: preprocessing, net and weights as an exported program."""
+"""Exports a net with its preprocessing and weights as one program file, which torch runs without this package."""
 
 import io
 
@@ -9,7 +9,7 @@ from resnet_repro.data.batches import SIZE, Normalization
 
 
 class FromBytes(nn.Module):
-    """The net with its preprocessing before it: (N, 3, 32, 32) uint8, 0 to 255 -> (N, 10) logits."""
+    """A net with its preprocessing: (N, 3, 32, 32) uint8 images, 0 to 255 -> (N, 10) float32 logits."""
 
     mean: Tensor
 
@@ -24,15 +24,15 @@ class FromBytes(nn.Module):
 
 
 def exported(net: FromBytes) -> bytes:
-    """A file that `torch.export.load` reads without this package: fp32, in evaluation mode, for any number of images.
+    """The bytes of a file for `torch.export.load`: fp32, in evaluation mode, for any number of images.
 
-    Freezes the net.
+    Puts the net into evaluation mode and freezes its parameters.
     """
     example = torch.zeros(2, 3, SIZE, SIZE, dtype=torch.uint8)
     any_number = torch.export.Dim("images", min=1)
     program = torch.export.export(net.eval().requires_grad_(False), (example,), dynamic_shapes=({0: any_number},))
     for node in program.graph.nodes:
-        node.meta.pop("stack_trace", None)  # which names folders of this machine
+        node.meta.pop("stack_trace", None)  # it names folders of this machine
     file = io.BytesIO()
     torch.export.save(program, file)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""export: the folder gives the run's own logits, to torch alone as to this package, and overwrites nothing foreign."""
+"""export: the files give the run's logits, with and without this package; foreign files are never overwritten."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import Cli
-from finished_runs import finished
+from finished_runs import edit_json, finished, refused
 from safetensors import safe_open
 from safetensors.torch import load_file
 
@@ -38,7 +38,7 @@ images = torch.load("images.pt", weights_only=True)
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of a residual net, whose shortcuts subsample and pad."""
+    """A run of a residual net, whose shortcuts subsample and pad."""
     return finished(tmp_path_factory.mktemp("results"), "model.shortcut=identity")
 
 
@@ -51,7 +51,7 @@ def export(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def expected(trained: Path) -> tuple[torch.Tensor, torch.Tensor]:
-    """The first test images, (7, 3, 32, 32) uint8, and what the run's net says of them as it is evaluated."""
+    """The first test images, (7, 3, 32, 32) uint8, and the logits of the run's net for them, (7, 10)."""
     experiment = load_spec(trained / "spec.yaml")
     data = experiment.data
     dataset = DATASETS[data.dataset](Path("data"), data.train_images, data.test_images)
@@ -117,7 +117,7 @@ def test_every_kind_of_layer_can_be_exported(
     torch.testing.assert_close(loaded(images), with_preprocessing(images), rtol=1e-5, atol=1e-5)
 
 
-def test_the_files_say_what_they_are(export: Path, trained: Path) -> None:
+def test_the_files_describe_the_run(export: Path, trained: Path) -> None:
     assert sorted(path.name for path in export.iterdir()) == FILES
     final = read_run(trained).final
     assert final is not None
@@ -135,7 +135,7 @@ def test_the_files_say_what_they_are(export: Path, trained: Path) -> None:
     assert b"/resnet_repro/models/" not in (export / "model.pt2").read_bytes()
 
 
-def test_the_card_tells_the_run_and_that_it_is_short(export: Path, trained: Path) -> None:
+def test_the_card_describes_the_run_and_its_short_schedule(export: Path, trained: Path) -> None:
     card = (export / "README.md").read_text()
     final = read_run(trained).final
     assert final is not None
@@ -148,17 +148,15 @@ def test_the_card_tells_the_run_and_that_it_is_short(export: Path, trained: Path
     assert "datasets:" not in card
 
 
-def test_text_from_a_run_is_no_markdown(trained: Path, tmp_path: Path) -> None:
+def test_text_from_a_run_does_not_act_as_markdown(trained: Path, tmp_path: Path) -> None:
     run = Path(shutil.copytree(trained, tmp_path / "results/tiny/seed-0"))
-    environment = json.loads((run / "environment.json").read_text())
-    environment |= {"git": {"commit": "`<script>` | \x1b[2J\ud800"}, "precision": ["x\n# y"]}
-    (run / "environment.json").write_text(json.dumps(environment))
+    edit_json(run / "environment.json", git={"commit": "`<script>` | \x1b[2J\ud800"}, precision=["x\n# y"])
     card = model_card(read_run(run), 1)
     assert "| commit of resnet-repro | `'<script>' / \\x1b[2J\\ud800` |" in card
     assert "\n# y" not in card
 
 
-def test_an_earlier_export_is_replaced_and_foreign_files_are_left(cli: Cli, export: Path, trained: Path) -> None:
+def test_an_earlier_export_is_replaced_and_other_files_stay(cli: Cli, export: Path, trained: Path) -> None:
     (export / "notes.txt").write_text("mine")
     (export / "README.md").write_text("old")
     exported_again = cli("export", trained, export)
@@ -169,16 +167,8 @@ def test_an_earlier_export_is_replaced_and_foreign_files_are_left(cli: Cli, expo
     (export / "notes.txt").unlink()
 
 
-def refused(cli: Cli, *arguments: object) -> str:
-    outcome = cli("export", *arguments)
-    assert outcome.code == 1
-    assert outcome.out == ""
-    assert outcome.err.count("\n") == 1
-    return outcome.err
-
-
 @pytest.mark.parametrize("config", [None, "{}", "[", '{"made_by": "me"}'])
-def test_a_folder_that_export_did_not_make_is_left_alone(
+def test_a_folder_that_is_not_an_export_stays_unchanged(
     cli: Cli, trained: Path, tmp_path: Path, config: str | None
 ) -> None:
     (tmp_path / "out").mkdir()
@@ -186,24 +176,23 @@ def test_a_folder_that_export_did_not_make_is_left_alone(
     if config is not None:
         (tmp_path / "out/config.json").write_text(config)
     before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
-    assert "out: holds files that export did not make; choose another OUTPUT" in refused(cli, trained, tmp_path / "out")
+    assert "out: holds files that export did not make; choose another OUTPUT" in refused(
+        cli, "export", trained, tmp_path / "out"
+    )
     assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
 
 
-def test_what_cannot_be_exported_is_told_and_nothing_is_made(cli: Cli, trained: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_exported_is_refused_and_nothing_is_written(cli: Cli, trained: Path, tmp_path: Path) -> None:
     run, out = Path(shutil.copytree(trained, tmp_path / "results/tiny/seed-0")), tmp_path / "out"
     (tmp_path / "file").write_text("mine")
-    assert "file: is not a folder" in refused(cli, run, tmp_path / "file")
-    assert "is not the folder of a run" in refused(cli, tmp_path, out)
-    environment = json.loads((run / "environment.json").read_text())
-    environment["data"]["digest"] = "another training-set"
-    (run / "environment.json").write_text(json.dumps(environment))
-    assert "other training images than the run had" in refused(cli, run, out)
-    environment["data"] = {"name": "x"}
-    (run / "environment.json").write_text(json.dumps(environment))
-    assert "environment.json: tells no digest of the run's data" in refused(cli, run, out)
+    assert "file: is not a folder" in refused(cli, "export", run, tmp_path / "file")
+    assert "is not a run folder" in refused(cli, "export", tmp_path, out)
+    edit_json(run / "environment.json", data={"name": "x", "digest": "another training-set"})
+    assert "other training images than the run's" in refused(cli, "export", run, out)
+    edit_json(run / "environment.json", data={"name": "x"})
+    assert "environment.json: holds no digest of the run's data" in refused(cli, "export", run, out)
     (run / "weights.safetensors").unlink()
-    assert "weights.safetensors: there is no such file" in refused(cli, run, out)
+    assert "weights.safetensors: there is no such file" in refused(cli, "export", run, out)
     (run / "summary.json").unlink()
-    assert "has not finished" in refused(cli, run, out)
+    assert "has not finished" in refused(cli, "export", run, out)
     assert not out.exists()
