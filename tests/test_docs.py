@@ -58,5 +58,9 @@ def test_the_schema_accepts_the_committed_specs_and_refuses_mistakes() -> None:
     for path in SPECS:
         values = parse(path.read_text())[1]
         assert [error.message for error in validator.iter_errors(values)] == [], path
-    for mistake in ({"modle": {}}, {"model": {"depth": "deep"}}, {"model": {"shortcut": "identiy"}}):
-        assert not validator.is_valid(mistake)
+    mistakes: list[dict[str, dict[str, str]]] = [
+        {"modle": {}},
+        {"model": {"depth": "deep"}},
+        {"model": {"shortcut": "identiy"}},
+    ]
+    assert not any(validator.is_valid(mistake) for mistake in mistakes)

@@ -142,10 +142,10 @@ def test_a_net_of_the_papers_is_accepted_and_dumped_in_full(spec: Path, override
 def test_depth_is_2_more_than_whole_units_or_refused_with_the_nearest(depth: int, block: str) -> None:
     step = STEPS[block]
     if depth >= step + 2 and (depth - 2) % step == 0:
-        assert ModelSpec(depth=depth, block=block).depth == depth
+        assert ModelSpec.model_validate({"depth": depth, "block": block}).depth == depth
         return
     with pytest.raises(ValidationError) as refused:
-        ModelSpec(depth=depth, block=block)
+        ModelSpec.model_validate({"depth": depth, "block": block})
     message = refused.value.errors()[0]["msg"]
     assert f"depth: {depth} is not {step}n+2; " in message
     if depth < step + 2:
@@ -155,7 +155,7 @@ def test_depth_is_2_more_than_whole_units_or_refused_with_the_nearest(depth: int
     below, above = int(words[-3]), int(words[-1])
     assert below < depth < above == below + step
     assert below % step == 2
-    assert ModelSpec(depth=below, block=block).depth == below
+    assert ModelSpec.model_validate({"depth": below, "block": block}).depth == below
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,9 @@ def test_fields_that_come_with_a_choice_name_choices_that_exist() -> None:
 
 
 def test_option_b_is_the_default_of_bottlenecks_and_option_a_of_every_other_block(spec: Path) -> None:
-    defaults = {block: ModelSpec(depth=step + 2, block=block).option for block, step in STEPS.items()}
+    defaults = {
+        block: ModelSpec.model_validate({"depth": step + 2, "block": block}).option for block, step in STEPS.items()
+    }
     assert defaults == {"basic": "A", "bottleneck": "B", "single_layer": "A"}
     assert load_spec(spec).model.option == "A"
     assert load_spec(spec, ["model.block=bottleneck"]).model.option == "B"

@@ -143,20 +143,6 @@ def test_defaults_are_the_papers_recipe() -> None:
     assert (data.dataset, data.augmentation, data.epoch_images) == ("cifar10", "crop_flip", 50_000)
 
 
-@given(depth=st.integers(-50, 3000))
-def test_depth_is_6n_plus_2_or_refused_with_the_nearest(depth: int) -> None:
-    if depth >= 8 and (depth - 2) % 6 == 0:
-        assert ModelSpec(depth=depth).depth == depth
-        return
-    with pytest.raises(ValidationError) as refused:
-        ModelSpec(depth=depth)
-    if depth > 8:
-        words = refused.value.errors()[0]["msg"].split()
-        below, above = int(words[-3]), int(words[-1])
-        assert below < depth < above
-        assert below % 6 == above % 6 == 2
-
-
 @given(steps=st.integers(1, 200_000))
 def test_default_milestones_lie_inside_every_schedule(steps: int) -> None:
     milestones = default_milestones(steps)
