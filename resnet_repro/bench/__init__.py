@@ -1,4 +1,4 @@
-"""How fast training is: beside a usual script, beside what the machine could do, and as nets grow."""
+"""Measures the speed of training: beside a usual script, beside the machine's limit, and for growing nets."""
 
 from resnet_repro.bench.measurement import measure
 from resnet_repro.bench.scaling import measure_scaling

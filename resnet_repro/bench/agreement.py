@@ -1,4 +1,4 @@
-"""Is a training step that is replayed from a graph the same as one launched operation by operation?"""
+"""Compares training steps that are replayed from a graph with steps that are launched operation by operation."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,18 +17,18 @@ from resnet_repro.training.capture import GRAPHS
 
 STEPS, ORDER_STEPS = 200, 20
 TEST_IMAGES = 100
-IMAGES = 2000  # fewer than the steps take, so that mini-batches span two epochs
-TOLERANCES = {"fp32": 0.02, "bf16": 0.05, "fp16": 0.05}  # share of the first loss, for means over WINDOW steps
+IMAGES = 2000  # fewer than the steps use, so that mini-batches span two epochs
+TOLERANCES = {"fp32": 0.02, "bf16": 0.05, "fp16": 0.05}  # as a share of the first loss, for means over WINDOW steps
 WINDOW = 10
-UNMOVED = 1e-30  # a learning rate that changes no weight
+TINY_RATE = 1e-30  # a learning rate that changes no weight
 
 
 def losses_agree(experiment: Experiment, device: torch.device, precision: str, steps: int = STEPS) -> dict[str, Any]:
-    """The losses of a run with a graph beside those of two eager runs, whose own difference is the noise.
+    """Compare the losses of a run with a graph to those of two eager runs, whose difference is the noise.
 
-    Two eager runs on a GPU differ in their last bits, and training makes more of it with every step. So the graph
-    agrees if its losses, averaged over ten steps, are within the tolerance, or within three times the noise. The
-    differences given are the largest of a single step.
+    Two eager runs on a GPU differ in their last bits, and training amplifies the difference. So the graph agrees if its
+    losses, averaged over `WINDOW` steps, are within the tolerance, or within three times the noise. The returned
+    differences are the largest of a single step.
     """
     training = [f"training.precision={precision}", "training.learning_rate=0.02"]
     spec, dataset = _short(experiment, steps, training), _shapes(_images(experiment))
@@ -51,12 +51,12 @@ def losses_agree(experiment: Experiment, device: torch.device, precision: str, s
 
 
 def orders_agree(experiment: Experiment, device: torch.device, steps: int = ORDER_STEPS) -> dict[str, Any]:
-    """Does a run with a graph see the same mini-batches in the same order as an eager one?
+    """Check that a run with a graph takes the same mini-batches in the same order as an eager run.
 
-    The weights stay as they are, so a loss tells one mini-batch from another: for each step, the eager loss that is
-    nearest to the graph's must be that of the same step.
+    The weights do not change, so the loss identifies the mini-batch: for each step of the graph, the nearest eager loss
+    must be that of the same step.
     """
-    training = ["training.precision=fp32", f"training.learning_rate={UNMOVED}", "training.weight_decay=0"]
+    training = ["training.precision=fp32", f"training.learning_rate={TINY_RATE}", "training.weight_decay=0"]
     spec, dataset = _short(experiment, steps, training), _shapes(_images(experiment))
     with launched_eagerly(device):
         _, eager = _losses(spec, dataset, device)
@@ -73,7 +73,7 @@ def orders_agree(experiment: Experiment, device: torch.device, steps: int = ORDE
 
 @contextmanager
 def launched_eagerly(device: torch.device) -> Iterator[None]:
-    """Runs that are built in here are not captured."""
+    """Inside, runs are built without a graph."""
     graph = GRAPHS.pop(device.type, None)
     try:
         yield
@@ -88,9 +88,9 @@ def _short(experiment: Experiment, steps: int, overrides: list[str]) -> Experime
     return overridden(experiment, ["data.dataset=synthetic", *data, *cadence, *overrides])
 
 
-@lru_cache(maxsize=1)  # drawing them takes as long as the training
+@lru_cache(maxsize=1)  # drawing the images takes as long as the training
 def _shapes(images: int) -> Dataset:
-    """Images that can be learned, unlike random ones."""
+    """Synthetic images, which a net can learn, unlike random ones."""
     return DATASETS["synthetic"](Path(), images, TEST_IMAGES)
 
 
@@ -99,7 +99,7 @@ def _images(experiment: Experiment) -> int:
 
 
 def _losses(spec: Experiment, dataset: Dataset, device: torch.device) -> tuple[str, Tensor]:
-    """Train to the end: what the engine calls itself, and the loss of each step, on the CPU."""
+    """Train to the end. Returns the engine's name and the loss of each step, on the CPU."""
     trainer = build_trainer(spec, dataset, device)
     for _ in trainer.run():
         pass
@@ -109,5 +109,5 @@ def _losses(spec: Experiment, dataset: Dataset, device: torch.device) -> tuple[s
 
 
 def _smooth(losses: Tensor) -> Tensor:
-    """Means over windows, (steps,) -> (steps - WINDOW + 1,); of all steps if there are fewer"""
+    """Means over windows, (steps,) -> (steps - WINDOW + 1,); one mean of all steps if there are fewer."""
     return losses.unfold(0, min(WINDOW, len(losses)), 1).mean(dim=1)

@@ -1,7 +1,7 @@
-"""Training as most public CIFAR-10 scripts write it: what our own step is measured against.
+"""The baseline of the benchmark: training as most public CIFAR-10 scripts do it.
 
-Eager fp32 in torch's usual memory order, PIL images through torchvision's transforms in two worker processes, SGD as
-it comes, loss and accuracy read on the host at every step.
+Eager fp32 in torch's default memory order, PIL images through torchvision's transforms in two worker processes, SGD
+with default options, and loss and accuracy read on the host at every step.
 """
 
 from collections.abc import Generator, Iterator
@@ -19,12 +19,12 @@ from resnet_repro.runner.assembly import build_net
 from resnet_repro.spec import Experiment
 from resnet_repro.training.timing import Step
 
-MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)  # those that such scripts share
+MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)  # the values in most such scripts
 WORKERS = 2
 
 
 class PilImages(data.Dataset[tuple[Tensor, int]]):
-    """A split as torchvision's CIFAR10 gives it: PIL images, transformed one by one."""
+    """A split in the form of torchvision's CIFAR10: PIL images, transformed one by one."""
 
     def __init__(self, split: Split, augmented: bool) -> None:
         transforms = import_torchvision().transforms
@@ -40,7 +40,7 @@ class PilImages(data.Dataset[tuple[Tensor, int]]):
 
 
 class Baseline:
-    """The same net as ours from the same weights, with the spec's batch size, rate, momentum and weight decay."""
+    """Our net with our initial weights and the spec's batch size, learning rate, momentum and weight decay."""
 
     def __init__(self, experiment: Experiment, split: Split, device: torch.device) -> None:
         training = experiment.training
@@ -65,9 +65,9 @@ class Baseline:
 
     @contextmanager
     def turn(self) -> Iterator[Step]:
-        """The training step, while its worker processes live: they are not to load while others are timed.
+        """Yield the training step. The worker processes exist only inside, so that they slow no other contender.
 
-        cuDNN is used as such scripts use it: free to choose its algorithms by trial, and to round to TF32.
+        As in such scripts, cuDNN may choose its algorithms by trial and round to TF32.
         """
         with (
             closing(self._batches()) as batches,
@@ -76,7 +76,7 @@ class Baseline:
             yield lambda: self._step(*next(batches))
 
     def _batches(self) -> Generator[Any, None, None]:
-        """Epoch after epoch; once closed, nothing holds the loader's iterator, which stops its workers."""
+        """Batches without end. Closing this generator releases the loader's iterator and so ends its workers."""
         while True:
             yield from self.loader
 

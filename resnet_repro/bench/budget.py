@@ -1,4 +1,4 @@
-"""Measurements one after another within a given time, where one that fails does not stop the others."""
+"""Makes measurements one after another within a given time; one that fails does not stop the others."""
 
 import logging
 import time
@@ -10,8 +10,10 @@ LONGEST_CAUSE = 600  # characters
 
 
 class Part(NamedTuple):
+    """A measurement, and the least time that it needs."""
+
     name: str
-    least_seconds: float  # it is left out if there is less time than this
+    least_seconds: float  # the part is left out if less time is left
     measure: Callable[[], None]
 
 
@@ -23,10 +25,10 @@ def work_off(
     say: Callable[[str], None],
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Measure part after part; each adds to `found`, which `keep` gets after every part, so that a kill loses none.
+    """Measure the parts in order. Each adds to `found`, which goes to `keep` after every part, so a kill loses little.
 
-    `found` tells under "failures" which part failed, and why; under "left_out" those for which there was no time; and
-    under "notices" what the package had to say meanwhile, such as why a step was not captured.
+    `found["failures"]` lists the parts that failed and why, `found["left_out"]` those for which no time was left, and
+    `found["notices"]` the package's warnings meanwhile, such as why a step was not captured. `say` gets progress lines.
     """
     found |= {"budget_seconds": seconds, "elapsed_seconds": 0.0, "failures": [], "left_out": [], "notices": []}
     began = clock()
@@ -50,7 +52,7 @@ def work_off(
 
 
 class _Keeper(logging.Handler):
-    """Adds each warning to a list."""
+    """Adds the text of each warning to a list."""
 
     def __init__(self, notices: list[str]) -> None:
         super().__init__(logging.WARNING)

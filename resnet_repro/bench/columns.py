@@ -1,11 +1,11 @@
-"""How measurements are written: the cells of tables, and on what they were made."""
+"""Formats measurements for text tables: the cells, and a title that names machine and data."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from resnet_repro.text_tables import Rows
 
-Format = Callable[[dict[str, Any]], str]  # of a row
+Format = Callable[[dict[str, Any]], str]  # the text of one cell, from the measurement of its row
 
 
 class TextTable(NamedTuple):
@@ -25,7 +25,7 @@ def percent(key: str) -> Format:
 def title(first: dict[str, Any]) -> str:
     environment, git = first["environment"], first["environment"]["git"]
     parts = [first["device"], f"torch {environment['versions']['torch']}", environment["data"]["name"]]
-    if environment["device"] != "cpu":  # whose name says it
+    if environment["device"] != "cpu":  # a CPU's name includes its threads
         parts.insert(1, f"{environment['threads']} CPU threads")
     if "curve" in first:
         parts.append(environment["precision"])

@@ -1,4 +1,4 @@
-"""First contact with a GPU: is training right there, how fast is it, and how many runs side by side suit it?"""
+"""Checks a new GPU: is training correct there, how fast is it, and how many runs side by side are best?"""
 
 import gc
 import time
@@ -24,21 +24,21 @@ from resnet_repro.training.evaluation import evaluate
 from resnet_repro.training.loop import Trainer
 from resnet_repro.training.timing import Step, always, interleaved, synchronizer
 
-PRINCIPAL = 3  # the first nets, which are measured in every way
+PRINCIPAL = 3  # so many of the first nets are measured in every way
 PRECISIONS = ("bf16", "fp16", "fp32")
-RUNS = (1, 2, 4, 8)  # side by side
+RUNS = (1, 2, 4, 8)  # numbers of runs side by side
 ROUNDS, TURN_SECONDS = 3, 0.3
-TOGETHER_SECONDS = 2.0  # for which runs side by side are timed
+TOGETHER_SECONDS = 2.0  # how long runs side by side are timed
 
 
 class GpuCheck:
-    """`parts()` measure; what they have found is in `found`, as plain values. `nets` is what is to be trained."""
+    """The check of a device with `nets`: `parts()` are its measurements, and `found` their results, as plain values."""
 
     def __init__(self, nets: Sequence[Experiment], device: torch.device) -> None:
         self.nets, self.device = nets, device
         self.synchronize = synchronizer(device)
         self.precision = resolve_precision("auto", device)
-        self.trainers: dict[str, Trainer] = {}  # of the nets in that precision, by spec
+        self.trainers: dict[str, Trainer] = {}  # of the nets measured in that precision, by name
         data = {"name": RANDOM_IMAGES, "exact": False, "digest": ""}
         self.found: dict[str, Any] = {
             "device": device_name(device),
@@ -54,7 +54,7 @@ class GpuCheck:
         }
 
     def parts(self) -> Iterator[Part]:
-        """What matters most comes first."""
+        """The measurements, the most important first."""
         first, principal = self.nets[0], self.nets[:PRINCIPAL]
         yield Part("start", 0, partial(self._start, first))
         yield Part("order of the mini-batches", 2, partial(self._order, first))
@@ -73,7 +73,7 @@ class GpuCheck:
             yield Part(f"speed, {net.name}, compiled", 20, partial(self._speed, net, self.precision, compiled=True))
 
     def _start(self, net: Experiment) -> None:
-        """Seconds from a data set in memory to the end of the first step: for a process's first run, and its second."""
+        """Time the start of a process's first and second run, from data in memory to the first step."""
         random_images(net.data)
         first, second = (self._built(net)[2] for _ in range(2))
         self.found["start"] = {"first_seconds": first, "second_seconds": second}
@@ -85,7 +85,7 @@ class GpuCheck:
         self.found["agreement"].append(losses_agree(net, self.device, precision))
 
     def _built(self, net: Experiment, compiled: bool = False) -> tuple[Trainer, Step, float]:
-        """A new run, its training step, and the seconds until that was done once."""
+        """A new run, its training step, and the seconds until its first step was done."""
         began = time.perf_counter()
         trainer = bench_trainer(net, self.device, compiled)
         step = training_step(trainer)
@@ -94,7 +94,7 @@ class GpuCheck:
         return trainer, step, time.perf_counter() - began
 
     def _speed(self, net: Experiment, precision: str, compiled: bool = False, keep: bool = False) -> None:
-        """One run alone, which is kept for other parts if asked for."""
+        """Time one run alone. With `keep`, other parts can use its trainer."""
         allocated = self._peak_bytes(reset=True)
         spec = overridden(with_few_images(net), [f"training.precision={precision}"])
         trainer, step, start_seconds = self._built(spec, compiled)
@@ -115,16 +115,16 @@ class GpuCheck:
         })  # fmt: skip
 
     def _peak_bytes(self, reset: bool = False) -> int | None:
-        """The most that torch has allocated on a CUDA device, since the last reset; None on others."""
+        """The most bytes that torch has allocated on a CUDA device since the last reset; None on other devices."""
         if self.device.type != "cuda":
             return None
         if reset:
-            gc.collect()  # or the memory of earlier runs would be freed in between
+            gc.collect()  # otherwise earlier runs' memory might be freed during the measurement
             torch.cuda.reset_peak_memory_stats(self.device)
         return torch.cuda.max_memory_allocated(self.device)
 
     def _suite(self) -> None:
-        """All nets at once, which do `speedup` times the work that they do one after another."""
+        """Time all nets side by side; they do `speedup` times the work of the nets one after another."""
         alone = self._step_seconds()
         steps = [training_step(self.trainers[name]) for name in alone]
         rates = steps_per_second(steps, self.device, 2 * TOGETHER_SECONDS)
@@ -149,7 +149,7 @@ class GpuCheck:
             rows.append({"spec": net.name, "runs": runs, "images_per_second": speed, "relative_speed": speed / first})
 
     def _evaluation(self, nets: Sequence[Experiment]) -> None:
-        """As many images as a run of the net evaluates after each epoch, beside the steps of an epoch."""
+        """Time an evaluation, as after each epoch of a run, and compare it with the steps of an epoch."""
         alone = self._step_seconds()
         for net in self._kept(nets):
             trainer = self.trainers[net.name]
@@ -169,14 +169,16 @@ class GpuCheck:
             self.found["kernels"].append({"spec": net.name, "precision": trainer.engine.precision, **found})
 
     def _kept(self, nets: Sequence[Experiment]) -> list[Experiment]:
-        """Those for which there was time before, and which did not fail."""
+        """The nets whose trainer was kept: those with enough time, and without a failure."""
         return [net for net in nets if net.name in self.trainers]
 
     def _step_seconds(self) -> dict[str, float]:
-        """Of the runs that were kept, each alone. Raises LookupError if there are none."""
+        """Seconds of a step of each kept run alone. Raises LookupError if there is none."""
         if not self.trainers:
             raise LookupError("no net has been measured alone")
-        step_ms = {row["spec"]: row["step_ms"] for row in reversed(self.found["speed"])}  # the first is the kept one's
+        step_ms = {
+            row["spec"]: row["step_ms"] for row in reversed(self.found["speed"])
+        }  # the first row is that of the kept run
         return {name: step_ms[name] / 1000 for name in self.trainers}
 
 

@@ -1,4 +1,4 @@
-"""What a GPU check has found, as tables."""
+"""The results of a GPU check as tables and lines."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -48,7 +48,7 @@ COSTLIEST_COLUMNS: dict[str, Format] = {
 
 
 def check_tables(found: Mapping[str, Any]) -> list[TextTable]:
-    """The tables for which there is something. Raises LookupError or TypeError if it is not what a check writes."""
+    """The tables that have rows. Raises LookupError or TypeError if `found` is not the result of a check."""
     where = title(dict(found))
     order = [{"what": "order of the mini-batches", "noise": None, **row} for row in found["order"]]
     agreement = [{"what": f"{row['spec']}, {row['precision']}", **row} for row in found["agreement"]]
@@ -68,9 +68,9 @@ def check_tables(found: Mapping[str, Any]) -> list[TextTable]:
 
 
 def remarks(found: Mapping[str, Any]) -> list[str]:
-    """What stands in no table."""
+    """The results that are in no table."""
     start = found["start"]
-    lines = [f"left out, as time was up: {name}" for name in found["left_out"]]
+    lines = [f"left out for lack of time: {name}" for name in found["left_out"]]
     lines += [f"note: {notice}" for notice in dict.fromkeys(found["notices"])]
     if start:
         seconds = f"{start['first_seconds']:.1f} s for the first run of a process, {start['second_seconds']:.1f} s"
@@ -79,7 +79,7 @@ def remarks(found: Mapping[str, Any]) -> list[str]:
 
 
 def problems(found: Mapping[str, Any]) -> list[str]:
-    """What is not as it should be on a GPU: parts that failed, steps that were not captured, losses that differ."""
+    """Faults of the GPU check: parts that failed, steps that were not captured, losses that differ."""
     failed = [f"{failure['part']}: {failure['cause']}" for failure in found["failures"]]
     eager = [f"{row['spec']}, {row['precision']}: not captured" for row in found["speed"] if "eager" in row["engine"]]
     order = ["the order of the mini-batches differs from that of eager runs"
@@ -89,8 +89,8 @@ def problems(found: Mapping[str, Any]) -> list[str]:
     return [*failed, *eager, *order, *losses]
 
 
-def _table(name: str, columns: Mapping[str, Format], rows: Sequence[dict[str, Any]]) -> TextTable:
-    return TextTable(name, list(columns), [[cell(row) for cell in columns.values()] for row in rows])
+def _table(heading: str, columns: Mapping[str, Format], rows: Sequence[dict[str, Any]]) -> TextTable:
+    return TextTable(heading, list(columns), [[cell(row) for cell in columns.values()] for row in rows])
 
 
 def _suite_title(suite: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Which kernels a training step launches, as torch's profiler sees them."""
+"""The kernels that a training step launches, by torch's profiler."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,22 +13,22 @@ LONGEST_NAME = 160  # characters; names of templates go on for thousands
 
 
 def kernels_of(step: Callable[[], object], device: torch.device, synchronize: Callable[[], None]) -> dict[str, Any]:
-    """Launches a step, copies and fills among them, and the names that take most of its time. On a CPU, operations.
+    """Launches of a step, including copies and fills, and the kernels that take most time. On a CPU, operations.
 
-    Raises LookupError if the profiler has seen none.
+    Raises LookupError if the profiler has recorded none.
     """
     on_cuda = device.type == "cuda"
     kind = DeviceType.CUDA if on_cuda else DeviceType.CPU
     step()
     synchronize()
     activity = ProfilerActivity.CUDA if on_cuda else ProfilerActivity.CPU
-    with profile(activities=[activity], acc_events=True) as profiler:  # which only keeps torch 2.11 from a warning
+    with profile(activities=[activity], acc_events=True) as profiler:  # acc_events only avoids a warning of torch 2.11
         for _ in range(STEPS):
             step()
         synchronize()
     events = [event for event in profiler.key_averages() if event.device_type == kind]
     if not events:
-        raise LookupError("the profiler has seen no kernels")
+        raise LookupError("the profiler has recorded no kernels")
     named = [
         {
             "name": event.key[:LONGEST_NAME],

@@ -1,4 +1,4 @@
-"""What the layers of a net compute and move in a training step, read off the net itself on the meta device."""
+"""Computation and memory traffic of a net's layers in a training step, read from the net on the meta device."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -19,11 +19,11 @@ class LayerShape(NamedTuple):
     operation: str  # "convolution" or "fully connected"
     w_in: int
     w_out: int
-    side: int = 1  # of the input's maps
+    side: int = 1  # of the input's maps, in pixels
     kernel: int = 1
     stride: int = 1
     padding: int = 0
-    input_gradient: bool = True  # the image needs none
+    input_gradient: bool = True  # the first layer computes none
 
     @property
     def side_out(self) -> int:
@@ -31,12 +31,12 @@ class LayerShape(NamedTuple):
 
     @property
     def multiply_adds(self) -> int:
-        """For one image, forward."""
+        """Multiply-adds of the forward pass of one image."""
         return self.w_in * self.w_out * self.kernel**2 * self.side_out**2
 
     @property
     def training_multiply_adds(self) -> int:
-        """For one image: forward, and backward by the weights and by the input."""
+        """Multiply-adds for one image: forward, and backward by the weights and by the input."""
         return (2 + self.input_gradient) * self.multiply_adds
 
 
@@ -47,23 +47,23 @@ class _Call(NamedTuple):
 
 
 def layer_shapes(model: ModelSpec) -> Counter[LayerShape]:
-    """How often a net has each shape of convolution and of fully-connected layer."""
+    """The number of convolutions and fully-connected layers of each shape in a net."""
     layers = [call for call in _calls(model) if not isinstance(call.module, nn.BatchNorm2d)]
     return Counter(_shape(call.module, call.x, input_gradient=number > 0) for number, call in enumerate(layers))
 
 
 def least_values_moved(model: ModelSpec) -> int:
-    """Values that convolutions and normalisations must read or write for one image in a training step, each by itself.
+    """Values that convolutions and normalisations, if run separately, read or write for one image in a training step.
 
-    Forward, the input is read and the output written; backward, the output's gradient and the input are read and the
-    input's gradient, which the image does not need, is written: 3 inputs + 2 outputs. Weights are left out.
+    The forward pass reads the input and writes the output. The backward pass reads the output's gradient and the input,
+    and writes the input's gradient, except in the first layer. That is 3 inputs + 2 outputs a layer, without weights.
     """
     calls = [call for call in _calls(model) if not isinstance(call.module, nn.Linear)]
     return sum((3 if number else 2) * call.x.numel() + 2 * call.output.numel() for number, call in enumerate(calls))
 
 
 def _calls(model: ModelSpec) -> Iterator[_Call]:
-    """The convolutions, normalisations and fully-connected layers in forward order, with what they get and give."""
+    """The convolutions, normalisations and fully-connected layers in forward order, with inputs and outputs."""
     calls: list[_Call] = []
 
     def note(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -84,7 +84,7 @@ def _shape(module: nn.Module, x: Tensor, input_gradient: bool) -> LayerShape:
     assert isinstance(module, nn.Conv2d)
     assert module.groups == 1
     kernel, stride, side = module.kernel_size[0], module.stride[0], x.shape[-1]
-    if kernel == 1:  # looks at every stride-th pixel only, as if the others were not there
+    if kernel == 1:  # reads only every stride-th pixel
         side, stride = -(-side // stride), 1
     return LayerShape(
         "convolution", module.in_channels, module.out_channels, side, kernel, stride, kernel // 2, input_gradient

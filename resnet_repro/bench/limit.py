@@ -1,4 +1,4 @@
-"""What the machine can do at best with the layers of a net, each timed alone: forward, and backward by its parts."""
+"""The machine's limit: the layers of a net, each timed alone in its forward and backward pass."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -11,26 +11,28 @@ from resnet_repro.training.capture import WARMUP_STEPS, CudaGraph
 from resnet_repro.training.timing import Contender, Timing, always
 
 FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
-GRAPH_REPEATS = 20  # passes in one CUDA graph: launching each by itself would take longer than the pass
+GRAPH_REPEATS = 20  # passes in one CUDA graph, as launching a pass by itself takes longer than the pass
 COPIED_BYTES = 2**28
 
 
 class Trial(NamedTuple):
-    """A layer in one of the orders that its values can have in memory."""
+    """A layer in one memory format."""
 
     shape: LayerShape
     memory_format: str
 
 
 class Limit(NamedTuple):
-    step_seconds: float  # what a step's convolutions and fully-connected layers take, each at its best
+    """Best times of a net's convolutions and fully-connected layers."""
+
+    step_seconds: float  # of all of them in a step, each in its fastest format
     multiply_adds_per_second: float  # the best rate of any of them
 
 
 def layer_trials(
     shapes: Counter[LayerShape], batch_size: int, device: torch.device, dtype: torch.dtype, seconds: float
 ) -> dict[Trial, Contender]:
-    """Every shape in every memory format, which share `seconds` a round."""
+    """A contender for every shape in every memory format; together they take about `seconds` a round."""
     trials = [Trial(shape, memory_format) for shape in shapes for memory_format in FORMATS]
     passes = {trial: training_pass(trial, batch_size, device, dtype) for trial in trials}
     return {
@@ -40,7 +42,7 @@ def layer_trials(
 
 
 def limit(shapes: Counter[LayerShape], timings: Mapping[Trial, Timing], batch_size: int, repeats: int) -> Limit:
-    """`timings` of `layer_trials`, each of whose steps is `repeats` passes."""
+    """The limit from the timings of `layer_trials`, where a step is `repeats` passes."""
     best = {
         shape: min(timings[Trial(shape, memory_format)].median for memory_format in FORMATS) / repeats
         for shape in shapes
@@ -52,14 +54,14 @@ def limit(shapes: Counter[LayerShape], timings: Mapping[Trial, Timing], batch_si
 
 
 def repeats_on(device: torch.device) -> int:
-    """Passes in a step of a layer's contender."""
+    """The number of passes in a step of a layer's contender."""
     return GRAPH_REPEATS if device.type == "cuda" else 1
 
 
 def training_pass(
     trial: Trial, batch_size: int, device: torch.device, dtype: torch.dtype
 ) -> Callable[[], tuple[torch.Tensor, ...]]:
-    """Gives output, gradient by the input if it is needed, and gradient by the weights, on random values."""
+    """A function that computes output, input gradient if needed, and weight gradient, on random values."""
     shape, memory_format = trial.shape, FORMATS[trial.memory_format]
 
     def values(*sizes: int) -> torch.Tensor:
@@ -82,14 +84,14 @@ def training_pass(
 
 
 def copy_contender(device: torch.device, seconds: float) -> Contender:
-    """Copies COPIED_BYTES, which reads and writes them once."""
+    """A contender that copies COPIED_BYTES, so it reads and writes them once."""
     source = torch.zeros(COPIED_BYTES, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     return always(lambda: target.copy_(source), seconds)
 
 
 class _Graph:
-    """A CUDA graph that holds a pass `GRAPH_REPEATS` times, and the pass, on whose memory it works."""
+    """A CUDA graph of `GRAPH_REPEATS` passes. It keeps the pass, whose memory the graph uses."""
 
     def __init__(self, run: Callable[[], object], device: torch.device) -> None:
         self.run, self.graph = run, CudaGraph(device)

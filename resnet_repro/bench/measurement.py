@@ -1,4 +1,4 @@
-"""One net measured: our step, the usual script's, and the machine's limit, by turns in one process."""
+"""Measures one net: our step, the baseline's step, and the machine's limit, in turn in one process."""
 
 import statistics
 from collections.abc import Callable, Hashable
@@ -22,7 +22,7 @@ from resnet_repro.training.timing import Contender, Timing, always, interleaved,
 
 ROUNDS = 5
 OURS, BASELINE, EVALUATION, COPY = "ours", "baseline", "evaluation", "copy"
-# What each may take of a round, which still lasts at least two steps of each; the rest goes to `outside_share`.
+# Shares of a round's time; a round has at least two steps of each. The rest of the time is for `outside_share`.
 SHARES = {OURS: 0.3, BASELINE: 0.3, EVALUATION: 0.1, COPY: 0.05, "layers": 0.2}
 LEAST_STEPS = 5  # for `outside_share`
 
@@ -36,14 +36,14 @@ def measure(
     compiled: bool = False,
     say: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
-    """Speeds and shares as plain numbers; shares are fractions, and None where they do not apply."""
+    """Speeds and shares as plain numbers. A share is a fraction, or None where it does not apply."""
     trainer = bench_trainer(experiment, device, compiled)
     contenders = _contenders(experiment, trainer, seconds / (rounds + 1), with_baseline)
     timings = interleaved(
         contenders,
         rounds,
         synchronizer(device),
-        begins=lambda number: say(f"{experiment.name}: " + (f"round {number} of {rounds}" if number else "warms up")),
+        begins=lambda number: say(f"{experiment.name}: " + (f"round {number} of {rounds}" if number else "warm-up")),
     )
     steps = max(LEAST_STEPS, round(0.1 * seconds / timings[OURS].median))
     dataset, engine = random_images(experiment.data), trainer.engine
@@ -82,7 +82,7 @@ def _contenders(
 
 
 def _speeds(timings: dict[Hashable, Timing], batch_size: int) -> dict[str, float | None]:
-    """The ratio is the median over rounds of that within a round."""
+    """Speeds of ours and the baseline. The ratio is the median over rounds of the ratio within a round."""
     ours, baseline = timings[OURS], timings.get(BASELINE)
     theirs = baseline.step_seconds if baseline else []
     ratios = [there / here for here, there in zip(ours.step_seconds, theirs, strict=bool(theirs))]
@@ -119,7 +119,7 @@ def _shares_of_limits(
 
 
 def _evaluation(experiment: Experiment, trainer: Trainer, timings: dict[Hashable, Timing]) -> dict[str, float]:
-    """An evaluation, all of its images at the rate of the first ones, beside the training from one to the next."""
+    """The time of an evaluation, estimated from its first batch, and its share of the training between evaluations."""
     batch = len(next(iter(trainer.test))[1])
     images = sum(len(labels) for batches in (trainer.clean, trainer.test) for _, labels in batches)
     seconds = timings[EVALUATION].median * images / batch

@@ -1,4 +1,4 @@
-"""How much memory a run needs at its peak."""
+"""Measures the peak memory of a run."""
 
 import multiprocessing
 import resource
@@ -11,11 +11,11 @@ import torch
 from resnet_repro.bench.ours import bench_trainer, training_step
 from resnet_repro.spec import Experiment
 
-STEPS = 2  # the second meets what the first left behind: gradients, momentum
+STEPS = 2  # in the second, gradients and momentum exist already
 
 
 def peak_memory_bytes(experiment: Experiment, device: torch.device) -> int:
-    """On CUDA what torch allocated; elsewhere all memory of a process of its own, 0.4 GB of it for torch itself."""
+    """The peak: on CUDA what torch allocates; elsewhere all of a new process, with 0.4 GB for torch itself."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(_peak, experiment, str(device), torch.get_num_threads()).result()
 
@@ -32,7 +32,7 @@ def _peak(experiment: Experiment, device_name: str, threads: int) -> int:
 
 
 def _process_peak(status: Path = Path("/proc/self/status")) -> int:
-    """Of this process; what getrusage tells on Linux counts in the process that started it."""
+    """The peak of this process in bytes. On Linux, getrusage would include the parent process."""
     if status.exists():
         fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
         return int(fields["VmHWM"].split()[0]) * 1024

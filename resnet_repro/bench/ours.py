@@ -1,4 +1,4 @@
-"""Our own training step, as `train` takes it, and what a step spends on anything else."""
+"""Our training step, the same as in `train`, and the share of its time outside the engine."""
 
 import statistics
 import tempfile
@@ -17,27 +17,27 @@ from resnet_repro.spec import Experiment
 from resnet_repro.training.engine import BatchMetrics
 from resnet_repro.training.loop import Trainer
 
-ENDLESS = 1_000_000  # steps: neither the end nor an evaluation comes in between
+ENDLESS = 1_000_000  # steps, more than any measurement takes
 
 
 def bench_trainer(experiment: Experiment, device: torch.device, compiled: bool = False) -> Trainer:
-    """The run of an experiment on random images, without an end, an evaluation or a row."""
+    """The run of an experiment on random images, without end, evaluations and rows."""
     cadence = {"steps": ENDLESS, "evaluate_every": ENDLESS, "record_every": ENDLESS}
     endless = experiment.model_copy(update={"training": experiment.training.model_copy(update=cadence)})
     return build_trainer(endless, random_images(experiment.data), device, compiled)
 
 
 def training_step(trainer: Trainer) -> Callable[[], None]:
-    """One call is one step: draw, load, augment, forward, backward, update."""
+    """A function that takes one training step: draw, load, augment, forward, backward, update."""
     numbers = count()
     return lambda: trainer.stepper(next(numbers), trainer.schedule.learning_rate)
 
 
 def outside_share(trainer: Trainer, experiment: Experiment, steps: int) -> float | None:
-    """The share of a run's time, evaluations aside, that is not forward, backward or update; None on a GPU.
+    """The share of a run's time, without evaluations, that is not forward, backward or update; None on a GPU.
 
-    `steps` steps of the real loop, the last of which records a row on disk; a row's cost is spread over the steps
-    from one to the next. A GPU works on while the host goes on, so there the two cannot be told apart.
+    It times `steps` steps of the real loop, of which the last writes a row to disk. A row's time is divided among the
+    steps between two rows. A GPU runs in parallel with the host, so there is no such share.
     """
     if trainer.engine.device.type != "cpu":
         return None
@@ -51,7 +51,7 @@ def outside_share(trainer: Trainer, experiment: Experiment, steps: int) -> float
 
 
 def _timed_run(trainer: Trainer, folder: RunFolder, steps: int) -> tuple[list[float], list[float]]:
-    """Seconds that each step spent outside the engine and inside it, after a first step that is not counted."""
+    """Seconds of each step outside the engine and inside it, after a first step that is not counted."""
     engine, inside, outside = trainer.engine, [0.0], [0.0]
     train_step = engine.train_step
 
@@ -72,5 +72,5 @@ def _timed_run(trainer: Trainer, folder: RunFolder, steps: int) -> tuple[list[fl
                 folder.append(row)
             outside.append(time.perf_counter() - began - inside[-1])
     finally:
-        del engine.train_step  # the method is there again
+        del engine.train_step  # uncovers the method
     return outside[1:], inside[1:]

@@ -1,4 +1,4 @@
-"""Measurements as tables, and the folder and page that keep those of several machines."""
+"""Formats measurements as tables, and keeps those of several machines in a folder with a page."""
 
 import json
 import re
@@ -36,10 +36,10 @@ SPEED_COLUMNS: dict[str, Format] = {
     "evaluation %": percent("evaluation_share"),
 }
 MEANINGS = """\
-script: the same net trained as most public scripts do it; ratio: our images/s over its, by round
-limit: what the convolutions take, each alone at its best, in % of our step; peak: if all ran at the best rate of any
-bandwidth: what moving each layer's values once takes; outside: spent on other than forward, backward and update
-evaluation: one evaluation, in % of the training from one to the next"""
+script: the same net trained as most public scripts do it; ratio: our images/s divided by the script's, in each round
+limit: share of our step if each convolution ran alone at its fastest; peak: if all ran at the rate of the fastest one
+bandwidth: share of our step to move each layer's values once; outside: not in forward, backward or update
+evaluation: time of one evaluation as a share of the training between two"""
 
 SCALING_COLUMNS: dict[str, Format] = {
     "what grows": lambda row: row["curve"],
@@ -52,7 +52,7 @@ SCALING_COLUMNS: dict[str, Format] = {
 
 
 def table_of(measurements: Measurements) -> TextTable:
-    """Of `measure` or of `measure_scaling`. Raises KeyError if they are of neither."""
+    """The table of results of `measure` or of `measure_scaling`. Raises KeyError if they are of neither."""
     first = measurements[0]
     columns = SCALING_COLUMNS if "curve" in first else SPEED_COLUMNS
     if first["environment"]["device"] == "cpu":
@@ -62,14 +62,14 @@ def table_of(measurements: Measurements) -> TextTable:
 
 
 def save(measurements: Measurements, folder: Path) -> Path:
-    """Keep them under the name of the machine, in place of earlier ones. Raises RunError."""
+    """Write the measurements to a file named after the machine, replacing earlier ones. Raises RunError."""
     path = _file_of(measurements[0]["device"], "-scaling" * ("curve" in measurements[0]), folder)
     write_text(path, json.dumps(measurements, indent=2) + "\n")
     return path
 
 
 def save_check(found: dict[str, Any], folder: Path) -> Path:
-    """Keep what a GPU check has found, in the same way. Raises RunError."""
+    """Write the result of a GPU check to a file named after the machine. Raises RunError."""
     path = _file_of(found["device"], "-check", folder)
     write_text(path, to_json(found))
     return path
@@ -81,9 +81,9 @@ def _file_of(device: str, kind: str, folder: Path) -> Path:
 
 
 def tables(folder: Path) -> str:
-    """The tables of all measurements that a folder keeps, as Markdown; nothing if there are none. Raises RunError."""
+    """The tables of all measurements in a folder as Markdown, "" if there are none. Raises RunError."""
     texts = []
-    for path in sorted(folder.glob("*.json"), key=lambda path: path.stem):  # speed, then scaling, of each machine
+    for path in sorted(folder.glob("*.json"), key=lambda path: path.stem):  # each machine's speed, then its scaling
         with explained(path):
             text = path.read_text(encoding="utf-8")
         try:
@@ -96,7 +96,7 @@ def tables(folder: Path) -> str:
 
 
 def renew_page(folder: Path) -> Path | None:
-    """Put the tables of a folder into its page, between the marks; None if it has no page. Raises RunError."""
+    """Write the tables of a folder into its page, between two marks. None if it has no page. Raises RunError."""
     page = folder / PAGE
     if not page.exists():
         return None

@@ -1,6 +1,6 @@
-"""Several runs side by side on one machine: what they train together.
+"""Measures how fast several runs side by side on one machine train together.
 
-On CUDA they are threads of one process, each with a stream of its own; elsewhere each has a process of its own.
+On CUDA they are threads of one process, each with its own stream. Elsewhere each is a process.
 """
 
 import multiprocessing
@@ -20,18 +20,18 @@ from resnet_repro.spec import Experiment
 from resnet_repro.training.device import usable_cores
 from resnet_repro.training.timing import Step, synchronizer
 
-CHUNK = 5  # steps between two looks at the clock, for which a GPU has to finish
-START_SECONDS = 300.0  # within which all runs must be ready
+CHUNK = 5  # steps between two checks of the clock, at which the host waits for a GPU
+START_SECONDS = 300.0  # all runs must be ready within this time
 
 
 def parallel_runs(device: torch.device) -> list[int]:
-    """1, 2, 4, ... up to the cores, or to 8 on a GPU."""
+    """The numbers of runs to measure: 1, 2, 4, ... up to the number of cores, or up to 8 on a GPU."""
     most = usable_cores() if device.type == "cpu" else 8
     return sorted({2**power for power in range(most.bit_length())} | {most})
 
 
 def images_per_second(experiment: Experiment, device: torch.device, runs: int, seconds: float) -> float:
-    """Of all `runs` together, which start at the same moment; on a CPU they divide its cores. Raises RunError."""
+    """Images per second of `runs` simultaneous runs together; on a CPU they share its cores. Raises RunError."""
     small = with_few_images(experiment)
     if device.type == "cuda":
         steps = [training_step(bench_trainer(small, device)) for _ in range(runs)]
@@ -43,21 +43,21 @@ def images_per_second(experiment: Experiment, device: torch.device, runs: int, s
 
 
 def steps_per_second(steps: Sequence[Step], device: torch.device, seconds: float) -> list[float]:
-    """Of each training step, all taken side by side in threads of this process. Raises RunError."""
+    """Steps per second of each run, all side by side in threads of this process. Raises RunError."""
     barrier = threading.Barrier(len(steps))
 
     def work(step: Step) -> float:
         with _stream(device) as synchronize:
             return _rate(step, synchronize, barrier, seconds)
 
-    synchronizer(device)()  # what the steps were built with was given to another stream
+    synchronizer(device)()  # the steps were built on another stream
     with ThreadPoolExecutor(len(steps)) as pool:
         return _results([pool.submit(work, step) for step in steps])
 
 
 @contextmanager
 def _stream(device: torch.device) -> Iterator[Callable[[], None]]:
-    """A stream for this thread, on CUDA; yields what waits for the work given to it."""
+    """On CUDA, a stream for this thread. Yields a function that waits for this thread's work."""
     if device.type != "cuda":
         yield synchronizer(device)
         return
@@ -68,14 +68,14 @@ def _stream(device: torch.device) -> Iterator[Callable[[], None]]:
 def _rate(
     step: Step, synchronize: Callable[[], None], barrier: threading.Barrier | processes.Barrier, seconds: float
 ) -> float:
-    """Steps per second, from the moment at which all runs are ready."""
+    """Steps per second, counted from the moment when all runs are ready."""
     try:
         for _ in range(2):
             step()
         synchronize()
         barrier.wait(START_SECONDS)
     except BaseException:
-        barrier.abort()  # or the others would wait
+        barrier.abort()  # otherwise the others would wait
         raise
     began, steps = time.perf_counter(), 0
     while steps == 0 or time.perf_counter() - began < seconds:
@@ -87,7 +87,7 @@ def _rate(
 
 
 def _results(runs: Sequence[Future[float]]) -> list[float]:
-    """Once all have ended. Raises RunError with the cause if one failed, which has the others fail too."""
+    """Wait for all runs. Raises RunError with the cause if one failed, which makes the others fail too."""
     failures = [failure for run in runs if (failure := run.exception())]
     if failures:
         causes = [failure for failure in failures if not isinstance(failure, threading.BrokenBarrierError)]
@@ -97,7 +97,7 @@ def _results(runs: Sequence[Future[float]]) -> list[float]:
     return [run.result() for run in runs]
 
 
-_barrier: processes.Barrier | None = None  # of this process, as it can only be handed over when a process starts
+_barrier: processes.Barrier | None = None  # of this process; it can only be passed when the process starts
 
 
 def _share(barrier: processes.Barrier) -> None:
@@ -106,7 +106,7 @@ def _share(barrier: processes.Barrier) -> None:
 
 
 def _train(experiment: Experiment, device_name: str, threads: int, seconds: float) -> float:
-    """One run, in its own process: images per second from the common start on."""
+    """Images per second of one run in its own process."""
     assert _barrier
     try:
         torch.set_num_threads(threads)

@@ -1,4 +1,4 @@
-"""How the cost of training grows with the depth and width of the net, the batch, and the runs beside each other."""
+"""Measures how training cost grows with depth, width, batch size and the number of runs side by side."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -35,14 +35,14 @@ def measure_scaling(
     deepest: Experiment | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> list[dict[str, Any]]:
-    """A row for each point of each curve, about `seconds` a curve. All but one start from ResNet-20, batches of 128.
+    """One result for each point of each curve, in about `seconds` a curve, for ResNet-20 with batches of 128.
 
-    `curves` has the values by field, `runs` the numbers of runs side by side; None is up to what the device suits.
-    What recomputed activations save and cost is measured on `deepest`, ResNet-1202 if not given, in batches of 16.
+    `curves` gives the values of each field, and `runs` the numbers of runs side by side, by default `parallel_runs`. A
+    last curve measures activation checkpointing on `deepest`, by default ResNet-1202, with batches of 16.
     """
     base = overridden(residual_net(20), overrides)
     settings = [f"{field}={value}" for field, values in curves.items() for value in values]
-    planned = {setting: overridden(base, [setting]) for setting in settings}  # a mistake shows before time is spent
+    planned = {setting: overridden(base, [setting]) for setting in settings}  # finds mistakes before measuring
     points: list[dict[str, Any]] = []
     for field, values in curves.items():
         say(f"{field}: {', '.join(map(str, values))}")
@@ -68,7 +68,7 @@ def _curve(field: str, step_seconds: Mapping[int, float], nets: Mapping[int, Exp
 
 
 def _recomputing(net: Experiment, device: torch.device, seconds: float) -> list[dict[str, Any]]:
-    """Time and memory of a net that keeps its activations, and of one that does not."""
+    """Time and memory of a net without and with activation checkpointing."""
     nets = {value: overridden(net, [*DEEP, f"{RECOMPUTE}={str(bool(value)).lower()}"]) for value in (0, 1)}
     label = f"{RECOMPUTE} of {net.name}, batches of 16"
     points = _curve(label, _step_seconds(nets, device, seconds), nets)
@@ -77,7 +77,7 @@ def _recomputing(net: Experiment, device: torch.device, seconds: float) -> list[
 
 
 def _points(curve: str, speeds: Mapping[int, float]) -> list[dict[str, Any]]:
-    """A row for each value; `relative_speed` is against the first one."""
+    """One result for each value; `relative_speed` is relative to the first one."""
     first = next(iter(speeds.values()), 1.0)
     return [
         {
@@ -93,7 +93,7 @@ def _points(curve: str, speeds: Mapping[int, float]) -> list[dict[str, Any]]:
 
 
 def _step_seconds(nets: Mapping[int, Experiment], device: torch.device, seconds: float) -> dict[int, float]:
-    """Median seconds of a step of each net; all take turns."""
+    """Median seconds of a step of each net; the nets take turns."""
     turn = seconds / (ROUNDS + 1) / len(nets)
     contenders = {value: always(training_step(bench_trainer(net, device)), turn) for value, net in nets.items()}
     timings = interleaved(contenders, ROUNDS, synchronizer(device))

@@ -1,4 +1,4 @@
-"""What is measured: nets of the paper where no spec is named, and what they are fed."""
+"""The default nets of the benchmarks, and their random images."""
 
 from collections.abc import Iterable
 from functools import lru_cache
@@ -13,7 +13,7 @@ from resnet_repro.spec.file import overridden
 DEPTHS = (20, 56, 110)
 RANDOM_IMAGES = "random images, not CIFAR-10"
 FEW_TRAINING_IMAGES = 5000
-FEW_TEST_IMAGES = 2000  # one mini-batch of an evaluation on a GPU
+FEW_TEST_IMAGES = 2000  # one batch of an evaluation on a GPU
 
 
 def default_experiments(overrides: Iterable[str] = ()) -> list[Experiment]:
@@ -38,7 +38,7 @@ def fig6_experiments(overrides: Iterable[str] = ()) -> list[Experiment]:
 
 
 def with_few_images(experiment: Experiment) -> Experiment:
-    """The same training on a small data set, where many runs are built: a step costs the same on any number."""
+    """The experiment with few images, for many runs at once. The cost of a step stays the same."""
     few = DataSpec(
         dataset="synthetic",
         train_images=max(FEW_TRAINING_IMAGES, experiment.training.batch_size),
@@ -49,7 +49,7 @@ def with_few_images(experiment: Experiment) -> Experiment:
 
 
 def random_images(data: DataSpec) -> Dataset:
-    """Random bytes of the shape and number that a spec asks for: speed does not depend on what an image shows."""
+    """Random images in the numbers of a spec. The speed does not depend on what an image shows."""
     return random_dataset(data.epoch_images, data.validation_images or data.test_images)
 
 

@@ -13,13 +13,13 @@ from resnet_repro.data.synthetic import load_synthetic
 
 __all__ = ["CLASSES", "DATASETS", "Dataset", "hold_out"]
 
-# Each takes the data folder and the numbers of training and test images.
+# Each function takes the data folder and the numbers of training and test images.
 DATASETS: dict[str, Callable[[Path, int, int], Dataset]] = {
     "cifar10": load_cifar10,
     "synthetic": load_synthetic,
 }
 
-# What the labels mean, in their order.
+# The names of the labels, in order.
 CLASSES: dict[str, tuple[str, ...]] = {
     "cifar10": cifar10.CLASSES,
     "synthetic": synthetic.CLASSES,

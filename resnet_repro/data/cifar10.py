@@ -1,4 +1,4 @@
-"""CIFAR-10 (Krizhevsky 2009): found in either official layout, checked, and downloaded through torchvision."""
+"""Finds, checks and reads CIFAR-10 (Krizhevsky 2009) in either official layout, and downloads it by torchvision."""
 
 import shutil
 import tarfile
@@ -22,21 +22,21 @@ TRAIN_FILES = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST_FILES = ("test_batch",)
 IMAGES_A_FILE = 10_000
 RECORD = 1 + 3 * 32 * 32  # bytes: the label, then the red, green and blue planes
-# What makes it the true CIFAR-10: `content_digest` of each split.
+# `content_digest` of each split of the true CIFAR-10.
 TRAIN_DIGEST = "72083841cd0fa633f09b24c0833cf6d6a1809caff400317117334e0aa6b0ed46"
 TEST_DIGEST = "f1bbb931260cda782c84c1948c82d910e2c193cb1d56756293f445027090946b"
-LARGEST_ARCHIVE = 1_000_000_000  # bytes; the official one has 170 million
-SILENCE = 20.0  # seconds without a byte, after which a download is given up
+LARGEST_ARCHIVE = 1_000_000_000  # bytes; the official archive has 170 million
+SILENCE = 20.0  # seconds without a byte, after which a download fails
 
 
 def load_cifar10(data_dir: Path, train_images: int = 50_000, test_images: int = 10_000) -> Dataset:
-    """CIFAR-10 as it lies under `data_dir`, always whole. Raises DataError, naming the file, if absent or damaged."""
+    """CIFAR-10 from `data_dir`, always the whole of it. Raises DataError if it is absent or a file is damaged."""
     folder = find_cifar10(data_dir)
     if folder is None:
         raise DataError(
             f"{data_dir}: there is no CIFAR-10 here ({PYTHON_FOLDER} or {BINARY_FOLDER}); "
-            "get it with 'resnet-repro data fetch', name its folder with --data-dir, "
-            "or train on the stand-in with --set data.dataset=synthetic"
+            "download it with 'resnet-repro data fetch', name its folder with --data-dir, "
+            "or train on synthetic images with --set data.dataset=synthetic"
         )
     read = _read_binary
     if folder.name == PYTHON_FOLDER:
@@ -50,7 +50,7 @@ def load_cifar10(data_dir: Path, train_images: int = 50_000, test_images: int = 
 
 
 def find_cifar10(data_dir: Path) -> Path | None:
-    """The folder of either layout in `data_dir`, or `data_dir` itself if it is one; the Python version first."""
+    """The folder of either layout in `data_dir`, or `data_dir` itself, or None. Prefers the Python version."""
     for folder in (data_dir / PYTHON_FOLDER, data_dir / BINARY_FOLDER, data_dir.absolute()):
         if folder.name in (PYTHON_FOLDER, BINARY_FOLDER) and folder.is_dir():
             return folder
@@ -58,7 +58,7 @@ def find_cifar10(data_dir: Path) -> Path | None:
 
 
 def _check_python(folder: Path) -> None:
-    """Its files are pickles, which can run code, so none is opened before every MD5 is the official one."""
+    """Check the MD5 of every file before one is opened, as pickles can run code. Raises DataError."""
     datasets = import_torchvision().datasets
     cifar10 = datasets.CIFAR10
     for name, official in (*cifar10.train_list, *cifar10.test_list, (cifar10.meta["filename"], cifar10.meta["md5"])):
@@ -66,21 +66,21 @@ def _check_python(folder: Path) -> None:
         found = datasets.utils.calculate_md5(path) if path.is_file() else "no such file"
         if found != official:
             raise DataError(
-                f"{path}: damaged or not CIFAR-10's: expected MD5 {official}, found {found}; "
+                f"{path}: damaged, or not a file of CIFAR-10: expected MD5 {official}, found {found}; "
                 f"delete {folder} and run 'resnet-repro data fetch'"
             )
 
 
 def _read_python(folder: Path, names: tuple[str, ...]) -> Split:
-    """The Python version, once it is checked."""
-    with warnings.catch_warnings():  # the official pickles are older than a spelling that NumPy 2.4 deprecates
+    """Read the Python version, which must have been checked."""
+    with warnings.catch_warnings():  # NumPy 2.4 warns about the old official pickles
         warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)
         data = import_torchvision().datasets.CIFAR10(folder.parent, train=names == TRAIN_FILES)
     return Split(np.ascontiguousarray(data.data), np.array(data.targets, np.int64))
 
 
 def _read_binary(folder: Path, names: tuple[str, ...]) -> Split:
-    """The binary version: plain records, safe to read whatever they hold."""
+    """Read the binary version, plain records that cannot run code. Raises DataError."""
     parts = []
     for name in names:
         path = folder / f"{name}.bin"
@@ -103,16 +103,16 @@ def _read_binary(folder: Path, names: tuple[str, ...]) -> Split:
 
 
 def fetch_cifar10(data_dir: Path, url: str | None = None) -> Path:
-    """Download CIFAR-10 into `data_dir`, in place of what may be there, and return its folder.
+    """Download CIFAR-10 into `data_dir`, replacing an earlier copy, and return its folder. Raises DataError.
 
-    The archive is fetched into a temporary folder beside its goal, unpacked there only once its MD5 is the official
-    one, and moved into place whole, so a cut connection never leaves half a data set. Raises DataError.
+    The archive is downloaded to a temporary folder, checked by its official MD5, unpacked there, and moved into place
+    as a whole. So a broken connection never leaves half a data set.
     """
     cifar10 = import_torchvision().datasets.CIFAR10
     url = url or cifar10.url
     try:
         if not url.startswith(("http://", "https://")):
-            raise ValueError("it does not begin with http:// or https://")
+            raise ValueError("the address does not begin with http:// or https://")
         data_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".fetch-", dir=data_dir) as temporary:
             _download(cifar10, url, Path(temporary))
@@ -124,25 +124,25 @@ def fetch_cifar10(data_dir: Path, url: str | None = None) -> Path:
     except (OSError, HTTPException, RuntimeError, EOFError, ValueError, AttributeError, tarfile.TarError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
-            f"CIFAR-10 could not be downloaded from {url}: {reason}. Three ways on: "
+            f"CIFAR-10 could not be downloaded from {url}: {reason}. Use one of: "
             "another address (resnet-repro data fetch --url URL); "
-            f"a folder that already holds {PYTHON_FOLDER} or {BINARY_FOLDER} (--data-dir DIR); "
-            "the stand-in, which needs no network (--set data.dataset=synthetic)"
+            f"a folder that already has {PYTHON_FOLDER} or {BINARY_FOLDER} (--data-dir DIR); "
+            "synthetic images, which need no network (--set data.dataset=synthetic)"
         ) from None
     return goal
 
 
 def _unpack(archive: Path) -> None:
-    """Beside itself, and nowhere else: an MD5 can be forged, so paths and links that lead out are refused."""
+    """Unpack into the archive's folder. The filter refuses paths and links out of it, as an MD5 can be forged."""
     with tarfile.open(archive) as tar:
         tar.extractall(archive.parent, filter="data")
 
 
 def _download(cifar10: Any, url: str, folder: Path) -> None:
-    """torchvision's download, with a progress bar and the MD5 check, given up when no byte comes for a while.
+    """Download by torchvision, with a progress bar and the MD5 check. Raises OSError after `SILENCE` without a byte.
 
-    A dead name server or a stalled transfer blocks inside the system for minutes; so the download has a thread of its
-    own, and this one watches the file grow.
+    A dead name server or a stalled transfer blocks in a system call for minutes. So the download has its own thread,
+    and this one watches the size of the file.
     """
     utils = import_torchvision().datasets.utils
     failures: list[Exception] = []
@@ -150,7 +150,7 @@ def _download(cifar10: Any, url: str, folder: Path) -> None:
     def work() -> None:
         try:
             utils.download_url(url, str(folder), filename=cifar10.filename, md5=cifar10.tgz_md5)
-        except Exception as error:  # handed to the waiting thread, which raises it
+        except Exception as error:  # the waiting thread raises it
             failures.append(error)
 
     thread = threading.Thread(target=work, daemon=True)
@@ -159,11 +159,11 @@ def _download(cifar10: Any, url: str, folder: Path) -> None:
     size, since = -1, time.monotonic()
     while thread.is_alive():
         thread.join(0.1)
-        grown = archive.stat().st_size if archive.is_file() else -1
-        if grown != size:
-            size, since = grown, time.monotonic()
-        if grown > LARGEST_ARCHIVE:
-            raise OSError(f"it is larger than {LARGEST_ARCHIVE} bytes, so another file")
+        size_now = archive.stat().st_size if archive.is_file() else -1
+        if size_now != size:
+            size, since = size_now, time.monotonic()
+        if size_now > LARGEST_ARCHIVE:
+            raise OSError(f"the file is larger than {LARGEST_ARCHIVE} bytes, so it is not CIFAR-10")
         if time.monotonic() - since > SILENCE:
             raise OSError(f"no answer for {SILENCE:.0f} seconds")
     if failures:

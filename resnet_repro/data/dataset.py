@@ -1,4 +1,4 @@
-"""What a data set is: two splits of 32x32 colour images held as bytes, and an honest name."""
+"""A data set: two splits of 32x32 colour images held as bytes, and a name that says whether it is CIFAR-10."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ Images = npt.NDArray[np.uint8]  # (N, 32, 32, 3), row, column, colour
 Labels = npt.NDArray[np.int64]  # (N,), 0 to 9
 
 
-@dataclass(frozen=True, eq=False)  # equal only to itself, so that what is made of it can be kept
+@dataclass(frozen=True, eq=False)  # equal only to itself, so that it can be a key of a cache
 class Split:
     images: Images
     labels: Labels
@@ -18,7 +18,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """`name` is how every table and figure calls the data; `exact` says that it is the true CIFAR-10."""
+    """`name` is the name in every table and figure. `exact` is True only for the true CIFAR-10."""
 
     name: str
     exact: bool
@@ -28,7 +28,7 @@ class Dataset:
 
 
 def hold_out(dataset: Dataset, count: int) -> Dataset:
-    """The last `count` training images take the place of the test set: [R]'s 45k/5k split, by which it chose."""
+    """The data set with its last `count` training images as its test set, as in [R]'s 45k/5k split for validation."""
     if count == 0:
         return dataset
     images, labels = dataset.train.images, dataset.train.labels
@@ -41,10 +41,10 @@ def hold_out(dataset: Dataset, count: int) -> Dataset:
 
 
 def content_digest(split: Split) -> str:
-    """SHA-256 of the split's content, whatever the order of its images and the layout of its files.
+    """SHA-256 of the split's content, independent of the order of its images and of the file layout.
 
-    Hashed are the records of CIFAR-10's binary version (label byte, 1024 red, 1024 green, 1024 blue bytes),
-    sorted as byte strings and joined.
+    It hashes the records of CIFAR-10's binary version (label byte, 1024 red, 1024 green, 1024 blue bytes), sorted as
+    byte strings and joined.
     """
     planes = split.images.transpose(0, 3, 1, 2).reshape(len(split.images), -1)
     records = np.concatenate([split.labels.astype(np.uint8)[:, None], planes], axis=1)

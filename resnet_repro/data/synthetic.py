@@ -1,9 +1,8 @@
-"""A stand-in for machines without a network: ten kinds of shapes, drawn by a seeded procedure.
+"""A synthetic data set for machines without a network: ten classes of shapes, drawn from a seed.
 
-Each image holds one shape of its class, anywhere, turned, stretched and of any size, over a cloudy background, beside
-small clutter and under noise. The shape is the lighter as often as the darker part and takes any colour, so no pixel
-by itself says much about the class, and a linear model learns next to nothing. It is not CIFAR-10, and everything
-made from it is labelled synthetic.
+Each image shows one shape of its class over a cloudy background, with small clutter and noise. Position, angle,
+stretch, size and colour of the shape are random, and it is lighter than the background as often as darker. So a single
+pixel says little about the class, and a linear model learns almost nothing. Every result on it is labelled synthetic.
 """
 
 from collections.abc import Callable
@@ -18,9 +17,9 @@ from resnet_repro.data.dataset import Dataset, Split, content_digest
 Array = npt.NDArray[np.floating[Any]]
 
 SIZE = 32
-CHUNK = 1000  # images drawn at a time; part of the procedure, as each chunk has a random stream of its own
+CHUNK = 1000  # images drawn at a time; changing it changes the images, as each chunk has its own random stream
 TRAIN_SEED, TEST_SEED = 20151210, 20160316  # the days on which [R] and [I] appeared
-NOISE = 0.04  # standard deviation; like every brightness here, as a share of white
+NOISE = 0.04  # standard deviation; every brightness here is a share of white
 CONTRAST = (0.3, 0.6)  # how much lighter or darker than its background a shape is
 CLUTTER = 2  # small shapes of random kinds
 
@@ -66,8 +65,8 @@ def _trefoil(u: Array, v: Array) -> Array:
     return np.hypot(u, v) - (0.68 + 0.32 * np.cos(3 * np.arctan2(v, u)))
 
 
-# Each is negative inside its shape and about as large as the distance to the outline, for coordinates in the shape's
-# own frame, whose half-width is about 1.
+# Each function is about the signed distance to the outline, negative inside, for coordinates (u, v) in the shape's own
+# frame, whose half-width is about 1.
 SHAPES: tuple[Callable[[Array, Array], Array], ...] = (
     _disk, _ring, _square, _triangle, _star, _cross, _crescent, _bar, _pair, _trefoil,
 )  # fmt: skip
@@ -75,7 +74,7 @@ CLASSES = tuple(shape.__name__.removeprefix("_") for shape in SHAPES)
 
 
 def load_synthetic(data_dir: Path, train_images: int, test_images: int) -> Dataset:
-    """The stand-in at any size; reads no files. The first images are the same at every size."""
+    """The synthetic data set with so many images; it reads no files. The first images are the same at every size."""
     train, test = draw(train_images, TRAIN_SEED), draw(test_images, TEST_SEED)
     digest = f"{content_digest(train)} {content_digest(test)}"
     return Dataset("synthetic shapes", False, digest, train, test)

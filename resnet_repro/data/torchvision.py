@@ -1,4 +1,4 @@
-"""The one place that imports torchvision."""
+"""Imports torchvision, also where its compiled operators do not fit torch. No other module imports it."""
 
 from types import ModuleType
 
@@ -6,11 +6,10 @@ import torch
 
 
 def import_torchvision() -> ModuleType:
-    """torchvision, also where a build for CUDA sits beside a CPU build of torch.
+    """torchvision, even if it is a CUDA build beside a CPU build of torch.
 
-    Such a pair fails on import because torchvision's compiled operators are absent ("operator torchvision::nms does
-    not exist"). None of them is used here, so after that very failure their names are declared, and the import is
-    tried once more.
+    The import of such a pair fails because torchvision's compiled operators are missing ("operator torchvision::nms
+    does not exist"). We use none of them, so after exactly this failure we declare their names and import again.
     """
     try:
         import torchvision
@@ -29,4 +28,4 @@ def _declare_operators() -> None:
     _libraries.append(library)
 
 
-_libraries: list[torch.library.Library] = []  # a declaration lasts as long as its Library
+_libraries: list[torch.library.Library] = []  # a declaration exists as long as its Library

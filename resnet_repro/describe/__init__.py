@@ -1,4 +1,4 @@
-"""Nets described, without training them and without their memory."""
+"""Describes nets without training them or allocating their weights."""
 
 from resnet_repro.describe.comparison import describe_published, forward_seconds
 from resnet_repro.describe.description import Description, describe, layer_differences

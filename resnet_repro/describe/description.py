@@ -1,4 +1,4 @@
-"""What a net is made of and what it costs; two nets side by side."""
+"""The layers and the cost of a net, and how two nets differ."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -16,25 +16,27 @@ IMAGE_SHAPE = (3, 32, 32)
 
 @dataclass(frozen=True)
 class Description:
+    """A net's layers, parameters and cost, for one image."""
+
     name: str
     image_shape: tuple[int, ...]
     parameters: int
-    fully_connected: int  # of these, in fully-connected layers
+    fully_connected: int  # parameters of fully-connected layers
     layers: tuple[Layer, ...]
 
     @property
     def layers_counted(self) -> int:
-        """Weighted layers on the longest path: depth as the papers count it, without projections and gates."""
+        """The depth as the papers count it: weighted layers on the longest path, without projections and gates."""
         return self.layers[-1].depth
 
     @property
     def multiply_adds(self) -> int:
-        """For one forward pass of one image."""
+        """Multiply-adds of a forward pass of one image."""
         return sum(layer.multiply_adds for layer in self.layers)
 
     @property
     def receptive_field(self) -> int:
-        """Side, in pixels, of what a unit of the last maps sees of the image; padding included."""
+        """Side in pixels of the image region that one value of the last feature maps depends on, including padding."""
         return max(layer.receptive_field or 0 for layer in self.layers)
 
     def totals(self) -> dict[str, Any]:
@@ -50,13 +52,13 @@ class Description:
 
 
 def describe(experiment: Experiment) -> Description:
-    """The net of an experiment."""
+    """Describe the net of an experiment."""
     with torch.device("meta"):
         return describe_net(experiment.name, network_of(experiment.model), IMAGE_SHAPE)
 
 
 def describe_net(name: str, net: nn.Module, image_shape: tuple[int, ...]) -> Description:
-    """Any convolutional net, whose parameters lie on the meta device."""
+    """Describe a convolutional net whose parameters are on the meta device, for images of shape (3, H, W)."""
     linear = [module for module in net.modules() if isinstance(module, nn.Linear)]
     parameters, fully_connected = (
         sum(parameter.numel() for module in modules for parameter in module.parameters()) for modules in ([net], linear)
@@ -65,7 +67,7 @@ def describe_net(name: str, net: nn.Module, image_shape: tuple[int, ...]) -> Des
 
 
 def layer_differences(left: Description, right: Description) -> list[tuple[str, str, str, int, int]]:
-    """(stage, operation, output, how often in the left net, in the right one) for each that is not equally often."""
+    """(stage, operation, output shape, count in the left net, count in the right net) where the counts differ."""
     counts = [Counter(map(_kind, description.layers)) for description in (left, right)]
     kinds = dict.fromkeys(_kind(layer) for description in (left, right) for layer in description.layers)
     return [(*kind, counts[0][kind], counts[1][kind]) for kind in kinds if counts[0][kind] != counts[1][kind]]

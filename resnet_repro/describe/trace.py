@@ -1,4 +1,4 @@
-"""A net operation by operation, with depth, receptive field and cost; no memory needed: it runs on the meta device."""
+"""Lists a net's operations with depth, receptive field and cost. It runs on the meta device, so it needs no memory."""
 
 import math
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ class Layer:
 
     name: str
     operation: str
-    output_shape: tuple[int, ...]  # without the batch
+    output_shape: tuple[int, ...]  # without the batch dimension
     parameters: int
     multiply_adds: int
-    depth: int  # weighted layers on the longest path from the input to here, this one included
-    receptive_field: int | None  # side in pixels of what one output sees of the input; None after a global pooling
+    depth: int  # weighted layers on the longest path from the input, including this one
+    receptive_field: int | None  # side in pixels of the input region of one output value; None after a global pooling
 
 
 class _Reach(NamedTuple):
-    """What the longest and widest path to an operation amounts to."""
+    """Depth, receptive field and stride of the paths from the input to an operation."""
 
     depth: int = 0
     field: int | None = 1
-    jump: int = 1  # pixels of the input between two neighbours here
+    jump: int = 1  # input pixels between two neighbouring values
 
 
 FUNCTIONS = {
@@ -43,7 +43,7 @@ FUNCTIONS = {
 
 
 def trace(net: nn.Module, shape: tuple[int, ...]) -> tuple[Layer, ...]:
-    """The operations of `net` in the order in which they run, for an input of `shape`, (3, H, W)."""
+    """The operations of `net` in forward order, for an input of `shape`, (3, H, W)."""
     tracer = _Tracer()
     graph = tracer.trace(net)
     reader = _Reader(fx.GraphModule(tracer.root, graph))
@@ -109,7 +109,7 @@ def _function(n: fx.Node) -> str:
 
 
 def _operation(n: fx.Node, module: nn.Module | None) -> str | None:
-    """What to call it; None for what computes nothing."""
+    """The name of an operation; None for one that computes nothing."""
     match module:
         case None:
             return FUNCTIONS.get(_function(n))
@@ -125,7 +125,7 @@ def _operation(n: fx.Node, module: nn.Module | None) -> str | None:
 
 
 def _place(n: fx.Node) -> str:
-    """The module itself, or the one that a bare function is called in."""
+    """The name of the module, or of the module that calls a function."""
     if n.op == "call_module":
         return str(n.target)
     return str(next(reversed(n.meta.get("nn_module_stack", {"": None}))))

@@ -1,6 +1,6 @@
-"""What is measured inside a net. To add a probe: a function in `activations.py`, a line in PROBES, a name in the spec.
+"""Measures inside a net. To add a probe: a function in `activations.py`, a line in PROBES, a name in the spec.
 
-Probes read; they draw nothing at random and leave no hook behind, so a run's weights are the same with and without.
+Probes only read: they use no random numbers and remove their hooks. So they do not change a run's weights.
 """
 
 import math
@@ -24,8 +24,8 @@ from resnet_repro.record.rows import ProbeRow
 from resnet_repro.spec import ProbesSpec
 from resnet_repro.training.engine import Engine
 
-GRADIENT_NORM = "gradient_norm"  # read off the gradients that the last training step has left, not a forward pass
-WEIGHT_SCALE = "weight_scale"  # needs passes of its own, backward as well
+GRADIENT_NORM = "gradient_norm"  # read from the gradients of the last training step, without a forward pass
+WEIGHT_SCALE = "weight_scale"  # needs forward and backward passes of its own
 PROBES: dict[str, Callable[[nn.Module, ProbesSpec], list[Point]]] = {
     "layer_response": layer_response,
     "input_percentiles": input_percentiles,
@@ -37,8 +37,9 @@ PROBES: dict[str, Callable[[nn.Module, ProbesSpec], list[Point]]] = {
 class Instruments:
     """The probes of one run, on its net. Raises SpecError if the net lacks the layer that the spec names.
 
-    `batches` hold the images they look at, (B, 3, 32, 32), and their labels; they are looked at as one, by BN too: its
-    population statistics lag behind a net that learns fast, and would show values that no training step has seen.
+    They measure on the images (B, 3, 32, 32) and labels of all `batches`, as one batch. BN uses the statistics of this
+    batch: the population statistics lag behind a net that learns fast, and would give values that occur in no training
+    step.
     """
 
     def __init__(self, probes: ProbesSpec, every: int, last_step: int, engine: Engine,
@@ -51,14 +52,16 @@ class Instruments:
         self.every, self.last_step = every, last_step
         self.engine = engine
         self.images, self.labels = (torch.cat(parts) for parts in zip(*batches, strict=True))
-        list(read_forward(self.points, lambda: engine.evaluate(self.images[:1], self.labels[:1])))  # is it all there?
+        list(
+            read_forward(self.points, lambda: engine.evaluate(self.images[:1], self.labels[:1]))
+        )  # raises if a layer or map is missing
 
     def due(self, step: int) -> bool:
         """Whether to measure after `step` iterations."""
         return step in (1, self.last_step) or step % self.every == 0
 
     def measure(self, step: int) -> Iterator[ProbeRow]:
-        """Right after training step `step`. A value that is not finite, of a net about to diverge, is left out."""
+        """Measure right after training step `step`. Values that are not finite (divergence) are left out."""
         found = [(GRADIENT_NORM, *value) for value in gradient_norms(self.engine.net)] if self.gradients else []
         with replaced_statistics(self.engine.net, by=lambda statistic: None):
             if self.points:

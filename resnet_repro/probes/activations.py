@@ -1,4 +1,4 @@
-"""Probes of one forward pass: where to look in a net, and what to read there."""
+"""Probes that read activations in a forward pass: which modules they watch, and what they compute there."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -11,9 +11,9 @@ from resnet_repro.models.units import Unit
 from resnet_repro.spec import ProbesSpec
 
 QUANTILES = {"p15": 0.15, "p50": 0.50, "p85": 0.85}  # [B] Fig. 1b, c
-DEAD_SLOPE = 0.01  # of an activation's steepest slope
+DEAD_SLOPE = 0.01  # share of an activation's steepest slope, below which it is flat
 
-# The slope of each activation at x, as a share of its steepest.
+# The slope of each activation at x, as a share of its steepest slope.
 SLOPES: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
     nn.ReLU: lambda x: (x > 0).float(),
     nn.Sigmoid: lambda x: 4 * x.sigmoid() * (-x).sigmoid(),
@@ -22,7 +22,7 @@ SLOPES: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
 
 
 class Point(NamedTuple):
-    """A module to watch, and what to read off its input and output, as () tensors by name."""
+    """A module to watch, and a function from its input and output to () tensors by name."""
 
     layer: str
     module: nn.Module
@@ -55,9 +55,10 @@ def read_forward(
 
 
 def layer_response(net: nn.Module, probes: ProbesSpec) -> list[Point]:
-    """The standard deviation of each layer's output over images, maps and positions, [R] Fig. 7.
+    """The standard deviation of each convolution's output over images, maps and positions, [R] Fig. 7.
 
-    After the BN that directly follows the convolution, where one does, and before the non-linearity or the addition.
+    It is measured after the BN that directly follows the convolution, if there is one, and before the non-linearity or
+    the addition.
     """
     points = []
     for name, chain in net.named_modules():
@@ -72,15 +73,15 @@ def layer_response(net: nn.Module, probes: ProbesSpec) -> list[Point]:
 
 
 def input_percentiles(net: nn.Module, probes: ProbesSpec) -> list[Point]:
-    """{15, 50, 85}th percentiles, over images and positions, of one map of an activation's input, [B] Fig. 1b, c."""
+    """The {15, 50, 85}th percentiles of one map of an activation's input, over images and positions, [B] Fig. 1b, c."""
     activations = _activations(net)
     in_branches = [name for name in activations if ".branch." in name]
     last = (in_branches or list(activations))[-1]
     layer = probes.layer or last
     if layer not in activations:
         raise SpecError(
-            f"probes.layer: {layer!r} is no activation of this net; take one like {last}, "
-            "or leave it out for the last one in a branch"
+            f"probes.layer: {layer!r} is not an activation of this net; use one like {last}, "
+            "or leave the field out for the last one in a branch"
         )
 
     def read(x: Tensor, _: Tensor) -> dict[str, Tensor]:
@@ -93,7 +94,7 @@ def input_percentiles(net: nn.Module, probes: ProbesSpec) -> list[Point]:
 
 
 def _quantile(ascending: Tensor, share: float) -> Tensor:
-    """With linear interpolation; torch.quantile refuses more than 16 million values."""
+    """The quantile by linear interpolation; torch.quantile refuses more than 16 million values."""
     place = share * (len(ascending) - 1)
     below = int(place)
     return torch.lerp(ascending[below], ascending[min(below + 1, len(ascending) - 1)], place - below)
@@ -113,7 +114,7 @@ def dead_units(net: nn.Module, probes: ProbesSpec) -> list[Point]:
 
 
 def branch_to_shortcut(net: nn.Module, probes: ProbesSpec) -> list[Point]:
-    """‖F(x)‖ / ‖h(x)‖ of each unit, of the two terms as they are added: how small a perturbation the branch is."""
+    """‖F(x)‖ / ‖h(x)‖ of each unit, for the terms as they are added. It is small if the branch changes h(x) little."""
 
     def read(_: Tensor, terms: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         h, residual = (term.float().norm() for term in terms)

@@ -1,4 +1,4 @@
-"""The gradient that a training step has left in each layer: does it vanish or explode on its way down?"""
+"""Gradient norms of each layer, which show vanishing or exploding gradients."""
 
 from collections.abc import Iterator
 
@@ -7,9 +7,9 @@ from torch import nn
 
 
 def gradient_norms(net: nn.Module) -> Iterator[tuple[str, str, float]]:
-    """(layer, "norm", Euclidean norm of the loss's gradient by the layer's weights) for each weighted layer.
+    """(layer, "norm", value): the Euclidean norm of the loss's gradient by the weights of each weighted layer.
 
-    Of the last mini-batch, without weight decay. Layers on the shortcuts are included, under their own names.
+    The gradients are those of the last mini-batch, without weight decay. Layers on the shortcuts are included.
     """
     weighted = {name: module for name, module in net.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)}
     gradients = {name: module.weight.grad for name, module in weighted.items() if module.weight.grad is not None}

@@ -1,4 +1,4 @@
-"""What becomes of a net whose weights are multiplied by a number: with BN nothing, [B] section 3.3."""
+"""The effect of multiplying a net's weights by a number: under BN there is none, [B] section 3.3."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -7,15 +7,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-SCALE = 4.0  # a power of two, so that the multiplication itself rounds nothing
+SCALE = 4.0  # a power of two, so that the multiplication is exact
 
 
 def weight_scale(net: nn.Module, images: Tensor, labels: Tensor) -> Iterator[tuple[str, str, float]]:
-    """(layer, name, value), with the weights W of every convolution that BN follows, or all if there is no BN, as aW.
+    """(layer, name, value): compares the net with weights W to the net with weights aW, a = `SCALE`.
 
-    "gradient" is a · ‖∂ℓ/∂(aW)‖ / ‖∂ℓ/∂W‖ of each such layer, and "loss", of the whole net, the loss with aW divided by
-    the loss with W. [B] says that both are 1 under BN; its epsilon alone keeps them from it. images (N, 3, 32, 32),
-    labels (N,). Weights and their gradients are left as they were.
+    The weights are those of every convolution that BN follows, or of all convolutions if there is no BN. "gradient" is
+    a · ‖∂ℓ/∂(aW)‖ / ‖∂ℓ/∂W‖ of each such layer. "loss", of the whole net, is the loss with aW divided by the loss with
+    W. [B] says that both are 1 under BN; only BN's epsilon causes a difference. images (N, 3, 32, 32), labels (N,).
+    Weights and their gradients are restored.
     """
     weights = {f"{name}.weight": weight for name, weight in _scaled(net)}
     before = _loss_and_gradients(net, images, labels, list(weights.values()))
@@ -36,7 +37,7 @@ def weight_scale(net: nn.Module, images: Tensor, labels: Tensor) -> Iterator[tup
 
 
 def _scaled(net: nn.Module) -> list[tuple[str, Tensor]]:
-    """The convolutions that BN directly follows or, in a net that has none, all."""
+    """The weights of the convolutions that BN directly follows; of all convolutions if there are none such."""
     found: list[tuple[str, Tensor]] = []
     for name, chain in net.named_modules():
         if isinstance(chain, nn.Sequential):
@@ -53,7 +54,7 @@ def _scaled(net: nn.Module) -> list[tuple[str, Tensor]]:
 def _loss_and_gradients(
     net: nn.Module, images: Tensor, labels: Tensor, weights: list[Tensor]
 ) -> tuple[Tensor, list[Tensor]]:
-    """In fp32 whatever the run computes in, as rounding is not what is looked at."""
+    """Loss and gradients in fp32, whatever the run's precision, to keep rounding errors out."""
     with torch.enable_grad():
         loss = F.cross_entropy(net(images), labels)
         return loss.detach(), list(torch.autograd.grad(loss, weights))

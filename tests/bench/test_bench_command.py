@@ -56,7 +56,7 @@ def test_the_table_says_device_torch_and_data(cli: Cli, tiny: Path) -> None:
     assert title.startswith("CPU (")
     assert "torch 2" in title
     assert "random images, not CIFAR-10" in title
-    assert "outside: spent on other than forward, backward and update" in shown
+    assert "outside: not in forward, backward or update" in shown
 
 
 def test_scaling_goes_through_the_command(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,7 +68,7 @@ def test_the_usual_script_can_be_left_out() -> None:
     assert [key for key, value in measured.items() if value is None] == [
         "baseline_step_ms", "baseline_images_per_second", "ratio", "ratio_min", "ratio_max", "bytes_share",
     ]  # fmt: skip
-    assert said == ["tiny: warms up", "tiny: round 1 of 2", "tiny: round 2 of 2"]
+    assert said == ["tiny: warm-up", "tiny: round 1 of 2", "tiny: round 2 of 2"]
 
 
 def test_the_share_of_the_bandwidth_is_that_of_the_least_bytes() -> None:

@@ -152,7 +152,7 @@ def test_restart_leaves_no_measurement_behind(cli: Cli, tiny: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
-        ("probes.layer=stage1.0.branch.act9", "probes.layer: 'stage1.0.branch.act9' is no activation of this net"),
+        ("probes.layer=stage1.0.branch.act9", "probes.layer: 'stage1.0.branch.act9' is not an activation of this net"),
         ("probes.unit=99", "probes.unit: 99 is past the 16 maps of stage3.0.branch.act1, counted from 0"),
     ],
 )
