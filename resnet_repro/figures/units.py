@@ -20,7 +20,7 @@ PLAIN_X, RESIDUAL_X, SHORTCUT_X = 172, 506, 646  # the middle of each column of 
 
 
 class Palette(NamedTuple):
-    """CSS colours of the parts."""
+    """The colours of the parts, as CSS."""
 
     ink: str
     paper: str
@@ -31,7 +31,7 @@ class Palette(NamedTuple):
 
 
 FILE = Palette("#1b1f24", "#ffffff", "#f4f6f8", "#8b949e", PLAIN_COLOUR, RESIDUAL_COLOUR)
-PAGE = Palette("var(--ink)", "none", "var(--soft)", "var(--muted)", PLAIN_COLOUR, "var(--accent)")
+PAGE = Palette("var(--ink)", "var(--paper)", "var(--soft)", "var(--muted)", PLAIN_COLOUR, "var(--accent)")
 
 
 def units_svg(colours: Palette = FILE) -> str:
@@ -91,7 +91,7 @@ def _shortcut(colours: Palette) -> list[str]:
         f'<path d="M{RESIDUAL_X + radius} {ADDITION}l14 -8v16z" fill="{colours.residual}"/>',
         f'<circle cx="{RESIDUAL_X}" cy="{start}" r="4.5" fill="{colours.residual}"/>',
         f'<circle cx="{RESIDUAL_X}" cy="{ADDITION}" r="{radius}" fill="{colours.residual}"/>',
-        f'<path d="M{RESIDUAL_X - 7} {ADDITION}h14m-7 -7v14" stroke="#ffffff" stroke-width="3"/>',
+        f'<path d="M{RESIDUAL_X - 7} {ADDITION}h14m-7 -7v14" stroke="{colours.paper}" stroke-width="3"/>',
         _text(SHORTCUT_X + 12, middle - 10, "shortcut", f'text-anchor="start" fill="{colours.residual}"'),
         _text(
             SHORTCUT_X + 12, middle + 20, "h(x)", f'text-anchor="start" font-style="italic" fill="{colours.residual}"'

@@ -1,4 +1,4 @@
-"""One self-contained page about a folder of runs: verdicts, tables, figures, and how it all was made."""
+"""The report: one self-contained HTML page about a folder of runs, with verdicts, tables, figures and commands."""
 
 from resnet_repro.report.page import render_page
 

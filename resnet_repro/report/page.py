@@ -1,4 +1,4 @@
-"""Runs become the page: plain values for the template, which alone knows HTML."""
+"""Renders the report: collects plain values for the template, which has all HTML."""
 
 import re
 from collections.abc import Sequence
@@ -8,19 +8,22 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from resnet_repro.analysis.groups import Group, comparable_groups
-from resnet_repro.claims import Verdict, judge
+from resnet_repro.analysis.groups import ABOUT_ERRORS, Group, comparable_groups
+from resnet_repro.claims import Outcome, Verdict, judge
+from resnet_repro.claims.verdict import ABOUT_OUTCOMES
 from resnet_repro.figures import Drawn, draw_figures
+from resnet_repro.figures.units import PAGE, units_svg
+from resnet_repro.papers import PAPERS
 from resnet_repro.record.run import Run
 from resnet_repro.report.inline_svg import inline_svg
 from resnet_repro.report.results import final_errors, origins
 from resnet_repro.report.verdicts import counts, verdict_row
 
-OUTCOMES = {"reproduced": "✓", "contradicted": "✗", "inconclusive": "≈", "not run": "–"}
+SYMBOLS: dict[Outcome, str] = {"reproduced": "✓", "contradicted": "✗", "inconclusive": "≈", "not run": "–"}
 
 
 def render_page(runs: Sequence[Run], name: str) -> str:
-    """The HTML of the page about `runs`, which lie in the folder called `name`. Equal runs give equal text."""
+    """The report on `runs` as HTML. `name` is the folder that holds them. Equal runs give equal text."""
     verdicts = judge(runs)
     groups = sorted(comparable_groups(runs), key=weight, reverse=True)
     drawn = list(draw_figures(runs))
@@ -30,7 +33,7 @@ def render_page(runs: Sequence[Run], name: str) -> str:
     )  # fmt: skip
     return environment.get_template("page.html").render(
         name=name,
-        symbols=OUTCOMES,
+        symbols=SYMBOLS,
         style=_file("style.css"),
         script=_file("script.js"),
         runs=len(runs),
@@ -40,17 +43,21 @@ def render_page(runs: Sequence[Run], name: str) -> str:
         groups=[_group(number, group, drawn) for number, group in enumerate(groups)],
         headline=_headline(verdicts),
         origins=origins(runs),
+        papers=PAPERS,
+        units=Markup(units_svg(PAGE)),  # noqa: S704 - ours
+        about_errors=ABOUT_ERRORS,
+        about_outcomes=ABOUT_OUTCOMES,
     )
 
 
 def weight(group: Group) -> tuple[bool, bool, int, int]:
-    """What matters most: the papers' own conditions, their data, then the longest schedule."""
+    """The sort key of groups: the papers' own conditions, their data, the longest schedule."""
     at = group.condition
     return at.is_papers, at.data == "CIFAR-10", at.images, len(group.runs)
 
 
 def _headline(verdicts: Sequence[Verdict]) -> dict[str, list[Verdict]]:
-    """The two sentences of the papers and what became of them."""
+    """The verdicts on the papers' two main claims."""
     by_id = {verdict.claim.id: verdict for verdict in verdicts}
     return {"degradation": [by_id["C1"], by_id["C2"]], "fix": [by_id["C6"]]}
 
@@ -76,7 +83,7 @@ def _figure(drawn: Drawn, prefix: str) -> dict[str, Any]:
     return {
         "id": prefix,
         "name": drawn.family.replace("-", " "),
-        "svg": Markup(inline.svg),  # noqa: S704 - drawn by us; the names in it were escaped as it was written
+        "svg": Markup(inline.svg),  # noqa: S704 - our drawing, in which names are escaped
         "nets": inline.nets,
         "caption": drawn.caption.text(drawn.group.condition).strip().split("\n\n"),
     }
@@ -87,6 +94,6 @@ def slug(text: str) -> str:
 
 
 def _file(name: str) -> Markup:
-    """A file of this package, as it is."""
+    """The content of a file of this package."""
     text = resources.files("resnet_repro.report").joinpath(name).read_text(encoding="utf-8")
     return Markup(text)  # noqa: S704 - ours

@@ -1,4 +1,4 @@
-"""What the tables of the page hold. A cell has a text, and a number where the text alone would sort wrongly."""
+"""The tables of the report: final errors of each group, and the runs of each experiment."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -12,40 +12,45 @@ from resnet_repro.record.provenance import decisive
 from resnet_repro.record.run import Run
 
 
-class Cell(NamedTuple):
+class SortableCell(NamedTuple):
+    """A cell's text, and the number to sort by if it is not to be sorted as text."""
+
     text: str
     number: float | None = None
 
 
-class Table(NamedTuple):
+class SortableTable(NamedTuple):
+    """A table of the report, whose columns readers can sort."""
+
     columns: list[str]
-    rows: list[list[Cell]]
+    rows: list[list[SortableCell]]
 
 
 class Origin(NamedTuple):
-    """The runs of one experiment, how they were made, and how to make them again."""
+    """The runs of one experiment, their environments, and the command that repeats them."""
 
     experiment: str
     command: str
-    unlike: str  # where they were not made alike
-    runs: Table
+    mixed: str  # how their environments differ, if they do
+    runs: SortableTable
 
 
-def final_errors(group: Group) -> Table:
+def final_errors(group: Group) -> SortableTable:
+    """The final errors of each net in %, beside the papers' values."""
     columns = ["net", *FINAL_COLUMNS.values(), "the paper's test error %", "ours − the paper's"]
-    return Table(columns, [_errors(entry) for entry in group.entries])
+    return SortableTable(columns, [_errors(entry) for entry in group.entries])
 
 
-def _errors(entry: Entry) -> list[Cell]:
-    cells = [Cell(entry.name)]
+def _errors(entry: Entry) -> list[SortableCell]:
+    cells = [SortableCell(entry.name)]
     for column in FINAL_COLUMNS:
         found = entry.final(column)
-        cells.append(Cell(str(found), found.mean) if found else Cell(_states(entry)))
+        cells.append(SortableCell(str(found), found.mean) if found else SortableCell(_states(entry)))
     number, ours = published_number(entry, "test_error_pct"), entry.final("test_error_pct")
-    cells.append(Cell(published_value(number), number.value) if number else Cell(""))
+    cells.append(SortableCell(published_value(number), number.value) if number else SortableCell(""))
     if number and ours and number.relation == "=":
-        return [*cells, Cell(f"{ours.mean - number.value:+z.2f}", ours.mean - number.value)]
-    return [*cells, Cell("")]
+        return [*cells, SortableCell(f"{ours.mean - number.value:+z.2f}", ours.mean - number.value)]
+    return [*cells, SortableCell("")]
 
 
 def _states(entry: Entry) -> str:
@@ -53,35 +58,35 @@ def _states(entry: Entry) -> str:
 
 
 def origins(runs: Sequence[Run]) -> list[Origin]:
-    """Each experiment, in the order of the folders."""
-    unlike = {found.experiment: str(found) for found in mixed_environments(runs)}
-    return [_origin(folder, list(found), unlike.get(folder, "")) for folder, found in
+    """An origin for each experiment, in the order of the run folders."""
+    mixed = {found.experiment: str(found) for found in mixed_environments(runs)}
+    return [_origin(folder, list(found), mixed.get(folder, "")) for folder, found in
             groupby(runs, key=lambda run: run.path.parent.as_posix())]  # fmt: skip
 
 
-def _origin(folder: str, runs: Sequence[Run], unlike: str) -> Origin:
+def _origin(folder: str, runs: Sequence[Run], mixed: str) -> Origin:
     seeds = sorted(run.experiment.seed for run in runs)
     together = len(seeds) > 1 and seeds == list(range(seeds[0], seeds[-1] + 1))
     chosen = f"{seeds[0]}-{seeds[-1]}" if together else ",".join(map(str, seeds))
     command = f"resnet-repro train {runs[0].path.as_posix()}/spec.yaml --seeds {chosen} --results again"
     columns = ["seed", "state", "steps", "test error %", "data", "device", "precision", "torch", "commit", "minutes"]
-    return Origin(runs[0].experiment.name, command, unlike, Table(columns, [_run(run) for run in runs]))
+    return Origin(runs[0].experiment.name, command, mixed, SortableTable(columns, [_run(run) for run in runs]))
 
 
-def _run(run: Run) -> list[Cell]:
+def _run(run: Run) -> list[SortableCell]:
     made, last, data = decisive(run.environment), run.final, run.environment.get("data") or {}
     error = last.test_error_pct if last else None
     minutes = run.summary.get("total_seconds", last.elapsed_seconds if last else 0.0) / 60
     exact = "exact" if data.get("exact") else "not the true CIFAR-10"
     return [
-        Cell(str(run.experiment.seed), run.experiment.seed),
-        Cell(run.status),
-        Cell(f"{last.step if last else 0:,} of {run.experiment.training.steps:,}", last.step if last else 0),
-        Cell("" if error is None else f"{error:.2f}", error),
-        Cell(f"{run.data_name} ({exact})"),
-        Cell(made["device"]),
-        Cell(made["precision"]),
-        Cell(made["torch"]),
-        Cell(made["commit"]),
-        Cell(f"{minutes:.1f}", minutes),
+        SortableCell(str(run.experiment.seed), run.experiment.seed),
+        SortableCell(run.status),
+        SortableCell(f"{last.step if last else 0:,} of {run.experiment.training.steps:,}", last.step if last else 0),
+        SortableCell("" if error is None else f"{error:.2f}", error),
+        SortableCell(f"{run.data_name} ({exact})"),
+        SortableCell(made["device"]),
+        SortableCell(made["precision"]),
+        SortableCell(made["torch"]),
+        SortableCell(made["commit"]),
+        SortableCell(f"{minutes:.1f}", minutes),
     ]

@@ -2,18 +2,18 @@
 const root = document.documentElement;
 root.classList.add("scripted");
 
-// Curves: a button of the legend switches every part of its net in its figure.
+// Figures: a button of the legend shows or hides every part of its net.
 for (const button of document.querySelectorAll("[data-switches]")) {
   button.addEventListener("click", () => {
     const shown = button.getAttribute("aria-pressed") !== "true";
     button.setAttribute("aria-pressed", String(shown));
     for (const part of button.closest("figure").querySelectorAll("[data-net]")) {
-      if (part.dataset.net === button.dataset.switches) part.classList.toggle("switched-off", !shown);
+      if (part.dataset.net === button.dataset.switches) part.classList.toggle("hidden-net", !shown);
     }
   });
 }
 
-// Verdicts: a button for each outcome.
+// Verdicts: a button for each outcome shows or hides its rows.
 for (const button of document.querySelectorAll("button[data-outcome]")) {
   button.addEventListener("click", () => {
     const shown = button.getAttribute("aria-pressed") !== "true";
@@ -24,7 +24,7 @@ for (const button of document.querySelectorAll("button[data-outcome]")) {
   });
 }
 
-// A link to a verdict opens it.
+// A link to a verdict opens its row.
 const openTarget = () => {
   const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   if (target && target.tagName === "DETAILS") target.open = true;
@@ -32,7 +32,7 @@ const openTarget = () => {
 addEventListener("hashchange", openTarget);
 openTarget();
 
-// Tables: by number where a cell has one, else by its text; what is empty comes last either way.
+// Tables: sort by the number of a cell if it has one, else by its text. Empty cells come last.
 const collator = new Intl.Collator("en", { numeric: true });
 const compare = (a, b) => {
   if (!a.textContent || !b.textContent) return 0;
@@ -60,7 +60,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
   }
 }
 
-// Commands: the clipboard needs a secure page, which a file is not everywhere; then the text is selected instead.
+// Commands: some browsers allow no clipboard access to a local file; then the text is selected instead.
 for (const button of document.querySelectorAll(".copy")) {
   button.addEventListener("click", async () => {
     const code = button.parentNode.querySelector("code");
@@ -76,7 +76,7 @@ for (const button of document.querySelectorAll(".copy")) {
   });
 }
 
-// Theme: as the system, or one of the two.
+// Theme: that of the system, light or dark.
 const themes = { "": "as the system", light: "light", dark: "dark" };
 const themeButton = document.getElementById("theme");
 const setTheme = (name) => {
@@ -88,5 +88,5 @@ themeButton.addEventListener("click", () => {
   setTheme(names[(names.indexOf(root.dataset.theme || "") + 1) % names.length]);
 });
 
-// Paper shows everything.
+// In print all rows are open.
 addEventListener("beforeprint", () => { for (const row of document.querySelectorAll("details")) row.open = true; });

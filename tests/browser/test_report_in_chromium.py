@@ -1,4 +1,4 @@
-"""The page in a real browser, from file://, without a network. `make browser-test` installs what this needs."""
+"""The report in a real browser, from file://, without a network. `make browser-test` installs what this needs."""
 
 import os
 import shutil
@@ -40,7 +40,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def page(browser: "Browser", address: str) -> Iterator["Page"]:
-    """The page on a wide screen; afterwards, that nothing went wrong and nothing was asked of a network."""
+    """The page on a wide screen. Fails at the end if there were errors, warnings or requests to a network."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
     troubles: list[str] = []
@@ -54,12 +54,12 @@ def page(browser: "Browser", address: str) -> Iterator["Page"]:
 
 
 def shown(page: "Page", net: str) -> list[bool]:
-    drawing = page.locator("figure").first.locator(f'[data-net="{net}"]')
+    drawing = page.locator("figure:has(.legend)").first.locator(f'[data-net="{net}"]')
     return [drawing.nth(number).is_visible() for number in range(drawing.count())]
 
 
-def test_the_legend_switches_curves_off_and_on(page: "Page") -> None:
-    button = page.locator("figure").first.locator('[data-switches="plain-56"]')
+def test_the_legend_hides_and_shows_curves(page: "Page") -> None:
+    button = page.locator("figure:has(.legend)").first.locator('[data-switches="plain-56"]')
     assert any(shown(page, "plain-56"))
     button.click()
     assert button.get_attribute("aria-pressed") == "false"
@@ -119,19 +119,26 @@ def test_a_command_is_copied_or_at_least_selected(page: "Page") -> None:
 
 
 @pytest.mark.parametrize("width", [360, 768, 1440])
-def test_nothing_sticks_out_of_the_page(page: "Page", width: int) -> None:
+def test_the_page_is_no_wider_than_the_screen(page: "Page", width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
     page.evaluate("document.querySelectorAll('details').forEach(row => { row.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_a_narrow_screen_says_that_figures_can_be_scrolled(page: "Page") -> None:
+    hint = page.get_by_text("This figure is wider than the screen").first
+    assert not hint.is_visible()
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert hint.is_visible()
+
+
 def luminance(page: "Page") -> float:
-    """Of the page's background, from 0 to 255."""
+    """The luminance of the page's background, from 0 to 255."""
     colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
     return sum(float(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(",")) / 3
 
 
-def test_it_follows_the_system_into_the_dark_and_can_be_switched(page: "Page") -> None:
+def test_the_theme_follows_the_system_and_can_be_switched(page: "Page") -> None:
     assert luminance(page) > 200
     page.emulate_media(color_scheme="dark")
     assert luminance(page) < 60
@@ -141,7 +148,7 @@ def test_it_follows_the_system_into_the_dark_and_can_be_switched(page: "Page") -
     assert luminance(page) < 60
 
 
-def test_paper_shows_the_evidence_and_no_controls(page: "Page", tmp_path: Path) -> None:
+def test_in_print_the_evidence_is_shown_and_the_controls_are_not(page: "Page", tmp_path: Path) -> None:
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert not page.locator("#theme").is_visible()
@@ -150,7 +157,7 @@ def test_paper_shows_the_evidence_and_no_controls(page: "Page", tmp_path: Path) 
     assert (tmp_path / "page.pdf").stat().st_size > 10_000
 
 
-def test_it_is_whole_without_javascript(browser: "Browser", address: str) -> None:
+def test_everything_can_be_read_without_javascript(browser: "Browser", address: str) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(address)

@@ -1,4 +1,4 @@
-"""Reads a page as a browser would, as far as tests ask."""
+"""Parses an HTML page for tests."""
 
 from html.parser import HTMLParser
 
@@ -6,7 +6,7 @@ VOID = {"meta", "br", "link", "img", "input", "hr"}
 
 
 class Page(HTMLParser):
-    """Elements with their attributes, text without markup, and whether every element is closed."""
+    """The elements of a page with their attributes, those that are still open, and the text without markup."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
