@@ -29,7 +29,7 @@ def learnable(images: int) -> Split:
     return Split(pixels.clip(0, 255).astype(np.uint8), labels)
 
 
-def test_it_trains_and_its_workers_end_with_its_turn() -> None:
+def test_the_baseline_trains_and_its_workers_end_with_its_turn() -> None:
     baseline = Baseline(EXPERIMENT, learnable(64), CPU)
     losses = []
     with baseline.turn() as step:
@@ -42,7 +42,7 @@ def test_it_trains_and_its_workers_end_with_its_turn() -> None:
     assert sum(losses[-4:]) < 0.8 * sum(losses[:4])
 
 
-def test_its_net_is_ours_in_fp32_and_torchs_usual_order() -> None:
+def test_the_baselines_net_is_ours_in_fp32_and_torchs_default_order() -> None:
     theirs = Baseline(EXPERIMENT, learnable(64), CPU).net.state_dict()
     ours = bench_trainer(EXPERIMENT, CPU).engine.net.state_dict()
     assert {name: value.shape for name, value in ours.items()} == {name: value.shape for name, value in theirs.items()}
@@ -52,7 +52,7 @@ def test_its_net_is_ours_in_fp32_and_torchs_usual_order() -> None:
     assert all(value.is_contiguous() and value.dtype == torch.float32 for value in kernels)
 
 
-def test_it_takes_the_settings_of_the_spec() -> None:
+def test_the_baseline_has_the_settings_of_the_spec() -> None:
     settings = {"learning_rate": 0.02, "momentum": 0.8, "weight_decay": 1e-3}
     experiment = EXPERIMENT.model_copy(update={"training": EXPERIMENT.training.model_copy(update=settings)})
     baseline = Baseline(experiment, learnable(64), CPU)

@@ -32,7 +32,7 @@ POINT = {"curve": "model.depth", "value": 20, "device": ROW["device"], "images_p
          "relative_speed": 1.0, "memory_bytes": None, "environment": ENVIRONMENT}  # fmt: skip
 
 
-def test_the_numbers_are_shown_kept_and_put_on_the_page(cli: Cli, tiny: Path, tmp_path: Path) -> None:
+def test_the_numbers_are_printed_saved_and_written_to_the_page(cli: Cli, tiny: Path, tmp_path: Path) -> None:
     output = tmp_path / "bench"
     output.mkdir()
     (output / "README.md").write_text(f"# Speed\n\n{BEGIN}\nold\n{END}\n\nEnd.\n")
@@ -59,7 +59,7 @@ def test_the_table_says_device_torch_and_data(cli: Cli, tiny: Path) -> None:
     assert "outside: not in forward, backward or update" in shown
 
 
-def test_scaling_goes_through_the_command(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_runs_scaling(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[object, ...]] = []
 
     def measure_scaling(device: object, seconds: float, overrides: list[str], say: object) -> list[dict[str, Any]]:
@@ -75,14 +75,14 @@ def test_scaling_goes_through_the_command(cli: Cli, tmp_path: Path, monkeypatch:
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["cpu-amd-epyc-2-threads-scaling.json"]
 
 
-def test_the_default_is_the_papers_nets_with_what_is_set() -> None:
+def test_the_default_is_the_papers_nets_with_the_overrides() -> None:
     assert [e.model.depth for e in default_experiments()] == [20, 56, 110]
     for experiment in default_experiments(["training.batch_size=64", "training.steps=400"]):
         assert (experiment.training.batch_size, experiment.training.milestones) == (64, (200, 300))
         assert experiment.model.shortcut == "identity"
 
 
-def test_tables_of_several_machines_stand_below_each_other(tmp_path: Path) -> None:
+def test_the_tables_of_several_machines_follow_each_other(tmp_path: Path) -> None:
     brought = {"commit": "0123456789", "dirty": None}  # by files alone, so nobody knows whether they were changed
     gpu = {**ROW, "device": "NVIDIA H100", "bytes_share": 0.75, "outside_share": None,
            "environment": {**ENVIRONMENT, "device": "cuda", "git": brought}}  # fmt: skip
@@ -108,13 +108,13 @@ def test_tables_of_several_machines_stand_below_each_other(tmp_path: Path) -> No
     )
 
 
-def test_the_committed_page_is_what_its_measurements_give() -> None:
+def test_the_committed_page_has_the_tables_of_its_measurements() -> None:
     folder = REPOSITORY / "results/bench"
     table = (folder / "README.md").read_text().split(f"{BEGIN}\n")[1].split(END)[0]
     assert table == tables(folder)
 
 
-def test_the_page_can_be_renewed_without_measuring(cli: Cli, tmp_path: Path) -> None:
+def test_the_page_can_be_rewritten_without_measuring(cli: Cli, tmp_path: Path) -> None:
     assert renew_page(tmp_path) is None
     (tmp_path / "README.md").write_text(f"{BEGIN}\n{END}")
     save([ROW], tmp_path)
@@ -140,16 +140,16 @@ def test_a_damaged_measurement_is_named(tmp_path: Path, text: str) -> None:
         (("--output", "tiny.yaml"), 1, "tiny.yaml: File exists; choose another --output"),
         (("--page", "empty"), 1, "empty: there is no README.md here"),
         (("--page", "unmarked"), 1, "README.md: has no <!-- table -->"),
-        (("tiny.yaml", "--scaling"), 2, "take no specs"),
-        (("tiny.yaml", "--page", "empty"), 2, "take no specs"),
+        (("tiny.yaml", "--scaling"), 2, "take neither specs nor"),
+        (("tiny.yaml", "--page", "empty"), 2, "take neither specs nor"),
         (("--compile", "--scaling"), 2, "no --compile"),
         (("--gpu-check", "--device", "cpu"), 1, "--gpu-check: needs a CUDA device, and the device is cpu"),
-        (("tiny.yaml", "--gpu-check"), 2, "take no specs"),
-        (("--gpu-check", "--scaling"), 2, "do not go together"),
+        (("tiny.yaml", "--gpu-check"), 2, "take neither specs nor"),
+        (("--gpu-check", "--scaling"), 2, "exclude each other"),
         (("--seconds", "0"), 2, "0.001"),
     ],
 )
-def test_mistakes_are_one_clear_line(
+def test_mistakes_give_one_clear_line(
     cli: Cli, tiny: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], code: int, fragment: str
 ) -> None:
     monkeypatch.chdir(tiny.parent)

@@ -3,8 +3,9 @@
 import json
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import torch
@@ -21,7 +22,6 @@ from resnet_repro.errors import RunError
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec
 from resnet_repro.training.capture import GRAPHS
 
-T = TypeVar("T")
 CPU = torch.device("cpu")
 PARTS = [
     "start", "order of the mini-batches", "captured against eager, bf16", "captured against eager, fp16",
@@ -53,16 +53,11 @@ class RepeatingGraph:
     def warm_up(self, step: Callable[[], object]) -> None:
         step()
 
-    def capture(self, step: Callable[[], T]) -> T:
+    def capture(self, step: Callable[[], object]) -> None:
         self.step = step
-        self.outcome = step()
-        return self.outcome
 
     def replay(self) -> None:
-        found = self.step()
-        if isinstance(self.outcome, tuple):
-            for kept, new in zip(self.outcome, found, strict=True):
-                kept.copy_(new)
+        self.step()
 
 
 def check(monkeypatch: pytest.MonkeyPatch, seconds: float) -> dict[str, Any]:
@@ -71,7 +66,7 @@ def check(monkeypatch: pytest.MonkeyPatch, seconds: float) -> dict[str, Any]:
     monkeypatch.setattr("resnet_repro.bench.specs.FEW_TEST_IMAGES", 20)
     monkeypatch.setattr(gpu_check, "TURN_SECONDS", 0.01)
     monkeypatch.setattr(gpu_check, "TOGETHER_SECONDS", 0.02)
-    monkeypatch.setattr(gpu_check, "losses_agree", lambda *a: losses_agree(*a, steps=12))
+    monkeypatch.setattr(gpu_check, "losses_agree", partial(losses_agree, steps=12))
     made, kept = GpuCheck(NETS, CPU), []
     parts = [part for part in made.parts() if "compiled" not in part.name]
     work_off(parts, seconds, made.found, lambda found: kept.append(json.dumps(found)), lambda text: None)
@@ -79,7 +74,7 @@ def check(monkeypatch: pytest.MonkeyPatch, seconds: float) -> dict[str, Any]:
     return made.found
 
 
-def test_every_part_finds_something_and_all_of_it_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_every_part_has_results_and_all_are_in_tables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found = check(monkeypatch, 1e9)
     assert found["failures"] == []
     assert problems(found) == []
@@ -101,7 +96,7 @@ def test_every_part_finds_something_and_all_of_it_is_shown(monkeypatch: pytest.M
     assert tables(tmp_path).startswith("GPU check · CPU (")
 
 
-def test_the_parts_come_in_the_order_of_their_importance_and_wait_for_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_parts_are_ordered_by_importance_and_left_out_without_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("resnet_repro.bench.gpu_check.GpuCheck._start", lambda self, net: None)
     names = [part.name for part in GpuCheck(NETS, CPU).parts()]
     assert names[: len(PARTS)] == PARTS
@@ -111,7 +106,7 @@ def test_the_parts_come_in_the_order_of_their_importance_and_wait_for_time(monke
     assert check_tables(found) == []
 
 
-def test_parts_that_build_on_others_do_with_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_that_need_others_use_the_existing_results(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu_check, "TURN_SECONDS", 0.01)
     made = GpuCheck(NETS, CPU)
     parts = {part.name: part.measure for part in made.parts()}
@@ -122,7 +117,7 @@ def test_parts_that_build_on_others_do_with_what_there_is(monkeypatch: pytest.Mo
     assert [[row["spec"] for row in made.found[name]] for name in ("speed", "evaluation", "kernels")] == [["plain"]] * 3
 
 
-def test_a_part_that_fails_is_told_with_its_cause_and_the_next_one_begins(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failed_part_is_reported_with_its_cause_and_the_next_one_runs(caplog: pytest.LogCaptureFixture) -> None:
     said: list[str] = []
     found: dict[str, Any] = {}
 
@@ -137,7 +132,7 @@ def test_a_part_that_fails_is_told_with_its_cause_and_the_next_one_begins(caplog
     assert said[0].startswith("one: failed: RuntimeError: CUDA error: an illegal access, ")
 
 
-def test_what_was_found_before_a_kill_is_kept() -> None:
+def test_results_before_a_kill_are_kept() -> None:
     kept: list[dict[str, Any]] = []
 
     def killed() -> None:
@@ -150,7 +145,7 @@ def test_what_was_found_before_a_kill_is_kept() -> None:
     assert [state["one"] for state in kept] == [1]
 
 
-def test_wrong_losses_of_a_graph_and_a_wrong_order_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_losses_and_a_wrong_order_of_a_graph_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     eager = torch.linspace(2.3, 1.0, 20)
     noisy, wrong, swapped = eager + 0.001, eager * 1.1, eager.clone()
     swapped[3:5] = swapped[3:5].flip(0)
@@ -188,7 +183,7 @@ def test_the_nets_are_the_nine_of_the_papers_figure() -> None:
     )
 
 
-def test_a_run_that_fails_in_a_thread_ends_the_others_in_one_line() -> None:
+def test_a_run_that_fails_in_a_thread_ends_the_others_with_one_line() -> None:
     def broken() -> None:
         raise ValueError("no memory left\nat all")
 
@@ -196,7 +191,7 @@ def test_a_run_that_fails_in_a_thread_ends_the_others_in_one_line() -> None:
         steps_per_second([broken, lambda: None], CPU, 0.01)
 
 
-def test_the_command_keeps_and_prints_and_says_what_is_amiss(
+def test_the_command_saves_and_prints_results_and_reports_problems(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("resnet_repro.cli.show.bench._ready", lambda device, output: torch.device("cuda"))

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -25,7 +26,7 @@ NETS = [
 
 
 @pytest.mark.parametrize("model", NETS)
-def test_the_shapes_hold_all_multiply_adds_of_the_net(model: dict[str, object]) -> None:
+def test_the_shapes_have_all_multiply_adds_of_the_net(model: dict[str, object]) -> None:
     experiment = Experiment(name="net", model=ModelSpec.model_validate(model))
     shapes = layer_shapes(experiment.model)
     assert sum(shape.multiply_adds * number for shape, number in shapes.items()) == describe(experiment).multiply_adds
@@ -40,13 +41,13 @@ def test_resnet20_has_seven_shapes_and_only_the_stem_needs_no_input_gradient() -
     assert LayerShape("fully connected", 64, 10).training_multiply_adds == 3 * 640
 
 
-def test_a_strided_projection_is_timed_on_the_pixels_it_looks_at() -> None:
+def test_a_strided_projection_is_timed_on_the_pixels_it_reads() -> None:
     shapes = layer_shapes(ModelSpec(depth=8, option="B"))
     assert shapes[LayerShape("convolution", 16, 32, 16)] == 1
     assert all(shape.stride == 1 for shape in shapes if shape.kernel == 1)
 
 
-def test_the_values_moved_are_those_counted_on_paper() -> None:
+def test_the_values_moved_are_those_counted_by_hand() -> None:
     image, maps = 3 * 32**2, [4 * 32**2, 8 * 16**2, 16 * 8**2]
     stem = 2 * image + 2 * maps[0] + 5 * maps[0]
     same = [10 * size for size in maps]  # a convolution and its normalisation
@@ -64,12 +65,17 @@ def test_the_values_moved_are_those_counted_on_paper() -> None:
         LayerShape("fully connected", 5, 3),
     ],
 )
-def test_a_pass_computes_what_autograd_does(
+def test_a_pass_computes_the_same_as_autograd(
     shape: LayerShape, memory_format: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[torch.Tensor] = []
     randn = torch.randn
-    monkeypatch.setattr(torch, "randn", lambda *a, **k: made.append(randn(*a, **k)) or made[-1])
+
+    def kept(*sizes: Any, **options: Any) -> torch.Tensor:
+        made.append(randn(*sizes, **options))
+        return made[-1]
+
+    monkeypatch.setattr(torch, "randn", kept)
     results = training_pass(Trial(shape, memory_format), 2, CPU, torch.float32)()
     x, weight, gradient = (value.clone().requires_grad_() for value in made)
     if shape.operation == "fully connected":
@@ -94,7 +100,7 @@ def test_the_limit_is_the_sum_of_the_best_times_and_the_peak_the_best_rate() -> 
     assert limit(Counter({slow: 5, fast: 1}), timings, 2, repeats=10).step_seconds == pytest.approx(1.1)
 
 
-def test_every_layer_is_timed_in_every_order() -> None:
+def test_every_layer_is_timed_in_every_memory_format() -> None:
     shapes = layer_shapes(ModelSpec(depth=8, width=2))
     timings = interleaved(layer_trials(shapes, 4, CPU, torch.bfloat16, 0.001), 1)
     assert set(timings) == {Trial(shape, order) for shape in shapes for order in FORMATS}

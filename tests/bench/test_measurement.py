@@ -1,6 +1,7 @@
 """Measured numbers hang together, whatever the machine; and the real loop is left as it was."""
 
 import math
+from collections.abc import Hashable
 from typing import Any
 
 import pytest
@@ -34,7 +35,7 @@ def measured() -> dict[str, Any]:
     return measure(EXPERIMENT, CPU, seconds=0.5, rounds=1)
 
 
-def test_the_fields_of_the_contract_are_there_and_agree(measured: dict[str, Any]) -> None:
+def test_the_contracts_fields_exist_and_agree(measured: dict[str, Any]) -> None:
     assert measured["spec"] == "tiny"
     assert measured["device"].startswith("CPU (")
     assert measured["images_per_second"] == pytest.approx(32_000 / measured["step_ms"])
@@ -54,7 +55,7 @@ def test_shares_are_fractions(measured: dict[str, Any]) -> None:
     assert all(math.isfinite(value) for value in measured.values() if isinstance(value, float))
 
 
-def test_what_was_measured_and_on_what_is_said(measured: dict[str, Any]) -> None:
+def test_the_result_names_data_settings_and_environment(measured: dict[str, Any]) -> None:
     assert measured["data"] == "random images, not CIFAR-10"
     assert measured["environment"]["data"] == {"name": measured["data"], "exact": False, "digest": ""}
     assert (measured["batch_size"], measured["precision"], measured["engine"]) == (32, "fp32", "eager")
@@ -62,7 +63,7 @@ def test_what_was_measured_and_on_what_is_said(measured: dict[str, Any]) -> None
     assert measured["environment"]["versions"]["torch"] == torch.__version__
 
 
-def test_the_usual_script_can_be_left_out() -> None:
+def test_the_baseline_can_be_left_out() -> None:
     said: list[str] = []
     measured = measure(EXPERIMENT, CPU, seconds=0.01, rounds=2, with_baseline=False, say=said.append)
     assert [key for key, value in measured.items() if value is None] == [
@@ -71,11 +72,12 @@ def test_the_usual_script_can_be_left_out() -> None:
     assert said == ["tiny: warm-up", "tiny: round 1 of 2", "tiny: round 2 of 2"]
 
 
-def test_the_share_of_the_bandwidth_is_that_of_the_least_bytes() -> None:
+def test_the_bandwidth_share_counts_the_least_bytes() -> None:
     """With times made up: a step of 0.1 s, a copy of 2 ms, layers of 1 ms."""
     trainer, shapes = bench_trainer(EXPERIMENT, CPU), layer_shapes(EXPERIMENT.model)
     trials = {Trial(shape, order): Timing(1, [0.001]) for shape in shapes for order in FORMATS}
-    shares = _shares_of_limits(EXPERIMENT, trainer, {"ours": Timing(1, [0.1]), "copy": Timing(1, [0.002]), **trials})
+    timings: dict[Hashable, Timing] = {"ours": Timing(1, [0.1]), "copy": Timing(1, [0.002])}
+    shares = _shares_of_limits(EXPERIMENT, trainer, timings | trials)
     copied_per_second = 2 * 2**28 / 0.002
     moved = 32 * 4 * least_values_moved(EXPERIMENT.model)  # a batch of 32 in fp32
     assert shares["bytes_share"] == pytest.approx(moved / copied_per_second / 0.1)
@@ -84,7 +86,7 @@ def test_the_share_of_the_bandwidth_is_that_of_the_least_bytes() -> None:
     assert shares["peak_multiply_adds_per_second"] == pytest.approx(best)
 
 
-def test_our_step_is_that_of_training() -> None:
+def test_our_step_is_the_training_loops_step() -> None:
     """The same weights, bit by bit, as the training loop's after as many steps."""
     here, there = bench_trainer(EXPERIMENT, CPU), bench_trainer(EXPERIMENT, CPU)
     step, run = training_step(here), there.run()
@@ -96,11 +98,11 @@ def test_our_step_is_that_of_training() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script_method:DeprecationWarning")  # of torch.compile's own making
-def test_compiled_units_can_be_measured_and_are_named() -> None:
+def test_a_trainer_with_compiled_units_is_named_so() -> None:
     assert bench_trainer(EXPERIMENT, CPU, compiled=True).engine.name == "eager, compiled units"
 
 
-def test_the_share_outside_is_of_the_real_loop_with_a_row() -> None:
+def test_the_outside_share_is_measured_on_the_real_loop_with_a_row() -> None:
     trainer = bench_trainer(EXPERIMENT, CPU)
     share = outside_share(trainer, EXPERIMENT, steps=6)
     assert share is not None
@@ -109,7 +111,7 @@ def test_the_share_outside_is_of_the_real_loop_with_a_row() -> None:
     assert "train_step" not in vars(trainer.engine)
 
 
-def test_cost_is_measured_along_each_curve_and_side_by_side() -> None:
+def test_scaling_measures_each_curve_and_runs_side_by_side() -> None:
     said: list[str] = []
     curves = {"model.depth": (8, 14), "training.batch_size": (4, 8)}
     deep = EXPERIMENT.model_copy(update={"name": "deep", "model": ModelSpec(depth=98, width=16)})
@@ -140,7 +142,7 @@ def test_runs_side_by_side_go_up_to_the_cores_or_to_eight_on_a_gpu(monkeypatch: 
     assert parallel_runs(CPU) == [1, 2, 4, 6]
 
 
-def test_a_run_that_fails_beside_others_is_one_line() -> None:
+def test_a_failed_run_beside_others_gives_one_line() -> None:
     broken = EXPERIMENT.model_copy(update={"model": EXPERIMENT.model.model_copy(update={"unit": "nonsense"})})
     with pytest.raises(RunError, match=r"^2 runs side by side: one of them failed: 'nonsense'$"):
         images_per_second(broken, CPU, 2, 0.1)

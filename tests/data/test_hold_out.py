@@ -30,7 +30,7 @@ def numbered(train: int, test: int) -> Dataset:
     return Dataset("CIFAR-10", True, "digests", *splits)
 
 
-def test_the_last_5000_of_50000_are_tested_on_and_the_others_trained_on() -> None:
+def test_the_last_5000_of_50000_training_images_become_the_test_set() -> None:
     whole = numbered(50_000, 10_000)
     held = hold_out(whole, 5000)
     assert (len(held.train.images), len(held.test.images)) == (45_000, 5000)
@@ -48,11 +48,11 @@ def test_images_stay_with_their_labels(count: int) -> None:
     assert len(held.test.images) == len(held.test.labels) == count
 
 
-def test_the_name_says_so() -> None:
+def test_the_name_tells_that_images_are_held_out() -> None:
     assert hold_out(numbered(50, 10), 5).name == "CIFAR-10, tested on 5 held-out training images"
 
 
-def test_without_any_the_data_set_is_as_it_was() -> None:
+def test_holding_out_none_returns_the_data_set_itself() -> None:
     whole = numbered(50, 10)
     assert hold_out(whole, 0) is whole
 
@@ -69,7 +69,7 @@ def test_loading_holds_out_what_the_spec_says() -> None:
     assert datasets.load(data.model_copy(update={"augmentation": "none"})) is whole
 
 
-def test_the_mean_is_that_of_the_images_trained_on_and_no_step_sees_another(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_mean_and_the_steps_use_only_the_remaining_training_images(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = np.random.default_rng(0).integers(0, 100, (40, 32, 32, 3), np.uint8)
     pixels[-8:] += 150  # far brighter, and held out
     whole = Dataset("random", False, "", Split(pixels, np.arange(40) % 10), Split(pixels[:5], np.arange(5)))
@@ -104,7 +104,7 @@ def test_the_mean_is_that_of_the_images_trained_on_and_no_step_sees_another(monk
 HELD = ("--set", "data.validation_images=160", "--set", "training.evaluate_every=epoch")
 
 
-def test_an_epoch_of_a_run_counts_the_images_trained_on_and_its_record_says_what_it_is_tested_on(
+def test_a_run_counts_epochs_of_the_remaining_images_and_records_the_held_out_test_set(
     cli: Cli, tiny: Path, tmp_path: Path
 ) -> None:
     assert cli("train", tiny, "--results", tmp_path, "--device", "cpu", *HELD).code == 0
@@ -121,12 +121,12 @@ def test_an_epoch_of_a_run_counts_the_images_trained_on_and_its_record_says_what
 
 
 @pytest.mark.parametrize("count", [320, 321])
-def test_no_more_are_held_out_than_leaves_some(tiny: Path, count: int) -> None:
+def test_holding_out_all_training_images_is_refused(tiny: Path, count: int) -> None:
     with pytest.raises(SpecError, match=f"data.validation_images: {count} leave none of the 320 training images"):
         load_spec(tiny, [f"data.validation_images={count}"])
 
 
-def test_a_batch_fits_into_the_images_that_are_left(tiny: Path) -> None:
+def test_a_batch_larger_than_the_remaining_images_is_refused(tiny: Path) -> None:
     with pytest.raises(SpecError, match=r"training\.batch_size: 32 is more than the 31 training images"):
         load_spec(tiny, ["data.validation_images=289"])
     assert load_spec(tiny, ["data.validation_images=288"]).data.epoch_images == 32

@@ -21,12 +21,12 @@ def synthetic() -> Dataset:
     return load_synthetic(NOWHERE, 4000, 1000)
 
 
-def test_the_spec_names_exactly_the_data_sets_there_are() -> None:
+def test_the_spec_names_exactly_the_existing_data_sets() -> None:
     assert set(get_args(DataSpec.model_fields["dataset"].annotation)) == set(DATASETS)
     assert DATASETS["synthetic"] is load_synthetic
 
 
-def test_it_says_that_it_is_not_cifar10(synthetic: Dataset) -> None:
+def test_its_name_is_not_cifar10(synthetic: Dataset) -> None:
     assert not synthetic.exact
     assert "synthetic" in synthetic.name
     assert "CIFAR" not in synthetic.name
@@ -34,8 +34,10 @@ def test_it_says_that_it_is_not_cifar10(synthetic: Dataset) -> None:
 
 def test_images_are_bytes_and_labels_numbers(synthetic: Dataset) -> None:
     for split, images in [(synthetic.train, 4000), (synthetic.test, 1000)]:
-        assert (split.images.shape, split.images.dtype) == ((images, 32, 32, 3), np.uint8)
-        assert (split.labels.shape, split.labels.dtype) == ((images,), np.int64)
+        assert split.images.shape == (images, 32, 32, 3)
+        assert split.images.dtype == np.uint8
+        assert split.labels.shape == (images,)
+        assert split.labels.dtype == np.int64
         assert split.images.flags.c_contiguous
 
 
@@ -60,7 +62,7 @@ def test_its_digest_is_that_of_its_content(synthetic: Dataset) -> None:
     assert synthetic.digest == f"{content_digest(synthetic.train)} {content_digest(synthetic.test)}"
 
 
-def test_no_image_comes_twice_or_in_both_splits(synthetic: Dataset) -> None:
+def test_all_images_of_both_splits_differ(synthetic: Dataset) -> None:
     images = {image.tobytes() for split in (synthetic.train, synthetic.test) for image in split.images}
     assert len(images) == 5000
 

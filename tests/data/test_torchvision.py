@@ -47,13 +47,13 @@ def test_torchvision_can_be_imported_here(tmp_path: Path) -> None:
     assert Path(path.strip()).name == "__init__.py"
 
 
-def test_absent_operators_are_declared(tmp_path: Path) -> None:
+def test_missing_operators_are_declared(tmp_path: Path) -> None:
     (tmp_path / "torchvision.py").write_text(WITHOUT_OPERATORS)
     assert in_another_process(tmp_path).split() == ["CIFAR10", str(tmp_path / "torchvision.py")]
 
 
 @pytest.mark.parametrize("error", ["RuntimeError('the disk is on fire')", "OSError('torchvision::nms')"])
-def test_other_failures_pass_through_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: str) -> None:
+def test_other_import_errors_are_raised_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: str) -> None:
     attempt = "from pathlib import Path\nPath(__file__).with_name('attempt').mkdir()\n"  # a second one fails otherwise
     (tmp_path / "torchvision.py").write_text(f"{attempt}raise {error}\n")
     monkeypatch.syspath_prepend(tmp_path)

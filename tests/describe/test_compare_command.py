@@ -14,7 +14,7 @@ def cells(text: str) -> list[list[str]]:
     return [re.split(r"\s{2,}", line.strip()) for line in text.splitlines() if line.strip()]
 
 
-def test_a_net_is_set_beside_published_ones(cli: Cli) -> None:
+def test_a_net_is_compared_with_published_nets(cli: Cli) -> None:
     shown = cli("describe", RESNET20, "--compare", "vgg19,resnet34")
     assert (shown.code, shown.err) == (0, "")
     lines = cells(shown.out)
@@ -27,7 +27,7 @@ def test_a_net_is_set_beside_published_ones(cli: Cli) -> None:
     ]
 
 
-def test_published_nets_are_compared_without_a_spec_too(cli: Cli) -> None:
+def test_published_nets_are_compared_without_a_spec(cli: Cli) -> None:
     nets = json.loads(cli("describe", "--compare", "squeezenet1_1,resnet34", "--json").out)
     assert [(net["name"], net["parameters"], net["fully_connected_parameters"]) for net in nets] == [
         ("squeezenet1_1", 1_235_496, 0), ("resnet34", 21_797_672, 513_000),
@@ -43,7 +43,7 @@ def test_a_forward_pass_is_timed(cli: Cli, specs: list[Path]) -> None:
     assert all(0 < net["forward_ms"] < 60_000 for net in nets)
 
 
-def test_a_timed_table_says_on_what_and_how(cli: Cli) -> None:
+def test_a_table_of_times_names_device_and_method(cli: Cli) -> None:
     shown = cli("describe", "--compare", "squeezenet1_1", "--time", "--device", "cpu")
     assert shown.code == 0
     title, columns, *_, last = cells(shown.out)
@@ -52,7 +52,7 @@ def test_a_timed_table_says_on_what_and_how(cli: Cli) -> None:
     assert float(last[-1].replace(",", "")) > 0
 
 
-def test_a_net_that_reads_numbers_while_it_is_built_is_described_or_refused_in_one_line(cli: Cli) -> None:
+def test_a_net_that_computes_on_tensors_when_built_is_described_or_refused_in_one_line(cli: Cli) -> None:
     outcome = cli("describe", "--compare", "regnet_y_400mf")
     if outcome.code == 0:
         assert "4,344,144" in outcome.out
@@ -68,8 +68,8 @@ def test_a_net_that_reads_numbers_while_it_is_built_is_described_or_refused_in_o
         (("--diff",), 2, "name a spec"),
         (("tiny.yaml", "--diff"), 2, "--diff takes two specs"),
         (("tiny.yaml", "tiny.yaml", "tiny.yaml", "--diff"), 2, "--diff takes two specs"),
-        (("tiny.yaml", "tiny.yaml", "--diff", "--compare", "vgg19"), 2, "--diff takes two specs, and no --compare"),
-        (("tiny.yaml", "--time"), 2, "--time goes with --compare"),
+        (("tiny.yaml", "tiny.yaml", "--diff", "--compare", "vgg19"), 2, "--diff takes two specs, and not --compare"),
+        (("tiny.yaml", "--time"), 2, "--time needs --compare"),
         (("--compare",), 2, "requires an argument"),
         (("--compare", "resnet43"), 1, "--compare resnet43: torchvision has no such net; did you mean resnet34"),
         (("tiny.yaml", "--compare", "vgg19,nothing"), 1, "--compare nothing: torchvision has no such net"),
@@ -80,7 +80,7 @@ def test_a_net_that_reads_numbers_while_it_is_built_is_described_or_refused_in_o
         ((".",), 1, "is a folder, not a spec"),
     ],
 )
-def test_wrong_uses_are_one_clear_line(
+def test_wrong_use_gives_one_clear_line(
     cli: Cli, tiny: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], code: int, fragment: str
 ) -> None:
     monkeypatch.chdir(tiny.parent)

@@ -29,8 +29,10 @@ def test_a_net_is_shown_layer_by_layer(cli: Cli) -> None:
     assert shown.out.splitlines()[-3:] == [
         "20 weighted layers on the longest path, 269,722 parameters, 40,551,040 multiply-adds, "
         "receptive field 81 pixels",
-        "initialisation of convolutions: normal, variance 2 / fan-out (He et al. 2015b, eq. 14, and the authors' released code)",
-        "initialisation of the classifier: uniform in ±1/sqrt(fan-in), bias zero (the authors' released code, resnet-1k-layers)",
+        "initialisation of convolutions: normal, variance 2 / fan-out "
+        "(He et al. 2015b, eq. 14, and the authors' released code)",
+        "initialisation of the classifier: uniform in ±1/sqrt(fan-in), bias zero "
+        "(the authors' released code, resnet-1k-layers)",
     ]
 
 
@@ -86,7 +88,7 @@ def test_several_nets_are_shown_one_after_another(cli: Cli) -> None:
     assert "56 weighted layers" in shown
 
 
-def test_plain_and_residual_nets_differ_in_their_shortcuts_alone(cli: Cli) -> None:
+def test_plain_and_residual_nets_differ_only_in_their_shortcuts(cli: Cli) -> None:
     shown = cli("describe", PLAIN56, RESNET56, "--diff")
     assert shown.code == 0
     lines = shown.out.splitlines()
@@ -109,7 +111,7 @@ def test_plain_and_residual_nets_differ_in_their_shortcuts_alone(cli: Cli) -> No
     assert "receptive" not in shown.out
 
 
-def test_a_difference_in_json_says_the_same(cli: Cli) -> None:
+def test_the_json_of_a_difference_has_the_same_content(cli: Cli) -> None:
     found = json.loads(cli("describe", PLAIN56, RESNET56, "--diff", "--json").out)
     assert found["fields"] == ["name: plain56 against resnet56", "model.shortcut: none against identity"]
     assert sum(layer["right"] - layer["left"] for layer in found["layers"]
@@ -139,7 +141,7 @@ def test_equal_specs_have_no_difference(cli: Cli) -> None:
     assert (found["fields"], found["layers"]) == ([], [])
 
 
-def test_specs_that_differ_in_training_alone_have_equal_nets(cli: Cli, tiny: Path) -> None:
+def test_specs_that_differ_only_in_training_have_equal_nets(cli: Cli, tiny: Path) -> None:
     other = tiny.with_name("other.yaml")
     other.write_text("extends: tiny.yaml\ntraining:\n  learning_rate: 0.2\n")
     shown = cli("describe", tiny, other, "--diff").out
@@ -147,7 +149,7 @@ def test_specs_that_differ_in_training_alone_have_equal_nets(cli: Cli, tiny: Pat
     assert "the nets are equal, operation by operation" in shown
 
 
-def test_nets_of_one_name_are_told_apart_in_json(cli: Cli, tiny: Path) -> None:
+def test_two_nets_of_one_name_keep_their_own_counts_in_json(cli: Cli, tiny: Path) -> None:
     twin = tiny.parent / "twin/tiny.yaml"
     twin.parent.mkdir()
     twin.write_text(TINY.replace("shortcut: none", "shortcut: identity"))

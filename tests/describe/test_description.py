@@ -63,7 +63,7 @@ def test_the_multiply_adds_of_resnet20_are_those_counted_on_paper() -> None:
 
 @pytest.mark.parametrize("block", SMALLEST)
 @pytest.mark.parametrize("unit", choices("unit"))
-def test_depth_is_counted_however_the_net_is_built(unit: str, block: str) -> None:
+def test_depth_is_counted_for_every_unit_block_shortcut_and_option(unit: str, block: str) -> None:
     seen = 0
     for shortcut, option in itertools.product(choices("shortcut"), ("A", "B")):
         model = {"depth": SMALLEST[block], "width": 2, "block": block, "unit": unit, "shortcut": shortcut,
@@ -75,7 +75,9 @@ def test_depth_is_counted_however_the_net_is_built(unit: str, block: str) -> Non
         seen += 1
         assert net.layers_counted == SMALLEST[block], model
         with torch.device("meta"):
-            parameters = sum(parameter.numel() for parameter in network_of(ModelSpec.model_validate(model)).parameters())
+            parameters = sum(
+                parameter.numel() for parameter in network_of(ModelSpec.model_validate(model)).parameters()
+            )
         assert net.parameters == parameters == sum(layer.parameters for layer in net.layers), model
     assert seen >= 11
 
@@ -86,7 +88,7 @@ def test_depth_is_counted_without_bn_and_with_every_activation(activation: str, 
     assert described(depth=14, activation=activation, normalization=normalization, dropout=0.2).layers_counted == 14
 
 
-def test_depth_is_counted_in_nets_that_start_by_fixup() -> None:
+def test_depth_is_counted_in_fixup_nets() -> None:
     net = described(depth=14, normalization="none", initialization="fixup")
     assert net.layers_counted == 14
     assert (
@@ -106,14 +108,14 @@ def test_depth_is_counted_in_nets_that_start_by_fixup() -> None:
         ({"depth": 11, "block": "bottleneck"}, 3 + 2 + 4 + 8),  # their 1x1 layers, which stride, see nothing new
     ],
 )
-def test_the_receptive_field_is_that_found_by_hand(model: dict[str, object], field: int) -> None:
+def test_the_receptive_field_is_that_computed_by_hand(model: dict[str, object], field: int) -> None:
     assert described(**model).receptive_field == field
 
 
 @pytest.mark.parametrize(
     "model", [{"depth": 5, "block": "single_layer"}, {"depth": 8}, {"depth": 11, "block": "bottleneck"}]
 )
-def test_the_receptive_field_is_what_a_gradient_reaches(model: dict[str, object]) -> None:
+def test_the_receptive_field_is_the_region_that_a_gradient_reaches(model: dict[str, object]) -> None:
     net = network_of(ModelSpec.model_validate({"width": 2, "normalization": "none", **model}))
     for parameter in net.parameters():
         nn.init.ones_(parameter)
@@ -125,7 +127,7 @@ def test_the_receptive_field_is_what_a_gradient_reaches(model: dict[str, object]
     assert int(rows[-1] - rows[0]) + 1 == len(rows) == described(**model).receptive_field
 
 
-def test_layers_are_in_forward_order_with_what_each_sees_and_costs() -> None:
+def test_layers_are_in_forward_order_with_receptive_field_and_cost() -> None:
     net = described(depth=8, width=4, option="B")
     assert [(layer.name, layer.operation) for layer in net.layers[:9]] == [
         ("stem.conv1", "conv 3x3"),
@@ -152,7 +154,7 @@ def test_layers_are_in_forward_order_with_what_each_sees_and_costs() -> None:
     assert net.layers[-2].operation == "global average pooling"
 
 
-def test_option_a_costs_nothing_and_gates_cost_their_convolutions() -> None:
+def test_option_a_is_free_and_gates_cost_their_convolutions() -> None:
     plain, padded = described(depth=8, shortcut="none"), described(depth=8)
     assert (padded.parameters, padded.multiply_adds) == (plain.parameters, plain.multiply_adds)
     gated = described(depth=8, shortcut="exclusive_gate", gate_bias=-6.0)
@@ -163,7 +165,7 @@ def test_option_a_costs_nothing_and_gates_cost_their_convolutions() -> None:
     assert sum(layer.operation == "multiplication" for layer in gated.layers) == 6
 
 
-def test_bottlenecks_have_the_weights_that_introductions_quote() -> None:
+def test_bottlenecks_have_69632_weights_at_width_64() -> None:
     net = described(depth=20, block="bottleneck", width=64)
     layers = {layer.name: layer for layer in net.layers}
     assert sum(layers[f"stage1.1.branch.conv{number}"].parameters for number in (1, 2, 3)) == 69_632
@@ -188,7 +190,7 @@ def test_pooling_dilation_and_groups_of_other_nets_are_counted() -> None:
     assert found.fully_connected == 14
 
 
-def test_describing_takes_no_memory_of_the_net_and_seconds_at_1202_layers() -> None:
+def test_describing_1202_layers_takes_less_than_a_minute() -> None:
     began = time.process_time()
     net = described(depth=1202)
     assert time.process_time() - began < 60

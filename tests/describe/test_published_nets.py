@@ -44,11 +44,11 @@ def test_the_multiply_adds_are_those_of_the_papers_tables() -> None:
         ("googlenet", 3 * 1025 * 1000 + 2 * 2049 * 1024),
     ],
 )
-def test_fully_connected_parameters_are_all_of_them(name: str, fully_connected: int) -> None:
+def test_all_fully_connected_parameters_are_counted(name: str, fully_connected: int) -> None:
     assert describe_published(name).fully_connected == fully_connected
 
 
-def test_an_image_has_the_size_that_the_net_was_published_for() -> None:
+def test_the_image_has_the_size_of_the_published_net() -> None:
     assert describe_published("inception_v3").image_shape == (3, 299, 299)
 
 
@@ -64,7 +64,7 @@ def test_an_image_has_the_size_that_the_net_was_published_for() -> None:
         ("maxvit_t", ["has attention layers", "only convolutional nets"]),
     ],
 )
-def test_what_cannot_be_counted_is_one_line(name: str, fragments: list[str]) -> None:
+def test_a_net_that_cannot_be_counted_gives_one_line(name: str, fragments: list[str]) -> None:
     with pytest.raises(RunError, match=f"^--compare {name}: ") as refused:
         describe_published(name)
     assert all(fragment in str(refused.value) for fragment in fragments)
@@ -81,11 +81,11 @@ def test_what_cannot_be_counted_is_one_line(name: str, fragments: list[str]) -> 
         ("mobilenet_v2", 491),
     ],
 )
-def test_what_is_seen_beside_a_global_layer_is_seen_to_the_end(name: str, receptive_field: int) -> None:
+def test_a_branch_with_global_pooling_does_not_end_the_receptive_field(name: str, receptive_field: int) -> None:
     assert describe_published(name).receptive_field == receptive_field
 
 
-def test_forward_passes_take_time_and_leave_torchs_precision_and_gradients_alone() -> None:
+def test_forward_seconds_does_not_change_torchs_settings() -> None:
     experiment = load_spec(REPOSITORY / "experiments/resnet20.yaml")
     flags = torch.is_grad_enabled(), torch.get_default_dtype(), torch.get_default_device()
     seconds = forward_seconds([experiment], ["squeezenet1_1"], torch.device("cpu"))

@@ -1,6 +1,6 @@
 """Small nets with every weight and statistic stirred, what a probe finds in them, and their layers written out."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,7 @@ CPU = torch.device("cpu")
 State = dict[str, Tensor]
 
 
-def small_net(**model: object) -> Network:
+def small_net(**model: Any) -> Any:
     """A net of 8 layers and 2 filters, unless told otherwise, whose parameters and statistics all matter."""
     net = network_of(ModelSpec.model_validate({"depth": 8, "width": 2, **model}))
     random = torch.Generator().manual_seed(0)

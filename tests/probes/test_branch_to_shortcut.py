@@ -48,7 +48,7 @@ def conv1x1(x: Tensor, branch: Tensor, state: State, name: str, stride: int) -> 
     ],
     ids=lambda case: getattr(case, "__name__", ""),
 )
-def test_the_ratio_is_that_of_the_terms_as_they_are_added(model: dict[str, object], terms: Terms) -> None:
+def test_the_ratio_is_that_of_the_added_terms(model: dict[str, object], terms: Terms) -> None:
     net = small_net(**model)
     state = state_of(net)
     x = F.relu(bn(conv(images_and_labels()[0], state, "stem.conv1"), state, "stem.bn1"))
@@ -67,7 +67,7 @@ def test_the_ratio_is_that_of_the_terms_as_they_are_added(model: dict[str, objec
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 4.0])
-def test_a_shortcut_that_is_scaled_alone_scales_the_first_ratio(scale: float) -> None:
+def test_scaling_one_term_scales_the_first_ratio(scale: float) -> None:
     def first(shortcut_scale: float, branch_scale: float) -> float:
         net = small_net(shortcut="scaled", shortcut_scale=shortcut_scale, branch_scale=branch_scale)
         return found_by("branch_to_shortcut", net)["stage1.0", "ratio"]
@@ -81,7 +81,7 @@ def test_every_unit_has_one_ratio() -> None:
     assert list(found) == [(f"stage{stage}.{unit}", "ratio") for stage in (1, 2, 3) for unit in (0, 1)]
 
 
-def test_a_plain_net_has_none() -> None:
+def test_a_plain_net_has_no_ratio() -> None:
     assert found_by("branch_to_shortcut", small_net(shortcut="none")) == {}
 
 

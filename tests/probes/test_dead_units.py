@@ -1,13 +1,13 @@
 """Dead units: maps whose activation is flat wherever one looks."""
 
+from typing import Any
+
 import pytest
 import torch
 from small_nets import engine_of, found_by, images_and_labels, instruments_on, small_net
 
-from resnet_repro.models.network import Network
 
-
-def net_with_stem(inputs: list[float], **model: object) -> Network:
+def net_with_stem(inputs: list[float], **model: Any) -> Any:
     """A net whose first activation is given exactly these numbers, one for each map."""
     net = small_net(width=len(inputs), **model)
     with torch.no_grad():
@@ -28,12 +28,12 @@ def net_with_stem(inputs: list[float], **model: object) -> Network:
         ("tanh", [2.95, -2.95, -3.05, 0.0], 0.25),  # 1 % is at 2.99
     ],
 )
-def test_maps_without_a_slope_are_counted(activation: str, inputs: list[float], dead: float) -> None:
+def test_maps_with_a_flat_activation_are_counted(activation: str, inputs: list[float], dead: float) -> None:
     assert found_by("dead_units", net_with_stem(inputs, activation=activation))["stem.act1", "fraction"] == dead
 
 
 @pytest.mark.parametrize("activation", ["relu", "sigmoid"])
-def test_a_map_that_a_huge_bias_kills_is_counted_and_the_others_live_on(activation: str) -> None:
+def test_a_map_with_a_huge_negative_bias_is_counted_and_the_others_are_not(activation: str) -> None:
     net = small_net(width=4, activation=activation)
     before = found_by("dead_units", net)
     place = "stage2.0.branch.act1", "fraction"
@@ -58,7 +58,7 @@ def test_a_map_that_is_alive_at_one_pixel_of_one_image_is_alive() -> None:
     assert found["stem.act1"] == 0.5
 
 
-def test_every_activation_is_looked_at() -> None:
+def test_every_activation_is_measured() -> None:
     assert list(found_by("dead_units", small_net())) == [
         ("stem.act1", "fraction"),
         *((f"stage{stage}.0.{part}.act1", "fraction") for stage in (1, 2, 3) for part in ("branch", "after")),
@@ -70,7 +70,7 @@ def test_every_activation_is_looked_at() -> None:
     ]  # fmt: skip
 
 
-def test_a_dead_end_is_found_where_the_signal_stops() -> None:
+def test_a_layer_without_a_signal_is_dead() -> None:
     net = small_net(shortcut="none", normalization="none")
     with torch.no_grad():
         net.get_parameter("stage2.0.branch.conv2.bias").fill_(-1e6)

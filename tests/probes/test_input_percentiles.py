@@ -58,7 +58,7 @@ def test_percentiles_of_numbers_in_a_row_are_exact() -> None:
     assert values == pytest.approx({"p15": 0.15 * 2047 - 1000, "p50": 0.5 * 2047 - 1000, "p85": 0.85 * 2047 - 1000})
 
 
-def test_as_many_images_as_a_spec_allows_are_looked_at() -> None:
+def test_percentiles_of_more_than_16_million_values() -> None:
     images, probes = 16_385, ProbesSpec(measure=("input_percentiles",), layer="stem.act1", images=16_385)
     x = torch.zeros(images, 1, 32, 32)
     x[:, :, 16:] = 1.0
@@ -103,7 +103,7 @@ def test_a_layer_that_is_no_activation_of_the_net_is_refused(
     assert "\n" not in text
 
 
-def test_a_map_that_the_layer_has_not_is_refused_and_no_hook_is_left() -> None:
+def test_a_map_beyond_the_layers_maps_is_refused_and_no_hook_is_left() -> None:
     net = small_net()
     assert len(found_by("input_percentiles", net, unit=7)) == 3  # the last of the 8 maps
     with pytest.raises(SpecError, match=r"^probes\.unit: 8 .* 8 maps of stage3\.0\.branch\.act1") as refused:

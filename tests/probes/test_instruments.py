@@ -21,7 +21,7 @@ def modes(net: Network) -> set[bool]:
     return {module.training for module in net.modules()}
 
 
-def test_the_spec_names_exactly_the_probes_there_are() -> None:
+def test_the_spec_names_exactly_the_existing_probes() -> None:
     assert set(EVERY_PROBE) == {*PROBES, GRADIENT_NORM, WEIGHT_SCALE}
 
 
@@ -96,7 +96,7 @@ def test_measuring_draws_nothing_at_random() -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_probes_that_share_a_pass_find_what_each_finds_alone() -> None:
+def test_probes_give_the_same_values_together_and_alone() -> None:
     engine = engine_of(small_net())
     engine.train_step(*images_and_labels(4), 0.1)
     together = list(instruments_on(engine, *EVERY_PROBE).measure(4))
@@ -106,7 +106,7 @@ def test_probes_that_share_a_pass_find_what_each_finds_alone() -> None:
     assert {row.step for row in together} == {4}
 
 
-def test_the_images_are_looked_at_as_one_batch_of_any_size() -> None:
+def test_the_images_are_measured_as_one_batch_for_any_batch_sizes() -> None:
     engine, (images, labels) = engine_of(small_net()), images_and_labels()
     spec = ProbesSpec(measure=("layer_response", "dead_units", "branch_to_shortcut"))
     found = [
@@ -120,14 +120,16 @@ def test_the_images_are_looked_at_as_one_batch_of_any_size() -> None:
     ("every", "last", "steps"),
     [(5, 12, [1, 5, 10, 12]), (4, 12, [1, 4, 8, 12]), (1, 3, [1, 2, 3]), (100, 12, [1, 12]), (1, 1, [1])],
 )
-def test_it_measures_after_the_first_step_every_so_many_and_the_last(every: int, last: int, steps: list[int]) -> None:
+def test_it_measures_after_the_first_step_every_few_steps_and_the_last_step(
+    every: int, last: int, steps: list[int]
+) -> None:
     images, labels = images_and_labels()
     spec = ProbesSpec(measure=("dead_units",))
     instruments = Instruments(spec, every, last, engine_of(small_net()), [(images, labels)])
     assert [step for step in range(1, last + 1) if instruments.due(step)] == steps
 
 
-def test_a_net_that_overflows_yields_finite_values_alone() -> None:
+def test_a_net_that_overflows_yields_only_finite_values() -> None:
     net = small_net(normalization="none")
     with torch.no_grad():
         net.get_parameter("stage2.0.branch.conv1.weight").fill_(float("inf"))

@@ -2,7 +2,6 @@
 
 import csv
 import math
-import signal
 from collections import Counter
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from resnet_repro.runner.assembly import build_trainer
 from resnet_repro.runner.train import Watcher
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.file import load_spec
-from resnet_repro.training.loop import Trainer
 
 CPU = torch.device("cpu")
 MEASURE = "probes.measure=[layer_response,gradient_norm,input_percentiles,dead_units,branch_to_shortcut]"
@@ -45,9 +43,9 @@ def test_a_run_with_probes_has_the_result_of_one_without(tiny: Path, tmp_path: P
     )
     assert ours == theirs
     assert [row["step"] for row in ours] == [4, 6, 8, 12]
-    ours, theirs = (load_file(run.path / "weights.safetensors") for run in (with_probes, without))
-    assert ours.keys() == theirs.keys()
-    assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
+    weights, expected = (load_file(run.path / "weights.safetensors") for run in (with_probes, without))
+    assert weights.keys() == expected.keys()
+    assert [name for name in weights if not torch.equal(weights[name], expected[name])] == []
     assert len({row.step for row in with_probes.probes}) == 12
     assert not (without.path / "probes.csv").exists()
     assert without.probes == ()

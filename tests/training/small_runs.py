@@ -1,11 +1,14 @@
 """Runs short enough to be compared step by step, on random images."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from resnet_repro.data import Dataset
 from resnet_repro.data.dataset import Split
+from resnet_repro.record.rows import Row
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec
 from resnet_repro.training.loop import Trainer
 
@@ -13,8 +16,8 @@ CPU = torch.device("cpu")
 TRAIN_IMAGES, TEST_IMAGES, CLEAN_IMAGES = 50, 21, 17
 
 
-def experiment(**training: object) -> Experiment:
-    settings = {
+def experiment(**training: Any) -> Experiment:
+    settings: dict[str, Any] = {
         "steps": 20,
         "batch_size": 8,
         "learning_rate": 0.1,
@@ -41,6 +44,11 @@ def split_of(images: int, seed: int) -> Split:
 
 def random_dataset() -> Dataset:
     return Dataset("random", False, "", split_of(TRAIN_IMAGES, seed=0), split_of(TEST_IMAGES, seed=1))
+
+
+def rows_of(trainer: Trainer) -> list[Row]:
+    """Train to the end; returns the rows."""
+    return [row for row in trainer.run() if row]
 
 
 def held(trainer: Trainer) -> dict[str, Tensor]:

@@ -2,7 +2,7 @@
 
 import copy
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,71 +10,18 @@ from typing import Any
 import pytest
 import torch
 from conftest import Cli
+from recorded_graph import RecordedGraph, trainers
 from small_runs import CPU, assert_same, experiment, held, random_dataset
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from resnet_repro.errors import RunError
 from resnet_repro.runner.assembly import build_trainer
 from resnet_repro.spec import Experiment
-from resnet_repro.training import stepping
 from resnet_repro.training.capture import GRAPHS, CapturedStep, CudaGraph, capture
 from resnet_repro.training.distributed import Ranks
 from resnet_repro.training.engine import BatchMetrics
 from resnet_repro.training.loop import Trainer
 from resnet_repro.training.stepping import Stepper
-
-Cli = Cli
-HOST_READS = {"_local_scalar_dense", "nonzero", "is_nonzero", "equal", "unique_dim", "masked_select"}
-
-
-class _Recorder(TorchDispatchMode):
-    """Notes every operation with the tensors it reads and writes. A read by the host breaks a capture, as on CUDA."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.calls: list[tuple[Any, tuple[Any, ...], dict[str, Any], Any]] = []
-
-    def __torch_dispatch__(
-        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        if func.overloadpacket.__name__ in HOST_READS:
-            raise RuntimeError(f"operation not permitted when stream is capturing: {func}")
-        result = func(*args, **(kwargs or {}))
-        self.calls.append((func, args, kwargs or {}, result))
-        return result
-
-
-class RecordedGraph:
-    """Runs the recorded operations again, on the same memory and without any Python of the step: a graph's manner."""
-
-    def __init__(self) -> None:
-        self.recorder = _Recorder()
-
-    def warm_up(self, step: Callable[[], object]) -> None:
-        step()
-
-    def capture(self, step: Callable[[], object]) -> None:
-        with self.recorder:
-            step()
-
-    @torch.no_grad()
-    def replay(self) -> None:
-        for func, args, kwargs, results in self.recorder.calls:
-            again = func(*args, **kwargs)
-            for kept, new in zip(tree_leaves(results), tree_leaves(again), strict=True):
-                if isinstance(kept, Tensor) and kept.data_ptr() != new.data_ptr():
-                    kept.copy_(new)
-
-
-def trainers(spec: Experiment) -> tuple[Trainer, Trainer, RecordedGraph]:
-    """One that launches its steps, and one that replays them."""
-    eager, replaying = (build_trainer(spec, random_dataset(), CPU) for _ in range(2))
-    graph = RecordedGraph()
-    capture(replaying.stepper, replaying.engine, graph, required=True)
-    return eager, replaying, graph
-
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "as the paper": {},
@@ -115,7 +62,7 @@ def test_a_replayed_run_equals_an_eager_one(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["as the paper", "dropout"])
-def test_a_replayed_run_goes_on_from_an_eager_ones_checkpoint_and_back(name: str) -> None:
+def test_a_run_may_change_between_eager_and_replayed_steps_at_a_checkpoint(name: str) -> None:
     straight, _, _ = trainers(variant(name))
     list(straight.run())
     first, second, _ = trainers(variant(name))
@@ -131,68 +78,10 @@ def test_a_replayed_run_goes_on_from_an_eager_ones_checkpoint_and_back(name: str
     assert_same(held(straight), held(third))
 
 
-def test_capturing_leaves_the_engine_as_it_was() -> None:
+def test_capturing_does_not_change_the_engines_state() -> None:
     untouched = build_trainer(experiment(), random_dataset(), CPU)
     _, replaying, _ = trainers(experiment())
     assert_same(held(untouched), held(replaying))
-
-
-class _Launches(TorchDispatchMode):
-    """Counts the operations that are launched beside the replays."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: list[str] = []
-
-    def __torch_dispatch__(
-        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        self.names.append(func.overloadpacket.__name__)
-        return func(*args, **(kwargs or {}))
-
-
-def test_a_replay_is_all_that_a_step_launches(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, replaying, graph = trainers(experiment(record_every=20, evaluate_every=20, milestones=(3,)))
-    monkeypatch.setattr(graph, "replay", lambda: None)
-    run = replaying.run()
-    with _Launches() as launches:
-        next(run)  # draws for the steps to come, the learning rate
-        launches.names.clear()
-        next(run)
-        next(run)
-        assert launches.names == []
-        next(run)
-        assert launches.names == ["fill_"]  # another learning rate
-        launches.names.clear()
-        for _ in range(10):
-            next(run)
-        assert launches.names == []
-
-
-def test_windows_of_draws_follow_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stepping, "WINDOW", 7)
-    _, replaying, _ = trainers(experiment())
-    monkeypatch.undo()
-    straight, _, _ = trainers(experiment())
-    for trainer in (replaying, straight):
-        list(trainer.run())
-    assert torch.equal(replaying.history, straight.history)
-    assert_same(held(replaying), held(straight))
-
-
-def test_a_step_taken_out_of_turn_has_its_own_draw() -> None:
-    drawn: list[int] = []
-
-    def take(draw: Tensor, rate: float | Tensor) -> BatchMetrics:
-        drawn.append(int(draw))
-        return BatchMetrics(draw[0].float(), draw[0])
-
-    stepper = Stepper(take, lambda first, count: 10 * torch.arange(first, first + count)[:, None], 300, CPU)
-    steps = [0, 1, 5, 6, 5, 200, *range(201, 300), 3]
-    for step in steps:
-        stepper(step, 0.1)
-    assert drawn == [10 * step for step in steps]
-    assert all(stepper.history[:, step].tolist() == 2 * [10 * step] for step in steps)
 
 
 def failing(trainer: Trainer) -> Stepper:
@@ -218,7 +107,7 @@ class UnendedGraph(RecordedGraph):
             raise RuntimeError("capture failed due to a previous error\nand more lines")
 
 
-def test_a_step_that_reads_on_the_host_is_not_captured_and_the_first_cause_is_told(
+def test_a_step_that_reads_on_the_host_stays_eager_and_the_log_gives_the_first_cause(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     trainer, untouched = (build_trainer(experiment(), random_dataset(), CPU) for _ in range(2))
@@ -255,7 +144,7 @@ def test_a_required_graph_needs_cuda_and_one_process(monkeypatch: pytest.MonkeyP
         build_trainer(experiment(), random_dataset(), CPU, ranks=Ranks(0, 2), require_graph=True)
 
 
-def test_the_option_reaches_the_run(cli: Cli, tiny: Path, tmp_path: Path) -> None:
+def test_the_command_passes_on_require_graph(cli: Cli, tiny: Path, tmp_path: Path) -> None:
     outcome = cli("train", tiny, "--results", tmp_path, "--device", "cpu", "--require-graph")
     assert outcome.code == 1
     assert outcome.err.endswith("error: --require-graph: only CUDA devices have graphs, and the device is cpu\n")

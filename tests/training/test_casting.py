@@ -15,7 +15,7 @@ from resnet_repro.training.engine import Engine
 
 CPU = torch.device("cpu")
 STEPS = 50
-NETS = {
+NETS: dict[str, dict[str, Any]] = {
     "with BN": {},
     "plain": {"shortcut": "none"},
     "without BN, so with biases": {"normalization": "none"},
@@ -25,7 +25,7 @@ NETS = {
 }
 
 
-def engine_of(precision: str, **fields: object) -> Engine:
+def engine_of(precision: str, **fields: Any) -> Engine:
     net = build(ModelSpec(depth=8, width=4, **fields), torch.Generator().manual_seed(0))
     return Engine(net, CPU, precision, 0.9, False, 1e-4)
 
@@ -38,7 +38,7 @@ def batch_of(step: int) -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 @pytest.mark.parametrize("kind", NETS)
-def test_training_is_that_of_autocast_to_the_bit(kind: str, precision: str) -> None:
+def test_training_equals_autocast_bit_for_bit(kind: str, precision: str) -> None:
     at_once, one_by_one, recomputing = (engine_of(precision, **NETS[kind]) for _ in range(3))
     one_by_one.training_net = one_by_one.net
     recomputing.net.recompute()
@@ -66,7 +66,7 @@ class _Casts(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def test_a_step_casts_weights_and_gradients_once_each_whatever_the_depth() -> None:
+def test_a_step_casts_all_weights_at_once_and_all_gradients_at_once() -> None:
     counts = []
     for depth in (8, 14):
         engine = Engine(build(ModelSpec(depth=depth, width=4), torch.Generator()), CPU, "bf16", 0.9, False, 1e-4)
@@ -79,7 +79,7 @@ def test_a_step_casts_weights_and_gradients_once_each_whatever_the_depth() -> No
     assert counts[0]["_to_copy"] <= 4  # the images, the outputs, and the gradient of each that needs one
 
 
-def test_gradients_lie_in_memory_as_their_weights_do() -> None:
+def test_gradients_have_the_memory_format_of_their_weights() -> None:
     engine = engine_of("bf16")
     engine.train_step(*batch_of(0), 0.05)
     for parameter in engine.net.parameters():
@@ -87,7 +87,7 @@ def test_gradients_lie_in_memory_as_their_weights_do() -> None:
         assert (parameter.grad.dtype, parameter.grad.stride()) == (torch.float32, parameter.stride())
 
 
-def test_the_weights_of_a_net_are_its_own_again_after_a_step() -> None:
+def test_a_step_leaves_the_nets_own_weights_in_place() -> None:
     engine = engine_of("bf16")
     before = [id(parameter) for parameter in engine.net.parameters()]
     engine.train_step(*batch_of(0), 0.05)

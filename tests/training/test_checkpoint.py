@@ -63,7 +63,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.mark.parametrize("steps", [0, 5, 12])
-def test_what_was_saved_is_loaded_bit_for_bit(tmp_path: Path, steps: int) -> None:
+def test_a_saved_state_is_loaded_bit_for_bit(tmp_path: Path, steps: int) -> None:
     trainer, loaded = trainer_of(steps=steps), trainer_of()
     checkpoints(tmp_path / "checkpoint.pt").save(trainer, ORIGIN, RECORDED)
     checkpoints(tmp_path / "checkpoint.pt").load(loaded, ORIGIN)
@@ -74,7 +74,7 @@ def test_what_was_saved_is_loaded_bit_for_bit(tmp_path: Path, steps: int) -> Non
 
 
 @pytest.mark.parametrize("stop", [1, 4, 11])
-def test_training_goes_on_from_a_checkpoint_bit_for_bit(tmp_path: Path, stop: int) -> None:
+def test_training_resumes_from_a_checkpoint_bit_for_bit(tmp_path: Path, stop: int) -> None:
     checkpoints(tmp_path / "checkpoint.pt").save(trainer_of(steps=stop), ORIGIN, RECORDED)
     resumed = trainer_of()
     checkpoints(tmp_path / "checkpoint.pt").load(resumed, ORIGIN)
@@ -83,7 +83,7 @@ def test_training_goes_on_from_a_checkpoint_bit_for_bit(tmp_path: Path, stop: in
     assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
 
 
-def test_saving_leaves_nothing_beside_and_replaces_what_was_there(tmp_path: Path) -> None:
+def test_saving_keeps_the_previous_checkpoint_and_no_other_file(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     path.write_bytes(b"old")
     (tmp_path / "checkpoint.pt.tmp").write_bytes(b"of a run that was killed while it saved")
@@ -96,9 +96,7 @@ def test_saving_leaves_nothing_beside_and_replaces_what_was_there(tmp_path: Path
     assert loaded.step == 3
 
 
-def test_a_checkpoint_that_could_not_be_written_leaves_the_one_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_save_leaves_the_checkpoint_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "checkpoint.pt"
     checkpoints(path).save(trainer_of(steps=3), ORIGIN, RECORDED)
 
@@ -134,7 +132,7 @@ def test_another_file_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("content", [{}, [], 5, None, "text", {"origin": ORIGIN}])
-def test_a_file_of_torch_that_is_no_checkpoint_is_refused(tmp_path: Path, content: object) -> None:
+def test_a_torch_file_that_is_not_a_checkpoint_is_refused(tmp_path: Path, content: object) -> None:
     path = tmp_path / "checkpoint.pt"
     torch.save(content, path)
     assert_refused(path, "damaged")
@@ -147,7 +145,7 @@ def test_a_truncated_checkpoint_is_refused(tmp_path: Path, saved: bytes, share: 
     assert_refused(path, "damaged")
 
 
-def test_lost_bytes_are_noticed_or_harmless(tmp_path: Path, saved: bytes) -> None:
+def test_changed_bytes_are_noticed_or_harmless(tmp_path: Path, saved: bytes) -> None:
     path = tmp_path / "checkpoint.pt"
     expected = held(trainer_of(steps=5))
     loaded_wrong = []

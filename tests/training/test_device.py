@@ -32,12 +32,12 @@ def test_auto_takes_cuda_then_mps_then_the_cpu(
     assert resolve_device("auto") == torch.device(kind)
 
 
-def test_the_cpu_is_always_there(only_cpu: None) -> None:
+def test_the_cpu_is_always_available(only_cpu: None) -> None:
     assert resolve_device("cpu") == CPU
 
 
 @pytest.mark.parametrize("name", ["nonsense", "", "cuda:x", "cuda:-1", "cpu cuda", "cuda:99999999999"])
-def test_a_name_that_is_no_device_is_refused(name: str) -> None:
+def test_an_unknown_device_name_is_refused(name: str) -> None:
     with pytest.raises(RunError) as failure:
         resolve_device(name)
     assert str(failure.value).startswith(f"--device {name}: is not a device; choose ")
@@ -75,12 +75,12 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[..., torch.device]:
 
 @pytest.mark.parametrize("kind", ["cpu", "cuda", "mps"])
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
-def test_a_precision_that_is_asked_for_is_taken(precision: str, kind: str, gpu: Callable[..., torch.device]) -> None:
+def test_a_requested_precision_is_used(precision: str, kind: str, gpu: Callable[..., torch.device]) -> None:
     gpu()
     assert resolve_precision(precision, torch.device(kind)) == precision
 
 
-def test_a_precision_that_is_slow_is_said_to_be(
+def test_a_slow_precision_gives_a_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, gpu: Callable[..., torch.device]
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"cpu_name": "Old"}, raising=False)
@@ -121,7 +121,7 @@ def test_auto_is_bf16_on_a_cpu_that_computes_in_it(
     assert resolve_precision("auto", CPU) == precision
 
 
-def test_auto_is_fp32_on_a_cpu_of_which_torch_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_is_fp32_if_torch_does_not_describe_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     assert resolve_precision("auto", CPU) == "fp32"
     assert device_name(CPU) == "CPU (unknown, 1 thread)"
@@ -130,7 +130,7 @@ def test_auto_is_fp32_on_a_cpu_of_which_torch_tells_nothing(monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("capability", "precision"), [((9, 0), "bf16"), ((8, 0), "bf16"), ((7, 5), "fp16"), ((6, 1), "fp32")]
 )
-def test_auto_on_a_gpu_is_what_it_computes_in(
+def test_auto_on_a_gpu_is_its_best_native_precision(
     capability: tuple[int, int], precision: str, gpu: Callable[..., torch.device]
 ) -> None:
     assert resolve_precision("auto", gpu(capability)) == precision
@@ -148,14 +148,16 @@ def algorithms(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.utils.deterministic.fill_uninitialized_memory = fills  # type: ignore[attr-defined]
 
 
-def test_deterministic_algorithms_do_not_fill_memory_that_is_about_to_be_written(algorithms: None) -> None:
+def test_make_deterministic_does_not_make_torch_fill_new_memory(algorithms: None) -> None:
     make_deterministic()
     assert torch.are_deterministic_algorithms_enabled()
     assert not torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("deterministic", [False, True])
-def test_convolutions_are_tuned_inside_alone_and_only_if_bits_may_differ(algorithms: None, deterministic: bool) -> None:
+def test_convolutions_are_tuned_only_inside_and_only_without_deterministic_algorithms(
+    algorithms: None, deterministic: bool
+) -> None:
     torch.use_deterministic_algorithms(deterministic)
 
     def fail() -> None:

@@ -8,19 +8,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from conftest import Cli
 from safetensors.torch import load_file
-from small_runs import CPU, experiment, random_dataset
 
-from resnet_repro.errors import RunError
-from resnet_repro.launch.command import find_tasks
 from resnet_repro.record.run import Run, read_run
-from resnet_repro.runner.assembly import build_trainer, dropout_seeds
-from resnet_repro.runner.options import TrainOptions
-from resnet_repro.training.distributed import ALONE, Ranks, joined_ranks
 
 PATIENCE = 120  # seconds; a machine may be busy
 
@@ -44,10 +39,8 @@ RUNS = {
     "recomputed": ("model: {batch_norm_sync: true}\ntraining: {recompute: true}", ""),
     "half": ("model: {batch_norm_sync: true}\ntraining: {precision: fp16}", ""),
 }
-HALF = {"rtol": 2e-3, "atol": 2e-4}
+HALF: dict[str, Any] = {"rtol": 2e-3, "atol": 2e-4}
 DIVERGING = "model: {normalization: none, activation: relu}\ntraining: {learning_rate: 1.0e+30}"
-
-two = Ranks(0, 2)
 
 
 @contextmanager
@@ -101,7 +94,7 @@ def test_two_ranks_give_the_numbers_of_one_process_step_by_step(
     assert cli("train", folder / f"{name}.yaml", "--results", tmp_path, "--device", "cpu", *overrides).code == 0
     ours, theirs = (read_run(results / name / "seed-0") for results in (folder / "r", tmp_path))
     assert [row.step for row in ours.rows] == [*range(1, 13)]
-    tolerance = HALF if name == "half" else {"rtol": 2e-6, "atol": 0.0}
+    tolerance: dict[str, Any] = HALF if name == "half" else {"rtol": 2e-6, "atol": 0.0}
     for our_row, their_row in zip(ours.rows, theirs.rows, strict=True):
         torch.testing.assert_close(our_row.train_loss, their_row.train_loss, **tolerance)
         assert our_row.train_error_pct == their_row.train_error_pct
@@ -120,7 +113,7 @@ def assert_close_weights(ours: Run, theirs: Run, rtol: float, atol: float) -> No
     torch.testing.assert_close(our_weights, their_weights, rtol=rtol, atol=atol)
 
 
-def test_the_first_rank_alone_records_and_speaks(folder: Path) -> None:
+def test_only_the_first_rank_writes_files_and_messages(folder: Path) -> None:
     lines = said(folder / "logs", 0)
     assert lines[0] == "without-bn/seed-0: starts: 12 steps of 16 on 2 ranks, each on cpu, in fp32"
     notice = "note: BN normalises by the statistics of each rank's 8 images, as in the paper; "
@@ -133,7 +126,7 @@ def test_the_first_rank_alone_records_and_speaks(folder: Path) -> None:
     assert (environment["ranks"], environment["engine"]) == (2, "eager, 2 ranks")
 
 
-def test_all_ranks_notice_that_a_run_diverged(folder: Path) -> None:
+def test_a_run_that_diverges_on_two_ranks_is_recorded(folder: Path) -> None:
     run = read_run(folder / "r/diverging/seed-0")
     assert run.status == "diverged"
     assert run.final is not None
@@ -193,7 +186,7 @@ def test_a_signal_to_a_rank_or_the_loss_of_one_stops_all_and_one_process_goes_on
     assert [changed["ranks"] for changed in ours.environment["resumed"]] == [1]  # what was lost with a rank counts not
 
 
-def test_a_failure_of_the_first_rank_is_one_line_and_ends_all(tmp_path: Path) -> None:
+def test_a_failure_on_the_first_rank_is_one_line_and_ends_all_ranks(tmp_path: Path) -> None:
     (tmp_path / "odd.yaml").write_text(SMOOTH.replace("batch_size: 16", "batch_size: 17"))
     with torchrun(tmp_path / "logs", "train", tmp_path / "odd.yaml", "--results", tmp_path / "r") as ranks:
         ranks.communicate(timeout=PATIENCE)
@@ -201,54 +194,3 @@ def test_a_failure_of_the_first_rank_is_one_line_and_ends_all(tmp_path: Path) ->
     assert said(tmp_path / "logs", 0) == ["error: training.batch_size: 17 cannot be shared equally by 2 ranks"]
     assert said(tmp_path / "logs", 1) == []
     assert not (tmp_path / "r/odd/seed-0/spec.yaml").exists()
-
-
-@pytest.mark.parametrize("splits", [3, 6])
-def test_parts_of_bn_that_ranks_cannot_share_are_refused(splits: int) -> None:
-    asked = experiment(batch_size=12)
-    asked = asked.model_copy(update={"model": asked.model.model_copy(update={"batch_norm_splits": splits})})
-    with pytest.raises(RunError, match=f"batch_norm_splits: {splits} cannot be shared equally by 4 ranks"):
-        build_trainer(asked, random_dataset(), CPU, ranks=Ranks(0, 4))
-
-
-def test_runs_side_by_side_are_refused_under_torchrun(tmp_path: Path) -> None:
-    options = TrainOptions(tmp_path, tmp_path, "cpu", 2, ranks=two)
-    with pytest.raises(RunError, match=r"--jobs 2: torchrun has all of its ranks train one run after another"):
-        find_tasks([experiment()], options)
-
-
-def test_each_rank_takes_its_rows_in_order() -> None:
-    rows = torch.arange(12).view(6, 2)
-    assert torch.equal(torch.cat([Ranks(rank, 3).share(rows) for rank in range(3)]), rows)
-    assert torch.equal(ALONE.share(rows), rows)
-
-
-def test_ranks_drop_other_values_and_the_first_those_of_one_process() -> None:
-    def seeds_of(ranks: Ranks) -> list[int]:
-        return dropout_seeds(3, first=6, count=2, layers=2, ranks=ranks)[1].tolist()
-
-    assert seeds_of(two) == seeds_of(ALONE)
-    assert len({*seeds_of(two), *seeds_of(Ranks(1, 2)), *seeds_of(Ranks(2, 3))}) == 6
-
-
-def test_each_rank_takes_the_gpu_of_its_place_on_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
-    taken: list[torch.device] = []
-    monkeypatch.setattr("torch.cuda.set_device", taken.append)
-    assert Ranks(5, 6, local_rank=1).device("auto") == torch.device("cuda:1")
-    assert taken == [torch.device("cuda:1")]
-    assert Ranks(1, 2, local_rank=1).device("cpu") == CPU
-    with pytest.raises(RunError, match="rank 2: this machine has 2 GPUs; start no more ranks on it than that"):
-        Ranks(2, 3, local_rank=2).device("cuda")
-    with pytest.raises(RunError, match="--device cuda:1: several ranks take a GPU each"):
-        two.device("cuda:1")
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert two.device("auto") == CPU
-
-
-def test_torchrun_with_one_rank_is_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}.items():
-        monkeypatch.setenv(name, value)
-    with joined_ranks("cpu") as ranks:
-        assert ranks == ALONE

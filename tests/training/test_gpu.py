@@ -12,13 +12,10 @@ from typing import Any
 
 import pytest
 import torch
-from small_runs import CPU, assert_same, experiment, held, random_dataset
+from small_runs import assert_same, experiment, held, random_dataset, rows_of
 
-from resnet_repro.data.batches import TrainingBatches, normalization_of
 from resnet_repro.probes.gradients import gradient_norms
-from resnet_repro.record.rows import Row
 from resnet_repro.runner.assembly import build_trainer
-from resnet_repro.seeding import random_bits
 from resnet_repro.spec import Experiment
 from resnet_repro.training.capture import GRAPHS, CapturedStep
 from resnet_repro.training.loop import Trainer
@@ -97,10 +94,6 @@ def equal_bits() -> Iterator[None]:
     torch.utils.deterministic.fill_uninitialized_memory = fills  # type: ignore[attr-defined]
 
 
-def rows_of(trainer: Trainer) -> list[Row]:
-    return [row for row in trainer.run() if row]
-
-
 def assert_same_run(one: Trainer, other: Trainer) -> None:
     """Losses, errors, weights, statistics and momentum, bit by bit."""
     if not NUMBERS:
@@ -120,19 +113,21 @@ def assert_captured_equals_eager(eager: Trainer, replaying: Trainer) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_captured_net_trains_as_an_eager_one(kind: str, eager_run: Callable[..., Trainer], equal_bits: None) -> None:
+def test_a_captured_net_trains_like_an_eager_one(
+    kind: str, eager_run: Callable[..., Trainer], equal_bits: None
+) -> None:
     spec = spec_of(KINDS[kind])
     assert_captured_equals_eager(eager_run(spec), captured_run(spec))
 
 
 @pytest.mark.parametrize("way", TRAININGS)
-def test_a_captured_training_is_an_eager_one(way: str, eager_run: Callable[..., Trainer], equal_bits: None) -> None:
+def test_captured_training_equals_eager_training(way: str, eager_run: Callable[..., Trainer], equal_bits: None) -> None:
     spec = spec_of(**TRAININGS[way])
     assert_captured_equals_eager(eager_run(spec), captured_run(spec))
 
 
 @pytest.mark.filterwarnings("ignore")  # of torch.compile's own making
-def test_captured_compiled_units_train_as_eager_ones(eager_run: Callable[..., Trainer], equal_bits: None) -> None:
+def test_captured_compiled_units_train_like_eager_ones(eager_run: Callable[..., Trainer], equal_bits: None) -> None:
     spec = spec_of({"dropout": 0.3})
     assert_captured_equals_eager(eager_run(spec, compiled=True), captured_run(spec, compiled=True))
 
@@ -151,7 +146,7 @@ def test_with_the_fastest_algorithms_losses_are_close_to_eager_ones(
 
 
 @pytest.mark.parametrize("model", [{}, {"dropout": 0.3}])
-def test_a_resumed_run_is_one_that_never_stopped(
+def test_a_resumed_run_equals_an_uninterrupted_one(
     model: dict[str, Any], eager_run: Callable[..., Trainer], equal_bits: None
 ) -> None:
     spec = spec_of(model)
@@ -189,7 +184,7 @@ def test_a_captured_run_diverges_where_an_eager_one_does(eager_run: Callable[...
         assert [row.train_loss for row in rows[0]] == [row.train_loss for row in rows[1]]
 
 
-def test_runs_side_by_side_in_threads_are_those_one_after_another(equal_bits: None) -> None:
+def test_runs_side_by_side_in_threads_equal_runs_one_after_another(equal_bits: None) -> None:
     specs = [spec_of(model) for model in ({}, {"shortcut": "none"}, {"dropout": 0.3}, {"normalization": "none"})]
 
     def train(spec: Experiment) -> Trainer:
@@ -204,25 +199,3 @@ def test_runs_side_by_side_in_threads_are_those_one_after_another(equal_bits: No
         together = list(pool.map(train, specs))
     for one, other in zip(alone, together, strict=True):
         assert_same_run(one, other)
-
-
-def test_batches_are_those_of_the_cpu() -> None:
-    train = random_dataset().train
-    on_cpu, on_gpu = (
-        TrainingBatches(train, normalization_of(train, device), 8, 3, "crop_flip", device) for device in (CPU, GPU)
-    )
-    for step in (0, 5, 6, 19):
-        images, labels = on_gpu[step]
-        if NUMBERS:
-            assert torch.equal(images.cpu(), on_cpu[step].images)
-            assert torch.equal(labels.cpu(), on_cpu[step].labels)
-
-
-@pytest.mark.filterwarnings("ignore")  # of torch.compile's own making
-def test_random_bits_are_those_of_the_cpu_also_compiled() -> None:
-    seed = torch.tensor(2**61 + 12345)
-    for draw in (random_bits, torch.compile(random_bits)):
-        bits = draw(seed.to(GPU), 300_001)
-        assert bits.shape == (300_001,)
-        if NUMBERS:
-            assert torch.equal(bits.cpu(), random_bits(seed, 300_001))

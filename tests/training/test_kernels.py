@@ -13,7 +13,7 @@ from resnet_repro.models.batch_norm import BatchNorm2d
 from resnet_repro.runner.assembly import build_trainer
 from resnet_repro.training import kernels
 from resnet_repro.training.distributed import Ranks
-from resnet_repro.training.engine import Engine
+from resnet_repro.training.engine import Engine, Kernels
 from resnet_repro.training.kernels import choose_kernels
 
 
@@ -89,14 +89,16 @@ def test_the_faster_kernels_are_chosen(fused_seconds: float, expected: str, chos
 
 
 @pytest.mark.parametrize("scale", [3.0, float("nan")])
-def test_kernels_that_give_other_losses_are_not(
+def test_kernels_that_give_other_losses_are_not_chosen(
     scale: float, chosen: Callable[..., str], caplog: pytest.LogCaptureFixture
 ) -> None:
     assert chosen(0.5, scale) == "torch"
     assert "their losses differ" in caplog.text
 
 
-def test_kernels_that_cannot_be_captured_are_not(chosen: Callable[..., str], caplog: pytest.LogCaptureFixture) -> None:
+def test_kernels_that_cannot_be_captured_are_not_chosen(
+    chosen: Callable[..., str], caplog: pytest.LogCaptureFixture
+) -> None:
     class Failing(Again):
         def capture(self, step: Callable[[], object]) -> None:
             raise RuntimeError("no compiler")
@@ -105,7 +107,7 @@ def test_kernels_that_cannot_be_captured_are_not(chosen: Callable[..., str], cap
     assert "their trial failed: no compiler" in caplog.text
 
 
-def test_equal_bits_leave_no_choice_to_a_clock(chosen: Callable[..., str]) -> None:
+def test_deterministic_algorithms_choose_torchs_kernels(chosen: Callable[..., str]) -> None:
     torch.use_deterministic_algorithms(True)
     try:
         assert chosen(0.5) == "torch"
@@ -113,7 +115,7 @@ def test_equal_bits_leave_no_choice_to_a_clock(chosen: Callable[..., str]) -> No
         torch.use_deterministic_algorithms(False)
 
 
-def test_a_net_without_a_layer_for_them_is_not_tried(
+def test_a_net_without_a_layer_for_the_kernels_has_no_trial(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(kernels, "GRAPHS", {"cpu": Again})
@@ -143,7 +145,7 @@ def test_several_ranks_use_torchs_kernels(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("asked", [None, "torch", "fused"])
-def test_a_run_on_a_cpu_uses_torchs_kernels_unless_others_are_asked_for(asked: kernels.Kernels | None) -> None:
+def test_a_run_on_a_cpu_uses_torchs_kernels_by_default(asked: Kernels | None) -> None:
     engine = build_trainer(experiment(), random_dataset(), CPU, kernels=asked).engine
     assert engine.kernels == (asked or "torch")
     layers = [module for module in engine.net.modules() if isinstance(module, BatchNorm2d)]

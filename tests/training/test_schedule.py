@@ -45,7 +45,7 @@ def test_each_milestone_multiplies_the_rate_by_gamma(schedule: Schedule) -> None
 
 @given(SCHEDULES, RATES, st.integers(1, 1500), STEPS)
 @settings(deadline=None, max_examples=100)
-def test_a_warmup_by_steps_has_its_own_rate_and_leaves_the_rest_alone(
+def test_a_warmup_by_steps_changes_the_rate_of_its_own_steps_only(
     schedule: Schedule, rate: float, end: int, step: int
 ) -> None:
     warming = Schedule(schedule.learning_rate, schedule.milestones, schedule.gamma, rate, warmup_steps=end)
@@ -54,7 +54,7 @@ def test_a_warmup_by_steps_has_its_own_rate_and_leaves_the_rest_alone(
 
 @given(SCHEDULES, RATES, st.integers(1, 15), STEPS)
 @settings(deadline=None, max_examples=100)
-def test_a_warmup_by_error_lasts_until_it_is_told_to_have_ended(
+def test_a_warmup_by_error_lasts_until_its_end_is_given(
     schedule: Schedule, rate: float, windows: int, step: int
 ) -> None:
     warming = Schedule(
