@@ -1,4 +1,4 @@
-"""The command line: each command parses, calls, prints. Results go to stdout, progress and notices to stderr."""
+"""The command line. Results go to stdout, progress and notices to stderr."""
 
 import logging
 import sys
@@ -16,13 +16,13 @@ from resnet_repro.cli.train import reproduce, train
 from resnet_repro.errors import DismissedError, ReproError, print_error
 
 app = typer.Typer(
-    help="Reproduce plain-versus-residual learning on CIFAR-10: train the nets, plot the curves.",
+    help="Train plain and residual nets on CIFAR-10, and compare them with the papers' results.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-data_app = typer.Typer(help="Get CIFAR-10, or check what is there.", no_args_is_help=True)
+data_app = typer.Typer(help="Download CIFAR-10, or check it.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -46,7 +46,7 @@ for name, command in {"fetch": fetch, "check": check}.items():
 
 
 def main() -> None:
-    """Run the command line; a user's mistake is one line on stderr and exit code 1."""
+    """Run the command line. A failure that is not a bug prints one line on stderr and exits with 1."""
     logging.getLogger("resnet_repro").handlers = [_NoticeHandler()]
     try:
         app()
@@ -55,13 +55,13 @@ def main() -> None:
     except ReproError as error:
         print_error(str(error))
         sys.exit(1)
-    except OSError as error:  # a path that is too long, a folder that may not be read
+    except OSError as error:  # such as a path that is too long, or a folder without read permission
         print_error(f"{error.filename}: {error.strerror or error}")
         sys.exit(1)
 
 
 class _NoticeHandler(logging.Handler):
-    """Shows what the package has to say, such as what was chosen instead of what was asked for."""
+    """Prints the log messages of the package as notices."""
 
     def emit(self, record: logging.LogRecord) -> None:
         notice(record.getMessage())

@@ -19,31 +19,34 @@ def bench(
         typer.Argument(metavar="[SPEC]...", help="Spec files, or folders of them; ResNet-20, -56 and -110 if none."),
     ] = None,
     scaling: Annotated[
-        bool, typer.Option("--scaling", help="How cost grows with depth, width, batch, and runs side by side.")
+        bool, typer.Option("--scaling", help="How the cost grows with depth, width, batch size and runs side by side.")
     ] = False,
     gpu_check: Annotated[
-        bool, typer.Option("--gpu-check", help="First contact with a GPU: right, how fast, how many side by side.")
+        bool,
+        typer.Option(
+            "--gpu-check", help="Check on a GPU that training is correct, how fast it is, and how many runs fit."
+        ),
     ] = False,
-    baseline: Annotated[bool, typer.Option(help="Measure a usual training script as well.")] = True,
+    baseline: Annotated[bool, typer.Option(help="Measure a usual training script too.")] = True,
     compiled: Compiled = False,
     seconds: Annotated[
-        float, typer.Option(min=0.001, help="About how long a spec, a curve, or the GPU check may take.")
+        float, typer.Option(min=0.001, help="About how long each spec, each curve, or the GPU check may take.")
     ] = 30.0,
     output: Annotated[
-        Path | None, typer.Option("--output", help="A folder to keep the numbers in, as JSON named after the machine.")
+        Path | None, typer.Option("--output", help="A folder for the numbers, as JSON named after the machine.")
     ] = None,
     page: Annotated[
-        Path | None, typer.Option("--page", help="Measure nothing; renew the tables in the README.md of this folder.")
+        Path | None, typer.Option("--page", help="Measure nothing; update the tables in the README.md of this folder.")
     ] = None,
     device: Device = "auto",
     override: Override = None,
     as_json: Json = False,
 ) -> None:
-    """Measure the speed of training, on random images: beside a usual script, and beside the machine's limit."""
+    """Measure the speed of training on random images, beside a usual training script and the machine's limit."""
     if (specs or compiled) and (scaling or page or gpu_check):
-        raise typer.BadParameter("--scaling, --gpu-check, --page take no specs, no --compile")
+        raise typer.BadParameter("--scaling, --gpu-check and --page take neither specs nor --compile")
     if (scaling, gpu_check, page is not None).count(True) > 1:
-        raise typer.BadParameter("--scaling, --gpu-check and --page do not go together")
+        raise typer.BadParameter("--scaling, --gpu-check and --page exclude each other")
     from resnet_repro.bench import default_experiments, fig6_experiments
     from resnet_repro.cli.show import bench
     from resnet_repro.spec.suite import load_suite

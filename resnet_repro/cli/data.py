@@ -1,4 +1,4 @@
-"""Commands about CIFAR-10: `data fetch` and `data check`."""
+"""The commands for CIFAR-10: `data fetch` and `data check`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,22 +10,22 @@ from resnet_repro.cli.options import DataDir, notice
 
 def fetch(
     data_dir: DataDir = Path("data"),
-    url: Annotated[str | None, typer.Option(help="Another address of cifar-10-python.tar.gz.")] = None,
+    url: Annotated[str | None, typer.Option(help="Another URL of cifar-10-python.tar.gz.")] = None,
 ) -> None:
-    """Download CIFAR-10 (170 MB), unless it is there already."""
+    """Download CIFAR-10 (170 MB), unless the folder holds it already."""
     from resnet_repro.data.cifar10 import fetch_cifar10, find_cifar10, load_cifar10
 
     folder = find_cifar10(data_dir)
     if folder:
         load_cifar10(data_dir)  # raises if it is damaged
-        notice(f"{folder} is there already, whole; nothing to download")
+        notice(f"{folder} is already complete; nothing to download")
     else:
         folder = fetch_cifar10(data_dir, url)
     print(folder)
 
 
 def check(data_dir: DataDir = Path("data")) -> None:
-    """Say what is there, how many images of each class, and whether it is the true CIFAR-10."""
+    """Print the number of images of each class, and whether this is the true CIFAR-10."""
     from resnet_repro.cli.show.data import print_data
     from resnet_repro.data.cifar10 import CLASSES, find_cifar10, load_cifar10
 

@@ -1,4 +1,4 @@
-"""The command that shows it all in a few minutes: `demo`."""
+"""The command `demo`, which shows degradation and its fix in a few minutes."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,9 +18,9 @@ def demo(
     results: ResultsOption = Path("results/demo"),
     data_dir: DataDir = Path("data"),
 ) -> None:
-    """Degradation and its fix in a few minutes: data, the quick specs, the figures, and a small table.
+    """Show degradation and its fix in a few minutes: train the quick specs, draw the figures, print a table.
 
-    Trains on CIFAR-10 if it is there or can be downloaded, else on the synthetic stand-in.
+    Trains on CIFAR-10 if the data folder holds it or it can be downloaded, else on synthetic images.
     """
     from resnet_repro.data.cifar10 import fetch_cifar10, find_cifar10
     from resnet_repro.errors import DataError
@@ -34,7 +34,7 @@ def demo(
             fetch_cifar10(data_dir)
         except DataError as error:
             notice(str(error))
-            notice("trains on the synthetic stand-in instead; its numbers are not CIFAR-10's")
+            notice("trains on synthetic images instead; the results are not those of CIFAR-10")
             dataset = "synthetic"
     results = results / dataset
     override = [f"data.dataset={dataset}"]

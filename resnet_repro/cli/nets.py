@@ -1,4 +1,4 @@
-"""Commands about nets: `describe`, and with stored weights `evaluate` and `export`."""
+"""The commands for nets: `describe`, and with the weights of a run `evaluate` and `export`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,13 +10,11 @@ from resnet_repro.cli.options import DataDir, Device, Json, Override
 
 def describe(
     specs: Annotated[list[Path] | None, typer.Argument(metavar="[SPEC]...", help="Spec files.")] = None,
-    diff: Annotated[
-        bool, typer.Option("--diff", help="What differs between two specs, and between their nets.")
-    ] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Show how two specs and their nets differ.")] = False,
     compare: Annotated[
-        str | None, typer.Option(metavar="NETS", help="Set beside torchvision's nets: vgg19,resnet34,googlenet.")
+        str | None, typer.Option(metavar="NETS", help="Compare with torchvision's nets: vgg19,resnet34,googlenet.")
     ] = None,
-    timed: Annotated[bool, typer.Option("--time", help="With --compare: time a forward pass of each.")] = False,
+    timed: Annotated[bool, typer.Option("--time", help="With --compare: time a forward pass of each net.")] = False,
     device: Device = "auto",
     override: Override = None,
     as_json: Json = False,
@@ -25,9 +23,9 @@ def describe(
     if not specs and not compare:
         raise typer.BadParameter("name a spec, or nets of torchvision with --compare")
     if diff and (compare or len(specs or ()) != 2):
-        raise typer.BadParameter("--diff takes two specs, and no --compare")
+        raise typer.BadParameter("--diff takes two specs, and not --compare")
     if timed and not compare:
-        raise typer.BadParameter("--time goes with --compare")
+        raise typer.BadParameter("--time needs --compare")
     from resnet_repro.spec.file import load_spec
 
     experiments = [load_spec(spec, override or ()) for spec in specs or ()]
@@ -51,11 +49,11 @@ def evaluate(
     data_dir: DataDir = Path("data"),
     device: Device = "auto",
     output: Annotated[
-        Path | None, typer.Option("--output", help="A folder to draw the confusion matrix into, as PNG and SVG.")
+        Path | None, typer.Option("--output", help="A folder for a figure of the confusion matrix, as PNG and SVG.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure a finished run again from its weights: test error, error of each class, what is taken for what."""
+    """Evaluate a finished run again from its weights: test error, error of each class, confusion matrix."""
     from resnet_repro.cli.show import evaluation as show
     from resnet_repro.figures.confusion import draw_confusion
     from resnet_repro.figures.saving import save_figure
@@ -77,10 +75,10 @@ def evaluate(
 
 def export(
     run: RunArgument,
-    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The folder to make.")],
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The folder to write.")],
     data_dir: DataDir = Path("data"),
 ) -> None:
-    """Write the net of a finished run for others: weights, a model card, and a program that torch alone can run."""
+    """Export the net of a finished run: weights, a model card, and a program that torch runs without this package."""
     from resnet_repro.weights.export import export_run
 
     for path in export_run(run, output, data_dir):

@@ -1,4 +1,4 @@
-"""What several commands take, and how they speak to the person who called them."""
+"""The options that several commands share, their parsers, and notices on stderr."""
 
 import re
 import sys
@@ -16,7 +16,7 @@ MOST_JOBS = 1000
 
 Specs = Annotated[list[Path], typer.Argument(metavar="SPEC...", help="Spec files, or folders of them.")]
 Results = Annotated[Path, typer.Argument(metavar="RESULTS", help="A folder that holds run folders.")]
-ResultsOption = Annotated[Path, typer.Option("--results", help="The folder that run folders go into.")]
+ResultsOption = Annotated[Path, typer.Option("--results", help="The folder for the run folders.")]
 DataDir = Annotated[
     Path, typer.Option("--data-dir", envvar="RESNET_REPRO_DATA", help="The folder that holds CIFAR-10.")
 ]
@@ -30,13 +30,15 @@ Markdown = Annotated[bool, typer.Option("--markdown", help="Markdown on stdout."
 Jobs = Annotated[
     str, typer.Option(metavar="N|auto", help="Runs side by side on each device; auto: as many as suit the machine.")
 ]
-TimeLimit = Annotated[str | None, typer.Option(metavar="TIME", help="Stop after this time, resumably: 8h, 90m, 1h30m.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would run, and how long it may take.")]
+TimeLimit = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Stop after this time, resumably: 8h, 90m or 1h30m.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the runs that would train, and how long they may take.")]
 Json = Annotated[bool, typer.Option("--json", help="Plain JSON on stdout.")]
 
 
 def parsed(parse: Callable[[str], T], text: str) -> T:
-    """What an option says; a ValueError is a wrong usage of it."""
+    """The parsed text of an option; a ValueError of `parse` becomes wrong usage (exit code 2)."""
     try:
         return parse(text)
     except ValueError as error:
@@ -44,11 +46,12 @@ def parsed(parse: Callable[[str], T], text: str) -> T:
 
 
 def notice(text: str) -> None:
+    """Print one line on stderr."""
     print(f"note: {printable(text)}", file=sys.stderr)
 
 
 def parse_seeds(text: str) -> list[int]:
-    """ "0-4" or "0,2,5" as a list. Raises ValueError."""
+    """The seeds in "0-4" or "0,2,5". Raises ValueError."""
     chosen: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
@@ -56,15 +59,15 @@ def parse_seeds(text: str) -> list[int]:
             raise ValueError(f"seeds {text}: should be like 0-4 or 0,2,5")
         bounds = int(first), int(last or first)
         if bounds[1] - bounds[0] >= MOST_SEEDS:
-            raise ValueError(f"seeds {text}: are more than {MOST_SEEDS}")
+            raise ValueError(f"seeds {text}: should be at most {MOST_SEEDS}")
         chosen += range(bounds[0], bounds[1] + 1)
     if not chosen or max(chosen) >= 2**32:
-        raise ValueError(f"seeds {text}: should rise, from 0 to 4294967295 at the most")
+        raise ValueError(f"seeds {text}: should rise, from 0 to at most 4294967295")
     return chosen
 
 
 def parse_jobs(text: str) -> int | Literal["auto"]:
-    """ "auto", or a whole number above 0. Raises ValueError."""
+    """The value of --jobs: "auto", or a whole number above 0. Raises ValueError."""
     if text == "auto":
         return "auto"
     if not text.isdecimal() or not 0 < int(text) <= MOST_JOBS:
@@ -73,7 +76,7 @@ def parse_jobs(text: str) -> int | Literal["auto"]:
 
 
 def parse_duration(text: str) -> float:
-    """ "8h", "90m" or "1h30m" as seconds. Raises ValueError."""
+    """The seconds in "8h", "90m" or "1h30m". Raises ValueError."""
     found = re.fullmatch(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", text.strip())
     hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
     if not (duration := 3600 * hours + 60 * minutes + seconds):

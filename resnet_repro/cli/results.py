@@ -1,4 +1,4 @@
-"""Commands that read a results folder: `plot`, `table`, `claims`, `list` and `report`."""
+"""The commands that read a results folder: `plot`, `table`, `claims`, `list` and `report`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,29 +14,29 @@ def plot(
         list[Path] | None,
         typer.Argument(
             metavar="RESULTS...",
-            help="Folders that hold run folders. Runs of several stand in the same figures.",
+            help="Folders that hold run folders; each figure shows the runs of all of them.",
             show_default=False,
         ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", help="The folder for the figures; `figures` in the first RESULTS if not given."),
+        typer.Option("--output", help="The folder for the figures; by default `figures` in the first RESULTS."),
     ] = None,
     figure: Annotated[
-        list[str] | None, typer.Option("--figure", metavar="NAME", help="Draw this one alone; may be repeated.")
+        list[str] | None, typer.Option("--figure", metavar="NAME", help="Draw only this figure; may be repeated.")
     ] = None,
     style: Annotated[
         Literal["web", "paper", "slides"],
-        typer.Option("--style", help="In the sizes and letters of a screen, of a paper's columns, or of slides."),
+        typer.Option("--style", help="Sizes and fonts for a screen, for a column of a paper, or for slides."),
     ] = "web",
     formats: Annotated[
         list[str] | None, typer.Option("--format", metavar="FORMAT", help="png, svg or pdf, or several: png,svg.")
     ] = None,
-    list_them: Annotated[bool, typer.Option("--list", help="Say which figures there are, and draw none.")] = False,
+    list_them: Annotated[bool, typer.Option("--list", help="List the figures, and draw none.")] = False,
 ) -> None:
     """Draw the figures of results folders, each with its caption in a text file beside it."""
     if not results and not list_them:
-        raise typer.BadParameter("name a folder that holds run folders, or --list the figures there are")
+        raise typer.BadParameter("name a folder that holds run folders, or use --list to see the figures")
     from resnet_repro.cli.show import figures
 
     if list_them:
@@ -48,12 +48,12 @@ def plot(
 def table(
     results: Results,
     published: Annotated[
-        bool, typer.Option("--published", help="The papers' own tables instead, with ours beside.")
+        bool, typer.Option("--published", help="The papers' tables with our results beside them, instead.")
     ] = False,
     markdown: Markdown = False,
     as_json: Json = False,
 ) -> None:
-    """Final errors of the nets in a results folder, the degradation, and its fix."""
+    """Print the final errors of the nets in a results folder, the degradation and its fix."""
     from resnet_repro.analysis.groups import comparable_groups
     from resnet_repro.analysis.loading import load_runs
     from resnet_repro.cli.show.groups import group_json, print_groups
@@ -77,10 +77,10 @@ def table(
 def claims(
     results: Results,
     require: Annotated[
-        str | None, typer.Option(metavar="IDS", help="Exit with 1 unless these are reproduced: C1,C6.")
+        str | None, typer.Option(metavar="IDS", help="Exit with 1 unless these claims are reproduced: C1,C6.")
     ] = None,
     full_length: Annotated[
-        bool, typer.Option("--full-length", help="Count runs under the papers' own data and schedule alone.")
+        bool, typer.Option("--full-length", help="Use only runs with the papers' data and schedule.")
     ] = False,
     markdown: Markdown = False,
     as_json: Json = False,
@@ -102,7 +102,7 @@ def claims(
 
 
 def list_runs(results: Results, as_json: Json = False) -> None:
-    """The runs in a results folder."""
+    """List the runs in a results folder."""
     from resnet_repro.analysis.loading import load_runs
     from resnet_repro.cli.show.runs import print_runs, runs_json
     from resnet_repro.files import to_json
@@ -117,10 +117,10 @@ def list_runs(results: Results, as_json: Json = False) -> None:
 def report(
     results: Results,
     output: Annotated[
-        Path | None, typer.Option("--output", help="The file to write; RESULTS/report.html if not given.")
+        Path | None, typer.Option("--output", help="The file to write; by default RESULTS/report.html.")
     ] = None,
 ) -> None:
-    """Write one page about a results folder: verdicts, figures, tables, and how to repeat it all."""
+    """Write one page about a results folder: verdicts, figures, tables, and how to repeat the runs."""
     from resnet_repro.analysis.loading import load_runs
     from resnet_repro.errors import RunError
     from resnet_repro.files import make_folder, write_text

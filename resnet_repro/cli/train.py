@@ -25,7 +25,7 @@ from resnet_repro.cli.options import (
 def train(
     specs: Specs,
     seed: Annotated[int | None, typer.Option(help="The seed of the run.")] = None,
-    seeds: Annotated[str | None, typer.Option(help="Several seeds, a run for each: 0-4, or 0,2,5.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Several seeds, with a run for each: 0-4 or 0,2,5.")] = None,
     device: Device = "auto",
     jobs: Jobs = "1",
     results: ResultsOption = Path("results"),
@@ -39,7 +39,7 @@ def train(
         bool, typer.Option("--require-graph", help="Fail if the training step cannot be captured in a CUDA graph.")
     ] = False,
     checkpoint_seconds: Annotated[
-        float, typer.Option(min=0.0, help="Seconds between checkpoints; a killed run loses at most so much.")
+        float, typer.Option(min=0.0, help="Seconds between checkpoints; a killed run loses at most that much work.")
     ] = 60.0,
     restart: Annotated[
         bool, typer.Option("--restart", help="Discard earlier runs of these specs and seeds first.")
