@@ -1,4 +1,4 @@
-"""The usual script really trains the same net, really augments, and leaves nothing behind."""
+"""The baseline trains the same net, augments its images, and ends its workers."""
 
 import multiprocessing
 
@@ -11,7 +11,9 @@ from resnet_repro.bench.ours import bench_trainer
 from resnet_repro.data.dataset import Split
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec
 
-pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # of its workers
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:This process .* is multi-threaded:DeprecationWarning"
+)  # its workers' warning
 CPU = torch.device("cpu")
 EXPERIMENT = Experiment(
     name="tiny",
@@ -22,7 +24,7 @@ EXPERIMENT = Experiment(
 
 
 def learnable(images: int) -> Split:
-    """The brighter, the higher the class."""
+    """Images whose brightness grows with their class."""
     random = np.random.default_rng(0)
     labels = random.integers(0, 10, images)
     pixels = random.integers(0, 20, (images, 32, 32, 3)) + 25 * labels[:, None, None, None]

@@ -1,4 +1,4 @@
-"""The command: what it prints and keeps, its defaults, and every wrong use of it in one line."""
+"""The command `bench`: its output, its files, its defaults, and its errors of one line."""
 
 import json
 from pathlib import Path
@@ -83,7 +83,7 @@ def test_the_default_is_the_papers_nets_with_the_overrides() -> None:
 
 
 def test_the_tables_of_several_machines_follow_each_other(tmp_path: Path) -> None:
-    brought = {"commit": "0123456789", "dirty": None}  # by files alone, so nobody knows whether they were changed
+    brought = {"commit": "0123456789", "dirty": None}  # copied without git, so it is unknown whether files were changed
     gpu = {**ROW, "device": "NVIDIA H100", "bytes_share": 0.75, "outside_share": None,
            "environment": {**ENVIRONMENT, "device": "cuda", "git": brought}}  # fmt: skip
     for measurements in ([ROW], [gpu], [POINT]):

@@ -1,4 +1,4 @@
-"""The GPU check from end to end on the CPU: with tiny nets, and with a stand-in for a CUDA graph."""
+"""The GPU check from end to end on the CPU, with tiny nets and a replacement for a CUDA graph."""
 
 import json
 import logging
@@ -48,7 +48,7 @@ def _few_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class RepeatingGraph:
-    """Takes the step again instead of replaying it."""
+    """Calls the step again instead of replaying it."""
 
     def warm_up(self, step: Callable[[], object]) -> None:
         step()
@@ -159,7 +159,7 @@ def test_wrong_losses_and_a_wrong_order_of_a_graph_are_noticed(monkeypatch: pyte
     assert losses["noise"] == pytest.approx(0.001, rel=0.01)
     assert losses["largest_difference"] == pytest.approx(0.23, rel=0.01)
     assert not losses["agrees"]
-    runs(wrong, wrong)  # where eager runs differ as much, a graph may
+    runs(wrong, wrong)  # if eager runs differ as much, a graph may too
     assert losses_agree(NETS[0], CPU, "fp32", steps=20)["agrees"]
     runs(noisy)
     assert orders_agree(NETS[0], CPU)["agrees"]

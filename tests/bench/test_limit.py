@@ -1,4 +1,4 @@
-"""The limit counts every layer, with the work that it really has."""
+"""The limit counts every layer with its actual work."""
 
 from collections import Counter
 from itertools import pairwise

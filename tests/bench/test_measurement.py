@@ -1,4 +1,4 @@
-"""Measured numbers hang together, whatever the machine; and the real loop is left as it was."""
+"""Measured numbers are consistent on any machine, and measuring restores the training loop."""
 
 import math
 from collections.abc import Hashable
@@ -73,7 +73,7 @@ def test_the_baseline_can_be_left_out() -> None:
 
 
 def test_the_bandwidth_share_counts_the_least_bytes() -> None:
-    """With times made up: a step of 0.1 s, a copy of 2 ms, layers of 1 ms."""
+    """With made-up times: a step of 0.1 s, a copy of 2 ms, layers of 1 ms."""
     trainer, shapes = bench_trainer(EXPERIMENT, CPU), layer_shapes(EXPERIMENT.model)
     trials = {Trial(shape, order): Timing(1, [0.001]) for shape in shapes for order in FORMATS}
     timings: dict[Hashable, Timing] = {"ours": Timing(1, [0.1]), "copy": Timing(1, [0.002])}
@@ -87,7 +87,7 @@ def test_the_bandwidth_share_counts_the_least_bytes() -> None:
 
 
 def test_our_step_is_the_training_loops_step() -> None:
-    """The same weights, bit by bit, as the training loop's after as many steps."""
+    """It gives the training loop's weights after as many steps, bit for bit."""
     here, there = bench_trainer(EXPERIMENT, CPU), bench_trainer(EXPERIMENT, CPU)
     step, run = training_step(here), there.run()
     for _ in range(4):
@@ -97,7 +97,9 @@ def test_our_step_is_the_training_loops_step() -> None:
     assert all(torch.equal(value, theirs[name]) for name, value in here.engine.net.state_dict().items())
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit.script_method:DeprecationWarning")  # of torch.compile's own making
+@pytest.mark.filterwarnings(
+    "ignore:.*torch.jit.script_method:DeprecationWarning"
+)  # torch.compile itself causes this warning
 def test_a_trainer_with_compiled_units_is_named_so() -> None:
     assert bench_trainer(EXPERIMENT, CPU, compiled=True).engine.name == "eager, compiled units"
 

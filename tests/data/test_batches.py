@@ -51,7 +51,7 @@ def test_a_batch_depends_only_on_its_step(steps: list[int]) -> None:
         assert torch.equal(batch.labels, expected[step].labels)
 
 
-@pytest.mark.parametrize(("first", "count"), [(0, 1), (2, 3), (3, 40)])  # epochs end within a batch, and many of them
+@pytest.mark.parametrize(("first", "count"), [(0, 1), (2, 3), (3, 40)])  # within an epoch, across one end, across many
 def test_draws_of_many_steps_are_those_of_each(first: int, count: int) -> None:
     batches = batches_of(split_of(20), 7)
     draws = batches.draws(first, count)
@@ -100,7 +100,7 @@ def test_without_augmentation_a_batch_holds_the_normalized_images() -> None:
     assert torch.equal(images.permute(0, 2, 3, 1), expected)
 
 
-@pytest.mark.parametrize("step", [0, 2])  # the latter crosses into the next epoch
+@pytest.mark.parametrize("step", [0, 2])  # step 2 crosses into the next epoch
 def test_batches_are_channels_last_float32(step: int) -> None:
     images, labels = batches_of(split_of(10), 4)[step]
     assert images.shape == (4, 3, 32, 32)
@@ -131,7 +131,7 @@ def test_other_images_are_normalized_by_the_training_splits_mean_and_deviation()
 
 
 def test_the_padding_is_zero_after_the_mean_is_subtracted() -> None:
-    split = Split(split_of(200).images // 4 + 150, np.arange(200))  # black would be far below the mean
+    split = Split(split_of(200).images // 4 + 150, np.arange(200))  # bright images, so that black differs from the mean
     images, _ = batches_of(split, 200)[0]
     plan = epoch_plan(0, 0, 200, "crop_flip")
     for image, (top, left), flip in zip(images, plan.corners.tolist(), plan.flips.tolist(), strict=True):

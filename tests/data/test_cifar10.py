@@ -1,4 +1,4 @@
-"""CIFAR-10 on disk: both layouts, found, checked and read."""
+"""CIFAR-10 on disk: both layouts, checked and read."""
 
 import hashlib
 import os
@@ -22,7 +22,7 @@ BYTES = 30_730_000  # of one file of the binary version
 
 
 class Fake(NamedTuple):
-    """Random images in both layouts, well-formed throughout."""
+    """Random images in both layouts, well-formed."""
 
     records: npt.NDArray[np.uint8]  # (60000, 3073), the test set last
     binary: Path
@@ -72,7 +72,7 @@ def replace(path: Path, content: bytes) -> Path:
 
 
 def make_official(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let torchvision take the files that lie in `folder` now for the official ones."""
+    """Make torchvision accept the files in `folder` as the official ones."""
     cifar10 = import_torchvision().datasets.CIFAR10
     digests = {name: hashlib.md5((folder / name).read_bytes()).hexdigest() for name in [*NAMES, "batches.meta"]}
     monkeypatch.setattr(cifar10, "train_list", [[name, digests[name]] for name in NAMES[:5]])

@@ -25,7 +25,7 @@ NAMES = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
 IMAGES_A_FILE = 20
 
 pytestmark = [
-    # A failed request is closed when its exception is forgotten, which Python finds late.
+    # A failed request is closed only when Python collects its exception.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 
@@ -46,13 +46,13 @@ def tar_of(files: dict[str, bytes]) -> bytes:
 
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No test reaches the network, and none leaves a socket or a thread to the next."""
+    """Keep tests off the network, and end their sockets and threads."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setattr(import_torchvision().datasets.CIFAR10, "url", "http://127.0.0.1:9/never-asked")
     before = set(threading.enumerate())
     yield
     for thread in set(threading.enumerate()) - before:
-        thread.join(1)  # a download that was given up ends once its server is gone
+        thread.join(1)  # an abandoned download ends with its server
     gc.collect()
 
 
@@ -78,7 +78,7 @@ def archive(images: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> bytes:
 
 
 def assert_fails_cleanly(data_dir: Path, url: str) -> str:
-    """A fetch fails, leaves nothing behind and says how to go on; returns what it says."""
+    """Check that a fetch fails, leaves no files, and names remedies; returns the message."""
     with pytest.raises(DataError) as failure:
         fetch_cifar10(data_dir, url)
     assert not any(data_dir.iterdir())

@@ -22,7 +22,7 @@ from resnet_repro.training import engine
 
 
 def numbered(train: int, test: int) -> Dataset:
-    """Images of one byte each told apart by their labels, the test set's from 1,000,000 on."""
+    """Black images whose labels are their indices, from 1,000,000 in the test set."""
     splits = [
         Split(np.broadcast_to(np.uint8(0), (images, 32, 32, 3)), np.arange(first, first + images))
         for images, first in ((train, 0), (test, 1_000_000))
@@ -65,7 +65,7 @@ def test_loading_holds_out_what_the_spec_says() -> None:
     held = datasets.load(data.model_copy(update={"validation_images": 8}))
     assert (len(held.train.images), len(held.test.images)) == (32, 8)
     assert np.array_equal(held.test.images, whole.train.images[-8:])
-    assert datasets.load(data) is whole  # which a run still holds
+    assert datasets.load(data) is whole  # cached, as it is still referenced
     assert datasets.load(data.model_copy(update={"augmentation": "none"})) is whole
 
 

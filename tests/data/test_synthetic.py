@@ -1,4 +1,4 @@
-"""The synthetic stand-in: deterministic, balanced, honest about itself, and no linear problem."""
+"""The synthetic data set: deterministic, balanced, named as synthetic, and not linearly separable."""
 
 from pathlib import Path
 from typing import get_args
@@ -93,6 +93,6 @@ def test_a_linear_model_errs_on_more_than_half(synthetic: Dataset, standardised:
         return loss
 
     untrained = optimizer.step(closure).item()
-    assert closure().item() < 0.95 * untrained  # it learnt what it could
+    assert closure().item() < 0.95 * untrained  # the model did learn
     errors = (test @ weight.T + bias).argmax(dim=1) != torch.from_numpy(synthetic.test.labels)
     assert errors.float().mean() > 0.5

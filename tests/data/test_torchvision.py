@@ -1,4 +1,4 @@
-"""Importing torchvision, also where its compiled operators do not fit this torch."""
+"""Importing torchvision, also if its compiled operators do not fit torch."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ assert import_torchvision() is torchvision
 print(torchvision.datasets.CIFAR10.__name__, torchvision.__file__)
 """
 
-# What torchvision does on import: it registers against an operator that only its compiled part defines.
+# On import, torchvision registers a function for an operator that only its compiled part defines.
 WITHOUT_OPERATORS = """
 import torch
 
@@ -30,7 +30,7 @@ class datasets:
 
 
 def in_another_process(folder: Path) -> str:
-    """What importing prints in a fresh interpreter whose first module path is `folder`."""
+    """The output of IMPORT in a new interpreter whose first module path is `folder`."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", f"import sys; sys.path.insert(0, {str(folder)!r})\n{IMPORT}"],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""`describe --compare`: beside torchvision's nets; and every wrong use of `describe`, in one line."""
+"""`describe --compare` with torchvision's nets, and the errors of `describe`, each of one line."""
 
 import json
 import re

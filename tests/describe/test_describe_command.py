@@ -12,7 +12,7 @@ TOTALS = ["name", "depth", "layers", "parameters", "multiply_adds"]
 
 
 def words(text: str) -> list[list[str]]:
-    """The cells of each line of a table; they stand two spaces or more apart."""
+    """The cells of each line of a table, which are two spaces or more apart."""
     return [re.split(r"\s{2,}", line.strip()) for line in text.splitlines() if line.strip()]
 
 

@@ -1,4 +1,4 @@
-"""What a net is made of and costs: the papers' numbers, depth however a net is built, and a receptive field by hand."""
+"""Descriptions of nets: the papers' numbers, depth for every kind of net, and receptive fields computed by hand."""
 
 import itertools
 import time
@@ -70,7 +70,7 @@ def test_depth_is_counted_for_every_unit_block_shortcut_and_option(unit: str, bl
                  "option": option, **COMPANIONS.get(shortcut, {})}  # fmt: skip
         try:
             net = described(**model)
-        except ValueError:  # a choice that says nothing, such as the option of a plain net
+        except ValueError:  # a refused combination, such as an option for a plain net
             continue
         seen += 1
         assert net.layers_counted == SMALLEST[block], model
@@ -105,7 +105,7 @@ def test_depth_is_counted_in_fixup_nets() -> None:
         ({"depth": 8, "shortcut": "none"}, 3 + 4 + (2 + 4) + (4 + 8)),
         ({"depth": 8, "option": "B"}, 3 + 4 + (2 + 4) + (4 + 8)),
         ({"depth": 14, "unit": "full_preactivation"}, 3 + 8 + (2 + 12) + (4 + 24)),
-        ({"depth": 11, "block": "bottleneck"}, 3 + 2 + 4 + 8),  # their 1x1 layers, which stride, see nothing new
+        ({"depth": 11, "block": "bottleneck"}, 3 + 2 + 4 + 8),  # strided 1x1 layers add nothing
     ],
 )
 def test_the_receptive_field_is_that_computed_by_hand(model: dict[str, object], field: int) -> None:
@@ -144,7 +144,10 @@ def test_layers_are_in_forward_order_with_receptive_field_and_cost() -> None:
     projection = layers["stage2.0.shortcut.h.conv1"]
     assert (projection.operation, projection.output_shape) == ("conv 1x1, stride 2", (8, 16, 16))
     assert (projection.parameters, projection.multiply_adds) == (32, 32 * 16 * 16)
-    assert (projection.depth, projection.receptive_field) == (4, 7)  # behind stem and two layers, which see 7 pixels
+    assert (projection.depth, projection.receptive_field) == (
+        4,
+        7,
+    )  # after the stem and two layers, whose field is 7 pixels
     strided = layers["stage2.0.branch.conv1"]
     assert (strided.operation, strided.depth, strided.receptive_field) == ("conv 3x3, stride 2", 4, 9)
     head = net.layers[-1]
@@ -176,8 +179,8 @@ def test_bottlenecks_have_69632_weights_at_width_64() -> None:
 
 def test_pooling_dilation_and_groups_of_other_nets_are_counted() -> None:
     layers = (
-        nn.Conv2d(4, 8, 5, stride=2, groups=2),  # sees 5, one step is 2 pixels: 14 x 14
-        nn.MaxPool2d(2),  # 7, 4 pixels: 7 x 7
+        nn.Conv2d(4, 8, 5, stride=2, groups=2),  # field 5, jump 2: 14 x 14
+        nn.MaxPool2d(2),  # field 7, jump 4: 7 x 7
         nn.Conv2d(8, 6, 3, dilation=2),  # 7 + 4 * 4 = 23: 3 x 3
         nn.AvgPool2d((3, 3), stride=1),  # 23 + 2 * 4 = 31
         nn.Flatten(),

@@ -1,4 +1,4 @@
-"""torchvision's nets: their sizes as published, and one line for what cannot be counted."""
+"""torchvision's nets: their published sizes, and one line for a net that cannot be counted."""
 
 import pytest
 import torch
@@ -76,7 +76,7 @@ def test_a_net_that_cannot_be_counted_gives_one_line(name: str, fragments: list[
     [
         # Linear layers at each position: 4x4 stride 4, then 3, 3, 9 and 3 blocks of 7x7 and 2x2 stride 2 between them.
         ("convnext_tiny", 4 + 3 * 24 + 4 + 3 * 48 + 8 + 9 * 96 + 16 + 3 * 192),
-        # A global pooling beside each block, whose result scales its maps.
+        # In each block, a branch with global pooling scales the maps.
         ("efficientnet_b0", 3 + 4 + (4 + 8) + (16 + 32) + (16 + 32 + 32) + 3 * 64 + (64 + 3 * 128) + 64),
         ("mobilenet_v2", 491),
     ],
@@ -102,7 +102,7 @@ def test_forward_passes_in_fp32_are_not_rounded_to_tf32(monkeypatch: pytest.Monk
         rounded.append(torch.backends.cudnn.allow_tf32)
         return forward(net, x)
 
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)  # as torch has it
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)  # torch's default
     monkeypatch.setattr(Network, "forward", noting)
     forward_seconds([load_spec(REPOSITORY / "experiments/resnet20.yaml")], [], torch.device("cpu"))
     assert rounded

@@ -1,4 +1,4 @@
-"""Nets as the papers draw them, written out over their weights in float64: what the tests here hold the models to."""
+"""The papers' nets written out over their weights in float64, as a reference for the models."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from resnet_repro.spec import ModelSpec
 
-Add = Callable[[Tensor, Tensor], Tensor]  # of the unit's input, after what both paths share, and its branch: h + F
+Add = Callable[[Tensor, Tensor], Tensor]  # (unit's input after the shared layers, F) -> h + F
 
 SMALLEST = {"basic": 8, "bottleneck": 11, "single_layer": 5}  # depth of each block's smallest net
 CONVOLUTIONS = {"basic": 2, "bottleneck": 3, "single_layer": 1}
-WIDENING = {"basic": 1, "bottleneck": 4, "single_layer": 1}  # of a unit's output against its first convolution's
+WIDENING = {"basic": 1, "bottleneck": 4, "single_layer": 1}  # a unit's output width over its first convolution's
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:
@@ -37,10 +37,9 @@ def stirred(module: nn.Module, seed: int = 0) -> Any:
 
 
 class Weights:
-    """A copy of a module's weights and statistics, with the operations on them. `used` collects what was read.
+    """A copy of a module's weights and statistics, with operations on them. `used` collects the names that were read.
 
-    A layer that the arithmetic asks for must exist: with BN it is an error if there is none, without it if there is no
-    bias.
+    Reading a layer that does not exist is an error: a BN layer in nets with BN, a convolution's bias in nets without.
     """
 
     def __init__(self, module: nn.Module, model: ModelSpec, activation: Callable[[Tensor], Tensor] = F.relu) -> None:
@@ -103,7 +102,7 @@ def relu_before_addition(w: Weights, x: Tensor, convolutions: int, stride: int, 
 
 
 def relu_only_preactivation(w: Weights, x: Tensor, convolutions: int, stride: int, shared: bool, add: Add) -> Tensor:
-    """act conv BN … act conv BN, addition; the first act is the shortcut's too where it is shared."""
+    """act conv BN … act conv BN, addition; if `shared`, the shortcut gets the first act's output too."""
     x = w.act(x) if shared else x
     y = x
     for number in range(1, convolutions + 1):
@@ -113,7 +112,7 @@ def relu_only_preactivation(w: Weights, x: Tensor, convolutions: int, stride: in
 
 
 def full_preactivation(w: Weights, x: Tensor, convolutions: int, stride: int, shared: bool, add: Add) -> Tensor:
-    """BN act conv … BN act conv, addition; the first BN act is the shortcut's too where it is shared."""
+    """BN act conv … BN act conv, addition; if `shared`, the shortcut gets the first BN act's output too."""
     x = w.act(w.bn(x, "before.bn1")) if shared else x
     y = x
     for number in range(1, convolutions + 1):
@@ -133,11 +132,11 @@ ORDERS = {
     "full_preactivation": full_preactivation,
 }
 PREACTIVATED = ("relu_only_preactivation", "full_preactivation")
-NO_BN_AFTER_THE_LAST_CONVOLUTION = ("bn_after_addition", "full_preactivation")  # nor, then, after a projection
+NO_BN_AFTER_THE_LAST_CONVOLUTION = ("bn_after_addition", "full_preactivation")  # nor after a projection
 
 
 def identity(w: Weights, x: Tensor, w_out: int, stride: int, model: ModelSpec) -> Tensor:
-    """The input, or its option where the shape changes: every second pixel and zero maps, or a 1x1 convolution."""
+    """The input, or where the shape changes, option A (every second pixel, zero maps) or B (a 1x1 convolution)."""
     if (x.shape[1], stride) == (w_out, 1):
         return x
     if model.option == "A":
@@ -151,7 +150,7 @@ def identity(w: Weights, x: Tensor, w_out: int, stride: int, model: ModelSpec) -
 
 
 def projection(w: Weights, x: Tensor, stride: int, model: ModelSpec) -> Tensor:
-    """A sum over maps at every stride-th pixel."""
+    """A 1x1 convolution: a sum over maps at every stride-th pixel."""
     kernel = w.of("shortcut.h.conv1.weight")[:, :, 0, 0]  # (w_out, w_in)
     y = torch.einsum("oi,nihw->nohw", kernel, x[:, :, ::stride, ::stride])
     if not w.normalized:

@@ -148,7 +148,7 @@ def masks_of() -> Callable[..., list[list[Mask]]]:
 
         def note(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             if layer.training:
-                maps = inputs[0][:, :2]  # option A pads with maps of zeros
+                maps = inputs[0][:, :2]  # the others are zeros of option A
                 drawn[-1].append(tuple((output[:, :2] != 0)[maps != 0].tolist()))
 
         for module in trainer.engine.net.modules():

@@ -24,7 +24,7 @@ SHAPES = [
     (2, 16, 8, 8),
     (3, 5, 7, 3),  # neither rows nor channels fill a tile
     (1, 33, 5, 5),  # three strips of channels
-    (5, 8, 16, 16),  # five tiles: two for each of four parts, of which one is short and one is empty
+    (5, 8, 16, 16),  # five tiles in four parts of up to two tiles, one of them short and one empty
     (2, 1, 3, 1),
 ]
 

@@ -1,4 +1,4 @@
-"""Small nets with every weight and statistic stirred, what a probe finds in them, and their layers written out."""
+"""Small nets with random weights and statistics, the values of a probe in them, and their layers written out."""
 
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ State = dict[str, Tensor]
 
 
 def small_net(**model: Any) -> Any:
-    """A net of 8 layers and 2 filters, unless told otherwise, whose parameters and statistics all matter."""
+    """A net with random parameters and statistics, by default of 8 layers and 2 filters."""
     net = network_of(ModelSpec.model_validate({"depth": 8, "width": 2, **model}))
     random = torch.Generator().manual_seed(0)
     for name, tensor in net.state_dict().items():
@@ -38,7 +38,7 @@ def engine_of(net: Network, momentum: float = 0.9, nesterov: bool = False, weigh
 
 
 def instruments_on(engine: Engine, *measure: str, **probes: object) -> Instruments:
-    """Instruments that look at 5 images, in two batches."""
+    """Instruments that measure on 5 images, given as two batches."""
     images, labels = images_and_labels()
     batches = [(images[:3], labels[:3]), (images[3:], labels[3:])]
     spec = ProbesSpec.model_validate({"measure": measure, **probes})
@@ -46,7 +46,7 @@ def instruments_on(engine: Engine, *measure: str, **probes: object) -> Instrumen
 
 
 def found_by(probe: str, net: Network, **probes: object) -> dict[tuple[str, str], float]:
-    """What one probe finds in `net`: {(layer, name): value}."""
+    """The values of one probe in `net`: {(layer, name): value}."""
     rows = list(instruments_on(engine_of(net), probe, **probes).measure(7))
     assert {(row.step, row.probe) for row in rows} <= {(7, probe)}
     found = {(row.layer, row.name): row.value for row in rows}
@@ -55,9 +55,9 @@ def found_by(probe: str, net: Network, **probes: object) -> dict[tuple[str, str]
 
 
 class Unit(NamedTuple):
-    """What one unit holds, written out."""
+    """The values in one unit, written out."""
 
-    convolved: dict[str, Tensor]  # each convolution's output, after the BN right behind it
+    convolved: dict[str, Tensor]  # each convolution's output, after the BN that directly follows
     branch: Tensor
     output: Tensor
 
@@ -68,7 +68,7 @@ def conv(x: Tensor, state: State, name: str, stride: int = 1) -> Tensor:
 
 
 def bn(x: Tensor, state: State, name: str) -> Tensor:
-    """With the statistics of the images themselves."""
+    """BN with the statistics of x."""
     mean = x.mean((0, 2, 3), keepdim=True)
     variance = ((x - mean) ** 2).mean((0, 2, 3), keepdim=True)
     scale, shift = (state[f"{name}.{part}"][:, None, None] for part in ("weight", "bias"))
@@ -76,7 +76,7 @@ def bn(x: Tensor, state: State, name: str) -> Tensor:
 
 
 def padded(x: Tensor, stride: int) -> Tensor:
-    """Option A, where a stride of 2 comes with twice as many maps."""
+    """Option A: a stride of 2 doubles the number of maps."""
     if stride == 1:
         return x
     x = x[:, :, ::2, ::2]

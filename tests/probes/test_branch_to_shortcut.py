@@ -1,4 +1,4 @@
-"""Branch against shortcut: the norms of the two terms as a unit adds them, each kind of shortcut written out."""
+"""The ratio of branch to shortcut: norms of the two added terms, for each kind of shortcut written out."""
 
 from collections.abc import Callable
 
@@ -44,7 +44,7 @@ def conv1x1(x: Tensor, branch: Tensor, state: State, name: str, stride: int) -> 
         ({"shortcut": "exclusive_gate", "gate_bias": -1.0}, exclusive_gate),
         ({"shortcut": "shortcut_only_gate", "gate_bias": -1.0}, shortcut_only_gate),
         ({"shortcut": "conv1x1"}, conv1x1),
-        ({"shortcut": "dropout", "shortcut_dropout": 0.5}, identity),  # which measuring does not apply
+        ({"shortcut": "dropout", "shortcut_dropout": 0.5}, identity),  # no dropout in evaluation
     ],
     ids=lambda case: getattr(case, "__name__", ""),
 )

@@ -1,4 +1,4 @@
-"""Dead units: maps whose activation is flat wherever one looks."""
+"""Dead units: maps whose activation is flat at every image and position."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from small_nets import engine_of, found_by, images_and_labels, instruments_on, s
 
 
 def net_with_stem(inputs: list[float], **model: Any) -> Any:
-    """A net whose first activation is given exactly these numbers, one for each map."""
+    """A net whose first activation gets exactly these inputs, one for each map."""
     net = small_net(width=len(inputs), **model)
     with torch.no_grad():
         net.stem.bn1.weight.zero_()
@@ -22,7 +22,7 @@ def net_with_stem(inputs: list[float], **model: Any) -> Any:
         ("relu", [-0.01, 0.01, -1e9, 5.0], 0.5),
         ("relu", [0.01, 0.1, 1.0, 1e9], 0.0),
         ("relu", [0.0, -1.0, -2.0, -3.0], 1.0),
-        ("sigmoid", [100.0, -100.0, 0.0, 1.0], 0.5),  # saturated on either side
+        ("sigmoid", [100.0, -100.0, 0.0, 1.0], 0.5),  # saturated on both sides
         ("sigmoid", [5.95, -5.95, 6.05, 0.0], 0.25),  # 1 % of the steepest slope is at 5.99
         ("tanh", [100.0, -100.0, 0.0, -100.0], 0.75),
         ("tanh", [2.95, -2.95, -3.05, 0.0], 0.25),  # 1 % is at 2.99
@@ -77,6 +77,6 @@ def test_a_layer_without_a_signal_is_dead() -> None:
         net.get_parameter("stage3.0.branch.conv1.bias").copy_(torch.tensor([1.0, -1.0] * 4))
     found = {layer: value for (layer, _), value in found_by("dead_units", net).items()}
     assert found["stage2.0.after.act1"] == 1.0
-    assert found["stage3.0.branch.act1"] == 0.5  # nothing comes in, so the bias decides
+    assert found["stage3.0.branch.act1"] == 0.5  # its input is zero, so the bias decides
     assert found["stem.act1"] < 1.0
     assert images_and_labels()[0].std() > 0.9

@@ -1,4 +1,4 @@
-"""Gradient norms: those of the loss of the mini-batch that was just trained on."""
+"""Gradient norms are those of the last mini-batch's loss."""
 
 import copy
 
@@ -60,7 +60,7 @@ def test_gradient_norms_are_those_of_the_training_mini_batch(
     weights = [before.get_parameter(f"{layer}.weight") for layer in layers]
     expected = [gradient.double().square().sum().sqrt().item() for gradient in torch.autograd.grad(loss, weights)]
 
-    engine = engine_of(net, nesterov=nesterov, weight_decay=10.0)  # which is not part of the loss
+    engine = engine_of(net, nesterov=nesterov, weight_decay=10.0)  # weight decay is not part of the loss
     instruments = instruments_on(engine, "gradient_norm")
     engine.train_step(images, labels, 0.1)
     rows = list(instruments.measure(1))
@@ -81,7 +81,7 @@ def test_gradient_norms_are_of_the_last_step_also_after_an_evaluation_and_other_
     engine.evaluate(images, labels)
     loss = F.cross_entropy(before.train()(images[2:]), labels[2:])
     expected = torch.autograd.grad(loss, before.head.weight)[0].norm().item()
-    for step in (2, 3):  # measuring leaves the gradients as they are
+    for step in (2, 3):  # measuring does not change the gradients
         norms = {row.layer: row.value for row in instruments.measure(step) if row.probe == "gradient_norm"}
         assert norms["head"] == pytest.approx(expected, rel=1e-4)
 

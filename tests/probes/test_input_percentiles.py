@@ -1,4 +1,4 @@
-"""Percentiles of one map of an activation's input: against NumPy's, and refused where there is no such map."""
+"""Percentiles of one map of an activation's input equal NumPy's; a missing map is refused."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ NAMES = ("p15", "p50", "p85")
 
 
 def percentiles(x: torch.Tensor, unit: int) -> list[float]:
-    """Of one map, over images and positions."""
+    """Percentiles of one map, over images and positions."""
     return [float(np.percentile(x[:, unit].double().numpy(), share)) for share in (15, 50, 85)]
 
 

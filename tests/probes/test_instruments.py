@@ -1,4 +1,4 @@
-"""Instruments look and touch nothing: the net, its statistics, its mode and its next step are as without them."""
+"""Instruments change nothing: not the net, its statistics, its mode or its next step."""
 
 import copy
 from typing import get_args
@@ -79,7 +79,7 @@ def test_a_measurement_that_fails_leaves_the_net_as_it_was() -> None:
     engine = engine_of(net)
     before = state_of(net)
     instruments = instruments_on(engine, "layer_response", "dead_units")
-    instruments.images = torch.zeros(5, 1, 32, 32)  # of one colour
+    instruments.images = torch.zeros(5, 1, 32, 32)  # one colour channel, which the net refuses
     with pytest.raises(RuntimeError):
         list(instruments.measure(1))
     assert not any(module._forward_hooks for module in net.modules())

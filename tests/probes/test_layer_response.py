@@ -1,4 +1,4 @@
-"""Layer responses against each unit of the papers written out, operation by operation."""
+"""Layer responses against the papers' units, written out operation by operation."""
 
 from collections.abc import Callable
 
@@ -61,7 +61,7 @@ def without_bn(x: Tensor, state: State, name: str, stride: int) -> Unit:
 
 CASES: list[tuple[dict[str, object], Callable[[Tensor, State, str, int], Unit]]] = [
     ({}, original),
-    ({"dropout": 0.5}, original),  # which measuring does not apply
+    ({"dropout": 0.5}, original),  # no dropout in evaluation
     ({"shortcut": "none"}, plain),
     ({"unit": "bn_after_addition"}, bn_after_addition),
     ({"unit": "relu_before_addition"}, relu_before_addition),

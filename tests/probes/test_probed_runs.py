@@ -1,4 +1,4 @@
-"""Whole runs with probes: the same result as without, the same file when interrupted, and only finite values."""
+"""Whole runs with probes: the same result as without, the same file if interrupted, and only finite values."""
 
 import csv
 import math

@@ -1,4 +1,4 @@
-"""Weights of another scale: BN cancels it, and divides the gradient by it."""
+"""Scaled weights: BN cancels the scale, and the gradient is divided by it."""
 
 import pytest
 from small_nets import engine_of, found_by, images_and_labels, instruments_on, small_net

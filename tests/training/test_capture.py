@@ -1,4 +1,4 @@
-"""The captured step, on a stand-in for a CUDA graph that works on the CPU."""
+"""Captured steps, with a replacement for a CUDA graph that works on the CPU."""
 
 import copy
 import logging
@@ -30,7 +30,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "nesterov": {"training": {"nesterov": True, "weight_decay_on": "weights"}},
     "no momentum": {"training": {"momentum": 0.0}},
     "recomputed": {"training": {"recompute": True}},
-    "two statistics": {"model": {"batch_norm_splits": 2}},
+    "ghost batch norm": {"model": {"batch_norm_splits": 2}},
     "pre-activated bottlenecks": {"model": {"depth": 11, "block": "bottleneck", "unit": "full_preactivation"}},
     "Fixup": {"model": {"normalization": "none", "initialization": "fixup"}},
     "dropout": {"model": {"dropout": 0.3}},
@@ -85,7 +85,7 @@ def test_capturing_does_not_change_the_engines_state() -> None:
 
 
 def failing(trainer: Trainer) -> Stepper:
-    """A stepper of the trainer's net that waits for the device, which no capture allows."""
+    """A stepper of the trainer's net that reads the loss on the host, which a capture forbids."""
 
     inner = trainer.stepper.take
 
@@ -98,7 +98,7 @@ def failing(trainer: Trainer) -> Stepper:
 
 
 class UnendedGraph(RecordedGraph):
-    """As torch does, ends a failed capture with an error of its own."""
+    """A graph that ends a failed capture with another error, as torch does."""
 
     def capture(self, step: Callable[[], object]) -> None:
         try:

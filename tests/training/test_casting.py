@@ -1,4 +1,4 @@
-"""All weights cast at once: the same bits as autocast, which casts them one by one."""
+"""Casting all weights at once gives the bits of autocast, which casts them one by one."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from resnet_repro.spec import ModelSpec
 from resnet_repro.training.engine import Engine
 
 CPU = torch.device("cpu")
-STEPS = 50
+STEPS = 10
 NETS: dict[str, dict[str, Any]] = {
     "with BN": {},
     "plain": {"shortcut": "none"},
@@ -51,7 +51,7 @@ def test_training_equals_autocast_bit_for_bit(kind: str, precision: str) -> None
 
 
 class _Casts(TorchDispatchMode):
-    """Counts the operations that cast between float32 and bf16, and the tensors each of them casts."""
+    """Counts the operations that cast between float32 and bf16."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ def test_a_step_casts_all_weights_at_once_and_all_gradients_at_once() -> None:
         counts.append(casts.found)
     assert counts[0] == counts[1]
     assert counts[0]["_foreach_copy_"] == 2
-    assert counts[0]["_to_copy"] <= 4  # the images, the outputs, and the gradient of each that needs one
+    assert counts[0]["_to_copy"] <= 4  # the images, the outputs, and their gradients
 
 
 def test_gradients_have_the_memory_format_of_their_weights() -> None:

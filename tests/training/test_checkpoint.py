@@ -1,4 +1,4 @@
-"""Checkpoints: whole, exact, and refused when damaged or of another spec or data."""
+"""Checkpoints restore a run exactly, and are refused if damaged or of another spec or data."""
 
 import hashlib
 import io

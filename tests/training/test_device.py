@@ -1,4 +1,4 @@
-"""Which device is taken, in which precision, and what is said about one that is not there."""
+"""The choice of device and precision, and the errors for devices that are not available."""
 
 from collections.abc import Callable, Iterator
 
@@ -61,7 +61,7 @@ def test_a_cuda_device_past_the_last_is_refused(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[..., torch.device]:
-    """A CUDA device of some capability, which emulates bf16 if it lacks it."""
+    """A pretended CUDA device of a given capability, which emulates bf16 below 8.0."""
 
     def pretend(capability: tuple[int, int] = (9, 0)) -> torch.device:
         native = capability >= (8, 0)
@@ -138,7 +138,7 @@ def test_auto_on_a_gpu_is_its_best_native_precision(
 
 @pytest.fixture
 def algorithms(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Puts torch's settings back."""
+    """Restores torch's settings afterwards."""
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
     before = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
     fills = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]  # a module's property

@@ -1,4 +1,4 @@
-"""Two ranks on the CPU, started by torchrun: the numbers of one process, one folder, and no rank left behind."""
+"""Two ranks on the CPU, started by torchrun, give the numbers of one process and one run folder, and all end."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from resnet_repro.record.run import Run, read_run
 
 PATIENCE = 120  # seconds; a machine may be busy
 
-# Smooth and slow, so that what is rounded differently is not blown up within a few steps.
+# A smooth activation and a low rate, so that differences in rounding stay small for a few steps.
 SMOOTH = """\
 model: {depth: 8, width: 2, activation: tanh, option: B}
 data: {dataset: synthetic, train_images: 80, test_images: 21}
@@ -27,7 +27,7 @@ training: {
   steps: 12, batch_size: 16, learning_rate: 0.01, record_every: 1, evaluate_every: 6, clean_images: 17, precision: fp32,
 }
 """
-# The model and training sections on two ranks, and the override that says the same of one process.
+# The sections of a spec for two ranks, and the override that gives the same run in one process.
 RUNS = {
     "without-bn": (
         "model: {normalization: none}\nprobes: {measure: [gradient_norm, layer_response], every: 6, images: 32}",
@@ -45,7 +45,7 @@ DIVERGING = "model: {normalization: none, activation: relu}\ntraining: {learning
 
 @contextmanager
 def torchrun(logs: Path, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
-    """`resnet-repro` on two ranks, whose output goes below `logs`; none is left behind."""
+    """Run `resnet-repro` on two ranks, which write to `logs`, and terminate them at the end."""
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone",
                "--log-dir", logs, "--redirects", "3", "-m", "resnet_repro", *arguments, "--device", "cpu"]  # fmt: skip
     variables = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -73,7 +73,7 @@ def pid_of(rank: int, launcher: subprocess.Popen[bytes]) -> int:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What two ranks made of RUNS, one after another."""
+    """The folder in which two ranks have trained RUNS, one after another."""
     folder = tmp_path_factory.mktemp("two")
     specs = {**{name: sections for name, (sections, _) in RUNS.items()}, "diverging": DIVERGING}
     (folder / "base.yaml").write_text(SMOOTH)
@@ -108,7 +108,7 @@ def test_two_ranks_give_the_numbers_of_one_process_step_by_step(
 
 
 def assert_close_weights(ours: Run, theirs: Run, rtol: float, atol: float) -> None:
-    """BN's population statistics are among them."""
+    """Compare the final weights, including BN's population statistics."""
     our_weights, their_weights = (load_file(run.path / "weights.safetensors") for run in (ours, theirs))
     torch.testing.assert_close(our_weights, their_weights, rtol=rtol, atol=atol)
 
@@ -183,7 +183,9 @@ def test_a_signal_to_a_rank_or_the_loss_of_one_stops_all_and_one_process_goes_on
     assert [row.step for row in ours.rows] == [row.step for row in theirs.rows]
     assert [row.train_loss for row in ours.rows] == pytest.approx([row.train_loss for row in theirs.rows], rel=1e-3)
     assert ours.environment["ranks"] == 2
-    assert [changed["ranks"] for changed in ours.environment["resumed"]] == [1]  # what was lost with a rank counts not
+    assert [changed["ranks"] for changed in ours.environment["resumed"]] == [
+        1
+    ]  # the steps of the killed ranks were lost
 
 
 def test_a_failure_on_the_first_rank_is_one_line_and_ends_all_ranks(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Eager, compiled, fused and captured steps train alike: the same losses over 50 steps, up to rounding.
+"""Eager, compiled, fused and captured steps give the same losses over 50 steps, up to rounding.
 
 On a GPU as on a GPU; elsewhere torch.compile takes its graphs apart again, and Triton interprets its kernels.
 """
@@ -30,14 +30,16 @@ def losses(engine: str, precision: str, monkeypatch: pytest.MonkeyPatch) -> Sequ
             compile_module = nn.Module.compile
             patch.setattr(nn.Module, "compile", lambda unit, **how: compile_module(unit, backend="aot_eager", **how))
         if engine == "fused" and not ON_GPU:
-            patch.setattr("resnet_repro.models.fused_kernels.TILE", 8192)  # fewer programs, as each is slow
-            patch.setattr("resnet_repro.models.fused_kernels.BLOCK", 4)  # the net is this narrow
+            patch.setattr(
+                "resnet_repro.models.fused_kernels.TILE", 8192
+            )  # fewer programs, as each is slow in the interpreter
+            patch.setattr("resnet_repro.models.fused_kernels.BLOCK", 4)  # the width of the net
         spec = experiment(steps=STEPS, record_every=1, evaluate_every=STEPS, learning_rate=0.05, precision=precision)
         trainer = build_trainer(spec, random_dataset(), DEVICE, **ENGINES[engine])  # type: ignore[arg-type]  # as named
         return [row.train_loss for row in trainer.run() if row]
 
 
-@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # of torch.compile's own making
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # torch.compile itself causes this warning
 @pytest.mark.parametrize("engine", [name for name in ENGINES if name != "eager"])
 @pytest.mark.parametrize("precision", TOLERANCE)
 def test_engines_agree(engine: str, precision: str, monkeypatch: pytest.MonkeyPatch) -> None:

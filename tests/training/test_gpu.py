@@ -1,4 +1,4 @@
-"""Captured training on a real GPU: the bits of eager training, for every kind of net.
+"""Captured training on a real GPU gives the bits of eager training, for every kind of net.
 
 With RESNET_REPRO_NO_NUMBERS set, everything runs and no number is compared: for a device that does not compute.
 """
@@ -45,7 +45,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "dropout": {"dropout": 0.3},
     "without BN": {"normalization": "none"},
     "Fixup": {"normalization": "none", "initialization": "fixup"},
-    "two statistics": {"batch_norm_splits": 2},
+    "ghost batch norm": {"batch_norm_splits": 2},
 }
 TRAININGS: dict[str, dict[str, Any]] = {
     "recomputed": {"recompute": True},
@@ -85,7 +85,7 @@ def eager_run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Trainer]:
 
 @pytest.fixture
 def equal_bits() -> Iterator[None]:
-    """As `make_deterministic` has it, and torch's settings put back."""
+    """Torch's settings as after `make_deterministic`, restored afterwards."""
     fills = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]  # a module's property
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
@@ -126,7 +126,7 @@ def test_captured_training_equals_eager_training(way: str, eager_run: Callable[.
     assert_captured_equals_eager(eager_run(spec), captured_run(spec))
 
 
-@pytest.mark.filterwarnings("ignore")  # of torch.compile's own making
+@pytest.mark.filterwarnings("ignore")  # torch.compile itself causes warnings
 def test_captured_compiled_units_train_like_eager_ones(eager_run: Callable[..., Trainer], equal_bits: None) -> None:
     spec = spec_of({"dropout": 0.3})
     assert_captured_equals_eager(eager_run(spec, compiled=True), captured_run(spec, compiled=True))

@@ -1,4 +1,4 @@
-"""The trial that decides between torch's kernels and the fused ones, on made-up kernels, graphs and a made-up clock."""
+"""The trial of torch's kernels and the fused ones, with made-up kernels, graphs and clock."""
 
 import copy
 import logging
@@ -25,7 +25,7 @@ class Clock:
 
 
 class Net(nn.Module):
-    """Takes its time, and can be asked for another kind of kernel, which takes another time or is wrong."""
+    """A net that takes 1 second of a made-up clock, or `fused_seconds` with fused kernels, which may be wrong."""
 
     def __init__(self, clock: Clock, fused_seconds: float, fused_scale: float = 1.0) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class Net(nn.Module):
 
 
 class Again:
-    """A graph that runs the step again, as one that was captured would: with the kernels of its capture."""
+    """A graph that runs the step again, with the kernels of its capture."""
 
     net: Net
 
@@ -65,7 +65,7 @@ class Again:
 
 @pytest.fixture
 def chosen(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Which kernels are chosen for a net whose fused kernels take so long, against 1 second of torch's."""
+    """The kernels chosen for a net whose fused kernels take so long, where torch's take 1 second."""
 
     def choose(fused_seconds: float, fused_scale: float = 1.0, graph: type[Again] = Again, **options: object) -> str:
         clock = Clock()

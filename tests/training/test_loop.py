@@ -1,4 +1,4 @@
-"""The training loop: steps, rows, stopping and going on, divergence, and warm-up by error."""
+"""The training loop: steps, rows, stop and resume."""
 
 import dataclasses
 from typing import Any
@@ -111,7 +111,7 @@ def test_a_state_holds_the_history_of_the_steps_taken_only(dataset: Dataset) -> 
         next(run)
     history = trainer.state()["history"]
     assert torch.equal(history, trainer.history[:, :3])
-    assert history.untyped_storage().nbytes() == 2 * 3 * 4  # a view would be saved with the zeros to come
+    assert history.untyped_storage().nbytes() == 2 * 3 * 4  # a view would be saved with all of the history
 
 
 def test_elapsed_seconds_include_the_time_before_a_restore(dataset: Dataset) -> None:
@@ -132,7 +132,7 @@ def test_dropout_depends_only_on_the_seed_and_the_step(dataset: Dataset, model: 
             next(run)
         second.engine.restore(first.engine.state())
         second.restore(first.state())
-        torch.manual_seed(stop)  # which is not drawn from
+        torch.manual_seed(stop)  # torch's global generator, which must not matter
         rows_of(second)
         return second
 

@@ -1,4 +1,4 @@
-"""The learning rate as a function of the step and of the end of a warm-up."""
+"""The learning-rate schedule."""
 
 import pytest
 from hypothesis import given, settings
