@@ -1,4 +1,4 @@
-"""The net of a spec: the only place where the blocks of a net meet the spec's `model` section."""
+"""Builds the net of a spec. Only this file and `initialization` read the spec's `model` section."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ from resnet_repro.models.units import BLOCKS, UNITS, Unit
 from resnet_repro.spec import ModelSpec
 from resnet_repro.spec.model import CLASSES
 
-# h by its name in the spec; made from the spec, the layer for h itself, and a function that makes a gate's convolution.
+# Makes the shortcut of each name from the spec, the layer h, and a function that makes a gate's convolution.
 SHORTCUTS: dict[str, Callable[[ModelSpec, nn.Module, Callable[[], nn.Conv2d]], Shortcut] | None] = {
     "none": None,  # the plain net: x' = f(F(x))
     "identity": lambda model, h, gate: Shortcut(h),
@@ -41,7 +41,7 @@ def build(model: ModelSpec, generator: torch.Generator) -> Network:
 
 
 def network_of(model: ModelSpec) -> Network:
-    """The net of a spec on the default device. Its weights are not those of the spec's initialisation yet."""
+    """The net of a spec on the default device, before `initialize` sets its weights."""
     order, block, width = UNITS[model.unit], BLOCKS[model.block], model.width
     units = (model.depth - 2) // (3 * len(block.kernels))
     operations = operations_of(model)
@@ -63,7 +63,7 @@ def network_of(model: ModelSpec) -> Network:
 
 
 def unit_of(w_in: int, width: int, stride: int, model: ModelSpec, first: bool = False) -> Unit:
-    """A unit: (N, w_in, H, W) -> (N, expansion * width, H/stride, W/stride). `first` is that of the net's first unit.
+    """A unit: (N, w_in, H, W) -> (N, expansion * width, H/stride, W/stride). `first`: it is the net's first unit.
 
     The unit's first convolution has the stride, as in the authors' code. Pre-activation is part of the branch, except
     in the net's first unit and in units whose shortcut projects: there it comes before the paths part ([I], appendix,
@@ -122,6 +122,6 @@ def _projects(w_in: int, w_out: int, stride: int, model: ModelSpec) -> bool:
 
 
 def _given(value: float | None) -> float:
-    """A value that the spec's own checks require to be there."""
+    """A value that the spec's validation guarantees to exist."""
     assert value is not None
     return value

@@ -29,7 +29,7 @@ def moments(
 ):  # fmt: skip
     """Write the mean of each part of x, and the sum of squared deviations from it, to sums (2, parts, channels).
 
-    Tiles are merged by Chan et al. 1979, which stays exact where the mean is much larger than the deviation.
+    Tiles are merged by Chan et al. 1979, which stays accurate where the mean is much larger than the deviation.
     """
     part = tl.program_id(0)
     channel = tl.program_id(1) * block + tl.arange(0, block)

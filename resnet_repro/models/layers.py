@@ -105,9 +105,7 @@ def in_order(x: Tensor, operations: Iterable[nn.Module | Addition]) -> Tensor:
     while left:
         operation = left.popleft()
         if isinstance(operation, BatchNorm2d) and operation.fuses(x) and not is_watched(operation):
-            from resnet_repro.models.fused_batch_norm import (
-                fused_batch_norm,
-            )  # needs Triton, which not every machine has
+            from resnet_repro.models.fused_batch_norm import fused_batch_norm  # needs Triton, often absent
 
             addition = _next_if(Addition, left)
             relu = _next_if(nn.ReLU, left)
@@ -148,7 +146,7 @@ def layers(
     kernels: Sequence[int] = (),
     stride: int = 1,
 ) -> Layers:
-    """The operations that `order` names, "conv bn act" say: (N, w_in, H, W) -> (N, widths[-1], H/stride, W/stride).
+    """The operations of `order`, such as "conv bn act": (N, w_in, H, W) -> (N, widths[-1], H/stride, W/stride).
 
     The convolutions have these `widths` and `kernels`, and the first one has the `stride`. In a net without BN, the bn
     tokens are dropped and the convolutions get a bias, which BN would cancel ([B] section 3.2). Fixup instead puts a

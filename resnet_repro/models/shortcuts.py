@@ -1,4 +1,4 @@
-"""h, the shortcut: what of a unit's input is added to its branch, and how much of the branch. [I] section 3, Table 1.
+"""Shortcuts: the terms h(x) and F(x) of a unit's sum, [I] section 3 and Table 1.
 
 In each of them, h is the identity where the unit keeps the shape. Where the shape changes, option A (no parameters) or
 B (a projection) of [R] section 3.3 takes the identity's place.

@@ -11,8 +11,8 @@ from resnet_repro.models.shortcuts import Shortcut
 class UnitOrder(NamedTuple):
     """The order of operations in one kind of unit."""
 
-    layer: str  # around each convolution of the branch F but the last
-    last: str  # around its last convolution
+    layer: str  # for each convolution of the branch F except the last
+    last: str  # for its last convolution
     after: str  # f, after the addition
 
     def branch(self, convolutions: int) -> str:

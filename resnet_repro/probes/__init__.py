@@ -52,9 +52,8 @@ class Instruments:
         self.every, self.last_step = every, last_step
         self.engine = engine
         self.images, self.labels = (torch.cat(parts) for parts in zip(*batches, strict=True))
-        list(
-            read_forward(self.points, lambda: engine.evaluate(self.images[:1], self.labels[:1]))
-        )  # raises if a layer or map is missing
+        # One image, to find a missing map before training starts.
+        list(read_forward(self.points, lambda: engine.evaluate(self.images[:1], self.labels[:1])))
 
     def due(self, step: int) -> bool:
         """Whether to measure after `step` iterations."""

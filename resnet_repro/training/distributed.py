@@ -91,9 +91,8 @@ class Ranks:
         if self.count == 1:
             return net
         parallel = nn.parallel.DistributedDataParallel(net, gradient_as_bucket_view=True)
-        parallel.broadcast_buffers = (
-            False  # BN's statistics are averaged instead; the argument of this name is deprecated
-        )
+        # BN's statistics are averaged instead. DistributedDataParallel's argument of this name is deprecated.
+        parallel.broadcast_buffers = False
         return parallel
 
     def device(self, name: str) -> torch.device:

@@ -57,9 +57,7 @@ class Engine:
             torch.backends.cudnn.allow_tf32 = False
         parallel = ranks.parallel(self.net)
         self.training_net = parallel if precision == "fp32" else CastNet(parallel, COMPUTED_IN[precision])
-        self.statistics = [
-            buffer for buffer in self.net.buffers() if buffer.is_floating_point()
-        ]  # BN's population statistics
+        self.statistics = [buffer for buffer in self.net.buffers() if buffer.is_floating_point()]  # of BN's population
         self.optimizer = torch.optim.SGD(
             _decay_groups(net, weight_decay, decay_vectors),
             lr=0.0,  # each step sets it

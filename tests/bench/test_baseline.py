@@ -11,9 +11,7 @@ from resnet_repro.bench.ours import bench_trainer
 from resnet_repro.data.dataset import Split
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:This process .* is multi-threaded:DeprecationWarning"
-)  # its workers' warning
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # of workers
 CPU = torch.device("cpu")
 EXPERIMENT = Experiment(
     name="tiny",

@@ -97,9 +97,7 @@ def test_our_step_is_the_training_loops_step() -> None:
     assert all(torch.equal(value, theirs[name]) for name, value in here.engine.net.state_dict().items())
 
 
-@pytest.mark.filterwarnings(
-    "ignore:.*torch.jit.script_method:DeprecationWarning"
-)  # torch.compile itself causes this warning
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script_method:DeprecationWarning")  # a warning of torch.compile
 def test_a_trainer_with_compiled_units_is_named_so() -> None:
     assert bench_trainer(EXPERIMENT, CPU, compiled=True).engine.name == "eager, compiled units"
 

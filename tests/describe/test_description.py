@@ -91,9 +91,8 @@ def test_depth_is_counted_without_bn_and_with_every_activation(activation: str, 
 def test_depth_is_counted_in_fixup_nets() -> None:
     net = described(depth=14, normalization="none", initialization="fixup")
     assert net.layers_counted == 14
-    assert (
-        sum(layer.operation == "ScalarBias" for layer in net.layers) == 13 + 13 + 1
-    )  # convolutions, activations, head
+    biases = sum(layer.operation == "ScalarBias" for layer in net.layers)
+    assert biases == 13 + 13 + 1  # before convolutions, activations and the classifier
     assert sum(layer.operation == "ScalarMultiplier" for layer in net.layers) == 6
 
 
@@ -144,10 +143,7 @@ def test_layers_are_in_forward_order_with_receptive_field_and_cost() -> None:
     projection = layers["stage2.0.shortcut.h.conv1"]
     assert (projection.operation, projection.output_shape) == ("conv 1x1, stride 2", (8, 16, 16))
     assert (projection.parameters, projection.multiply_adds) == (32, 32 * 16 * 16)
-    assert (projection.depth, projection.receptive_field) == (
-        4,
-        7,
-    )  # after the stem and two layers, whose field is 7 pixels
+    assert (projection.depth, projection.receptive_field) == (4, 7)  # the field of the stem and two layers
     strided = layers["stage2.0.branch.conv1"]
     assert (strided.operation, strided.depth, strided.receptive_field) == ("conv 3x3, stride 2", 4, 9)
     head = net.layers[-1]

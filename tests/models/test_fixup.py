@@ -164,9 +164,7 @@ def test_after_the_classifiers_first_update_the_last_layer_of_every_branch_learn
     net = net_of(block, units=2, unit=order, option=option, activation=activation).double()
     images, labels = random(6, 3, 16, 16), torch.arange(6)
     F.cross_entropy(net(images), labels).backward()
-    assert (
-        net.head.weight.grad.any()
-    )  # the classifier learns first: while it is zero, no gradient reaches the layers before it
+    assert net.head.weight.grad.any()  # it learns first: while it is zero, no gradient reaches the other layers
     net.head.weight.data.sub_(net.head.weight.grad)
     net.zero_grad()
     F.cross_entropy(net(images), labels).backward()

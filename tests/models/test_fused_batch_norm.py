@@ -92,9 +92,7 @@ def test_16_bits_round_where_separate_operations_round(dtype: torch.dtype) -> No
     for one, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(one, other, rtol=2e-2, atol=2e-2)
         if one.dtype == dtype and exact:
-            assert (
-                one != other
-            ).double().mean().item() < 0.02  # where rounding in float32 changes the rounding to 16 bits
+            assert (one != other).double().mean().item() < 0.02  # where rounding in float32 changes that to 16 bits
 
 
 @pytest.mark.parametrize("place", ["x", "addend"])

@@ -68,9 +68,7 @@ def kept_bytes(net: Network) -> int:
 def test_a_stage_of_n_units_keeps_about_the_inputs_of_root_n_units(units: int, inputs: int) -> None:
     per_input = 6 * 4 * 4 * (16 * 16 + 2 * 8 * 8 + 4 * 4 * 4)  # float32, over the three stages
     depth = 6 * units + 2
-    around = (
-        kept_bytes(net_of(True, depth=8)) - per_input
-    )  # stem and head: a net of one unit a stage keeps one input a stage
+    around = kept_bytes(net_of(True, depth=8)) - per_input  # stem and head, as one unit a stage keeps one input
     assert kept_bytes(net_of(True, depth=depth)) == pytest.approx(around + inputs * per_input, rel=0.1)
     assert kept_bytes(net_of(False, depth=depth)) > 4 * units * per_input
 

@@ -30,9 +30,7 @@ def losses(engine: str, precision: str, monkeypatch: pytest.MonkeyPatch) -> Sequ
             compile_module = nn.Module.compile
             patch.setattr(nn.Module, "compile", lambda unit, **how: compile_module(unit, backend="aot_eager", **how))
         if engine == "fused" and not ON_GPU:
-            patch.setattr(
-                "resnet_repro.models.fused_kernels.TILE", 8192
-            )  # fewer programs, as each is slow in the interpreter
+            patch.setattr("resnet_repro.models.fused_kernels.TILE", 8192)  # fewer programs: the interpreter is slow
             patch.setattr("resnet_repro.models.fused_kernels.BLOCK", 4)  # the width of the net
         spec = experiment(steps=STEPS, record_every=1, evaluate_every=STEPS, learning_rate=0.05, precision=precision)
         trainer = build_trainer(spec, random_dataset(), DEVICE, **ENGINES[engine])  # type: ignore[arg-type]  # as named
