@@ -4,14 +4,14 @@ import pytest
 from conftest import make_run
 
 from resnet_repro.analysis.effects import effects
-from resnet_repro.analysis.estimate import Estimate, estimate
+from resnet_repro.analysis.estimate import estimate
 from resnet_repro.analysis.groups import comparable_groups
 from resnet_repro.spec import ModelSpec
 from resnet_repro.spec.naming import net_name
 
 
 def test_an_estimate_has_the_sample_standard_deviation_and_n() -> None:
-    assert estimate([1.0, 3.0]) == Estimate(2.0, pytest.approx(2**0.5), 2)
+    assert estimate([1.0, 3.0]) == pytest.approx((2.0, 2**0.5, 2))
     assert str(estimate([1.0, 3.0])) == "2.00 ± 1.41 (n=2)"
     assert str(estimate([1.0])) == "1.00 (n=1)"
 
@@ -56,7 +56,7 @@ def test_two_trainings_of_one_net_are_named_after_their_specs() -> None:
 def test_seeds_of_one_experiment_are_one_entry() -> None:
     group = comparable_groups([make_run(seed=0, test_error=60.0), make_run(seed=1, test_error=62.0)])[0]
     assert len(group.entries) == 1
-    assert group.entries[0].final("test_error_pct") == Estimate(61.0, pytest.approx(2**0.5), 2)
+    assert group.entries[0].final("test_error_pct") == pytest.approx((61.0, 2**0.5, 2))
 
 
 def test_only_finished_runs_count_in_a_final_error() -> None:

@@ -59,14 +59,14 @@ def shown(page: "Page", net: str) -> list[bool]:
 
 
 def test_the_legend_hides_and_shows_curves(page: "Page") -> None:
-    button = page.locator("figure:has(.legend)").first.locator('[data-switches="plain-56"]')
-    assert any(shown(page, "plain-56"))
+    button = page.locator("figure:has(.legend)").first.locator('[data-switches="plain-20"]')
+    assert any(shown(page, "plain-20"))
     button.click()
     assert button.get_attribute("aria-pressed") == "false"
-    assert not any(shown(page, "plain-56"))
-    assert any(shown(page, "plain-20"))
+    assert not any(shown(page, "plain-20"))
+    assert any(shown(page, "ResNet-20"))
     button.press("Enter")
-    assert any(shown(page, "plain-56"))
+    assert any(shown(page, "plain-20"))
 
 
 def test_verdicts_open_by_mouse_and_keyboard_to_their_evidence(page: "Page") -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from conftest import make_run
 
@@ -11,15 +12,15 @@ from resnet_repro.record.rows import ProbeRow
 from resnet_repro.record.run import Run
 from resnet_repro.spec import ModelSpec
 
-PAPERS = {"steps": 64_000, "batch_size": 128, "learning_rate": 0.1}
+PAPERS: dict[str, Any] = {"steps": 64_000, "batch_size": 128, "learning_rate": 0.1}
 WARM = {"learning_rate": 0.01, "until_train_error_pct": 80}
 
 
-def runs_of(depth: int, shortcut: str, test_errors: list[float], **fields: object) -> list[Run]:
+def runs_of(depth: int, shortcut: str, test_errors: list[float], **fields: Any) -> list[Run]:
     """A run for each test error, with seeds 0, 1, ...; training errors are 5 points lower."""
     warmup = {"warmup": WARM} if depth >= 110 else {}
     return [
-        make_run(depth, shortcut, seed=seed, test_error=error, train_error=error - 5, **{**PAPERS, **warmup, **fields})  # type: ignore[arg-type]
+        make_run(depth, shortcut, seed=seed, test_error=error, train_error=error - 5, **{**PAPERS, **warmup, **fields})
         for seed, error in enumerate(test_errors)
     ]
 
@@ -28,10 +29,10 @@ PLAIN_20 = runs_of(20, "none", [9.6, 9.7, 9.8])
 PLAIN_56 = runs_of(56, "none", [13.2, 13.3, 13.4])
 
 
-def run_of_net(net: str, test_error: float = 6.6, status: str = "finished", **training: object) -> Run:
+def run_of_net(net: str, test_error: float = 6.6, status: str = "finished", **training: Any) -> Run:
     """A run of one of the papers' nets with its own recipe."""
     recipe = NETS[net]
-    run = make_run(test_error=test_error, status=status, name=net, **{**PAPERS, **recipe.training, **training})  # type: ignore[arg-type]
+    run = make_run(test_error=test_error, status=status, name=net, **{**PAPERS, **recipe.training, **training})
     experiment = run.experiment.model_copy(update={"model": ModelSpec.model_validate(recipe.model)})
     return replace(run, path=Path(experiment.label), experiment=experiment)
 

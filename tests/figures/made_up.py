@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 from conftest import make_run
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from resnet_repro.analysis.groups import Group, comparable_groups
 from resnet_repro.record.rows import ProbeRow, Row
@@ -37,6 +40,14 @@ def group_of(*runs: Run) -> Group:
     return group
 
 
+def xs(line: Line2D) -> list[float]:
+    return np.asarray(line.get_xdata(), dtype=float).tolist()
+
+
+def ys(line: Line2D) -> list[float]:
+    return np.asarray(line.get_ydata(), dtype=float).tolist()
+
+
 def drawn(figure: Figure | None) -> Figure:
     assert figure is not None
     return figure
@@ -49,7 +60,7 @@ def he(run: Run) -> Run:
     return with_model(run, classifier_initialization="he")
 
 
-def tenth(depth: int, shortcut: str = "none", seed: int = 0, error: float = 50.0, **training: object) -> Run:
+def tenth(depth: int, shortcut: str = "none", seed: int = 0, error: float = 50.0, **training: Any) -> Run:
     """A run of a tenth of the paper's schedule, with a row at each epoch."""
     run = make_run(depth, shortcut, seed, steps=6400, **{"batch_size": 128, "learning_rate": 0.1, **training})
     last = run.rows[-1]

@@ -1,5 +1,6 @@
 """The confusion matrix: shares of each true class, a grey diagonal, and colours only for confusions."""
 
+import numpy as np
 import pytest
 
 from resnet_repro.figures.confusion import LEAST_SCALE_PCT, draw_confusion
@@ -13,7 +14,7 @@ def drawn(*rows: tuple[int, int, int]) -> tuple[list[str], float]:
     axes = figure.axes[0]
     (image,) = axes.images
     values = image.get_array()
-    assert values is not None
+    assert isinstance(values, np.ma.MaskedArray)
     assert [bool(values.mask[k, k]) for k in range(3)] == [True] * 3
     return [text.get_text() for text in axes.texts], float(image.get_clim()[1] or 0)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from conftest import make_run
-from made_up import drawn, group_of, he, tenth, with_model
+from made_up import drawn, group_of, he, tenth, with_model, xs, ys
 
 from resnet_repro.figures.classifier import caption_classifier, draw_classifier
 from resnet_repro.figures.reproductions import caption_reproductions, draw_reproductions
@@ -40,9 +40,9 @@ def test_the_other_reproduction_is_drawn_below_ours_over_its_epochs(style: Style
     figure = drawn(draw_reproductions(group, style))
     assert [axes.get_title("left") for axes in figure.axes] == ["plain-20", "plain-56"]  # which has no ResNet-32
     theirs, *ours = figure.axes[0].lines
-    assert list(theirs.get_ydata()) == list(REPRODUCTIONS[0].test_error_pct["plain20"])
-    assert {tuple(line.get_ydata()[:2]) for line in ours} == {(52.0, 53.0), (51.0, 52.0)}  # mean of seeds, and He's
-    assert max(ours[0].get_xdata()) == pytest.approx(8, abs=0.05)
+    assert ys(theirs) == list(REPRODUCTIONS[0].test_error_pct["plain20"])
+    assert {tuple(ys(line)[:2]) for line in ours} == {(52.0, 53.0), (51.0, 52.0)}  # mean of seeds, and He's
+    assert max(xs(ours[0])) == pytest.approx(8, abs=0.05)
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
     assert [text.split(",")[0] for text in texts] == ["a-martyn/resnet", "ours", "ours"]
     assert "https://github.com/a-martyn/resnet" in caption_reproductions(group).reading

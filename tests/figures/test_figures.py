@@ -6,6 +6,7 @@ import pytest
 from conftest import make_run
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up import xs
 
 from resnet_repro.analysis.groups import comparable_groups
 from resnet_repro.figures import draw_figures
@@ -34,7 +35,7 @@ def test_plain_nets_are_left_and_residual_nets_right_on_one_scale() -> None:
     assert right.get_title("left") == "residual nets, by depth"
     assert left.get_ylim() == right.get_ylim()
     for axes in (left, right):
-        lines = [line for line in axes.lines if list(line.get_xdata()) == [200, 400]]
+        lines = [line for line in axes.lines if xs(line) == [200, 400]]
         assert [(line.get_color(), line.get_linestyle()) for line in lines] == [
             (DEPTH_COLOURS[20], "--"), (DEPTH_COLOURS[20], "-"), (DEPTH_COLOURS[56], "--"), (DEPTH_COLOURS[56], "-"),
         ]  # fmt: skip
@@ -50,7 +51,7 @@ def test_a_curve_is_the_mean_over_seeds_at_the_steps_that_all_have() -> None:
 def test_a_diverged_run_is_marked_where_it_ended() -> None:
     left, _ = draw_curves(comparable_groups([make_run(status="diverged")])[0]).axes
     crosses = [line for line in left.lines if line.get_marker() == "X"]
-    assert [float(cross.get_xdata()[0]) for cross in crosses] == [201.0]
+    assert [xs(cross)[0] for cross in crosses] == [201.0]
     assert any("diverged at 201" in text.get_text() for text in left.texts)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from conftest import make_run
-from made_up import drawn, group_of, with_model, with_probes
+from made_up import drawn, group_of, with_model, with_probes, xs, ys
 
 from resnet_repro.figures import FIGURES, draw_figures
 from resnet_repro.figures.batch_norm import draw_batch_norm
@@ -27,7 +27,7 @@ def test_layer_responses_are_those_of_the_last_step_by_layer_and_sorted() -> Non
     rows = [(1, "layer_response", "a", "std", 9.0), (400, "layer_response", "a", "std", 1.0),
             (400, "layer_response", "b", "std", 3.0), (400, "layer_response", "c", "std", 2.0)]  # fmt: skip
     figure = drawn(draw_layer_responses(group_of(with_probes(make_run(20), rows))))
-    by_layer, by_size = (list(axes.lines[0].get_ydata()) for axes in figure.axes)
+    by_layer, by_size = (ys(axes.lines[0]) for axes in figure.axes)
     assert (by_layer, by_size) == ([1.0, 3.0, 2.0], [3.0, 2.0, 1.0])
     assert figure.axes[0].lines[0].get_label() == "plain-20: median 2.00"
     assert figure.axes[0].get_yscale() == "linear"
@@ -38,7 +38,7 @@ def test_layer_responses_are_means_over_seeds_and_logarithmic_if_they_differ_muc
                                                   (400, "layer_response", "b", "std", 100 * value)])
             for seed, value in enumerate((1.0, 3.0))]  # fmt: skip
     axes = drawn(draw_layer_responses(group_of(*runs))).axes[0]
-    assert list(axes.lines[0].get_ydata()) == [2.0, 200.0]
+    assert ys(axes.lines[0]) == [2.0, 200.0]
     assert axes.get_yscale() == "log"
 
 
@@ -50,7 +50,7 @@ def test_gradient_norms_have_a_panel_a_net_and_a_line_a_moment_without_shortcuts
     runs = with_probes(make_run(20), rows(1.0)), with_probes(make_run(20, "identity"), rows(2.0))
     figure = drawn(draw_gradient_norms(group_of(*runs)))
     assert [axes.get_title("left") for axes in figure.axes] == ["plain-20", "ResNet-20"]
-    assert [list(line.get_ydata()) for line in figure.axes[1].lines] == [[2.0, 2.0], [800.0, 800.0]]
+    assert [ys(line) for line in figure.axes[1].lines] == [[2.0, 2.0], [800.0, 800.0]]
     assert [line.get_color() for line in figure.axes[1].lines] == list(STEP_COLOURS[:2])
     assert figure.axes[0].get_yscale() == "log"
 
@@ -60,7 +60,7 @@ def test_gradients_of_exactly_zero_are_left_out_of_the_logarithmic_scale_and_sai
     rows = [(1, "gradient_norm", name, "norm", norm) for name, norm in layers.items()]
     some, none = (group_of(with_probes(make_run(20), chosen)) for chosen in (rows, rows[1:]))
     [line] = drawn(draw_gradient_norms(some)).axes[0].lines
-    first, *others = np.asarray(line.get_ydata())
+    first, *others = ys(line)
     assert np.isnan(first)
     assert others == [3.0, 1.0]
     assert "Norms of exactly zero" in caption_gradient_norms(some).reading
@@ -79,8 +79,8 @@ def test_percentiles_are_drawn_at_the_steps_that_have_all_three() -> None:
             for name, value in zip(("p15", "p50", "p85"), values, strict=True)]  # fmt: skip
     broken = (200, "input_percentiles", "deep.act1", "p15", 5.0)
     axes = drawn(draw_percentile_drift(group_of(with_probes(make_run(20), [*rows, broken])))).axes[0]
-    assert [list(line.get_xdata()) for line in axes.lines] == [[1, 400]] * 3
-    assert [list(line.get_ydata()) for line in axes.lines] == [[1.0, 3.0], [0.0, 2.0], [-1.0, -1.0]]
+    assert [xs(line) for line in axes.lines] == [[1, 400]] * 3
+    assert [ys(line) for line in axes.lines] == [[1.0, 3.0], [0.0, 2.0], [-1.0, -1.0]]
     assert axes.get_ylabel() == "deep.act1,\nmap 0"
     assert axes.get_xlabel() == "iterations (median moves by 0.7 spreads)"
 
@@ -99,8 +99,8 @@ def test_branch_ratios_show_the_first_step_and_the_end() -> None:
             for step, value in ((1, 1.5), (400, 0.5)) for unit in ("stage1.0", "stage2.0", "stage3.0")]  # fmt: skip
     runs = [make_run(8), with_probes(make_run(8, "identity"), rows)]
     faint, bold, _one, *_boundaries = drawn(draw_branch_ratios(group_of(*runs))).axes[0].lines
-    assert (list(faint.get_ydata()), list(bold.get_ydata())) == ([1.5] * 3, [0.5] * 3)
-    assert list(bold.get_xdata()) == pytest.approx([1 / 6, 1 / 2, 5 / 6])
+    assert (ys(faint), ys(bold)) == ([1.5] * 3, [0.5] * 3)
+    assert xs(bold) == pytest.approx([1 / 6, 1 / 2, 5 / 6])
     assert bold.get_linewidth() > faint.get_linewidth()
     assert bold.get_label() == "ResNet-8"
 
@@ -126,6 +126,4 @@ def test_nets_of_one_depth_have_different_styles() -> None:
     group = group_of(*gates)
     assert len(set(entry_styles(group.entries).values())) == 9
     right = draw_curves(group).axes[1]
-    assert (
-        len({line.get_color() for line in right.lines if line.get_linestyle() == "-" and len(line.get_xdata()) > 1}) > 6
-    )
+    assert len({line.get_color() for line in right.lines if line.get_linestyle() == "-" and len(xs(line)) > 1}) > 6

@@ -1,7 +1,7 @@
 """The papers' final errors at the right edge of the training curves."""
 
 from conftest import make_run
-from made_up import group_of, papers_run, with_model
+from made_up import group_of, papers_run, with_model, ys
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -23,14 +23,14 @@ def legend(figure: Figure) -> list[str]:
 
 def test_each_net_of_the_paper_has_its_published_errors_beside_it() -> None:
     plain, residual = diamonds(papers_run(20), papers_run(56), papers_run(20, "identity"))
-    assert [list(line.get_ydata()) for line in plain] == [
+    assert [ys(line) for line in plain] == [
         [final_error("none", depth, column)] for depth in (20, 56) for column in ("train_error_pct", "test_error_pct")
     ]
     assert [line.get_color() for line in plain[::2]] == [DEPTH_COLOURS[20], DEPTH_COLOURS[56]]
     assert {line.get_markerfacecolor() for line in plain} == {"white"}
     assert plain[1].get_markersize() > plain[0].get_markersize()
-    assert [list(line.get_ydata()) for line in residual] == [[0.6], [8.75]]
-    assert all(line.get_transform().transform((1, 0))[0] == line.axes.bbox.x1 for line in plain)
+    assert [ys(line) for line in residual] == [[0.6], [8.75]]
+    assert all(line.axes and line.get_transform().transform((1, 0))[0] == line.axes.bbox.x1 for line in plain)
     assert any("published" in text for text in legend(draw_curves(group_of(papers_run(20)))))
 
 

@@ -6,7 +6,6 @@ import matplotlib
 import pytest
 from conftest import make_run
 from made_up import CONTRASTS, contrasts, everything, group_of, with_model
-from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -15,8 +14,10 @@ from resnet_repro.figures.curves import draw_curves
 from resnet_repro.figures.style import STYLES, TITLE, WEB, drawing, together, wrapped
 
 
-def texts(figure: Figure) -> set[Artist]:
-    return {text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()}  # type: ignore[attr-defined]
+def texts(figure: Figure) -> set[Text]:
+    """The visible texts of a figure."""
+    found = {artist for artist in figure.findobj() if isinstance(artist, Text)}
+    return {text for text in found if text.get_visible() and text.get_text().strip()}
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -32,10 +33,8 @@ def test_no_text_leaves_the_figure(style: str) -> None:
             made.figure.draw_without_rendering()
             page = made.figure.bbox.padded(2)
             axes = (axis for axes in made.figure.axes for axis in (axes.xaxis, axes.yaxis))
-            ticks = {
-                text for axis in axes for text in axis.get_ticklabels(which="both")
-            }  # hidden ones are outside
-            for text in texts(made.figure).difference(ticks):
+            ticks = {text for axis in axes for text in axis.get_ticklabels(which="both")}
+            for text in texts(made.figure).difference(ticks):  # hidden tick labels are outside
                 box = text.get_window_extent()
                 assert page.contains(*box.p0), (made.family, text.get_text())
                 assert page.contains(*box.p1), (made.family, text.get_text())
@@ -84,7 +83,7 @@ def test_drawing_leaves_the_settings_as_they_were() -> None:
 
 def test_styles_differ_in_letters_and_lines() -> None:
     figures = [draw_curves(group_of(make_run(20)), style) for style in STYLES.values()]
-    sizes = [figure.findobj(lambda artist: artist.get_gid() == TITLE)[0].get_fontsize() for figure in figures]
+    sizes = [text.get_fontsize() for figure in figures for text in texts(figure) if text.get_gid() == TITLE]
     widths = [figure.axes[0].lines[0].get_linewidth() for figure in figures]
     assert len(set(sizes)) == len(set(widths)) == len(STYLES)
 

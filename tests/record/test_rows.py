@@ -116,6 +116,6 @@ def test_a_missing_metric_is_damage(tmp_path: Path) -> None:
 
 def assert_refused(path: Path, line: int, reason: str, kind: type[Row] | type[ProbeRow] = ProbeRow) -> None:
     with pytest.raises(RunError) as refused:
-        read_rows(path, kind)
+        read_rows(path, Row) if kind is Row else read_rows(path, ProbeRow)
     assert str(refused.value).startswith(f"{path}:{line}: {reason}")
     assert "\n" not in str(refused.value)
