@@ -59,8 +59,8 @@ gpu-check: ## is training right on this GPU, and how fast: in GPU_SECONDS, into 
 	$(or $(wildcard $(BIN)/python),$(PYTHON)) -m resnet_repro bench --gpu-check --seconds $(GPU_SECONDS) --output $(GPU_OUTPUT)
 
 stress: setup ## kill trainings at random moments, resume them, compare the bits: about 20 minutes on two CPU cores
-	$(BIN)/python tests/stress/stress.py
-	$(BIN)/python tests/stress/stress.py --ranks 2
+	PYTHONPATH=tests $(BIN)/python tests/stress/stress.py
+	PYTHONPATH=tests $(BIN)/python tests/stress/stress.py --ranks 2
 
 setup: $(VENV)/.installed ## make .venv and install the project into it
 

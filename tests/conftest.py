@@ -1,4 +1,4 @@
-"""Shared by all tests: one thread each, as they run side by side, and a net and data set small enough to train."""
+"""Shared by all tests: one thread, as tests run side by side, a spec that trains in a second, and the command line."""
 
 import os
 from collections.abc import Callable
@@ -15,13 +15,13 @@ from resnet_repro.record.run import Run
 from resnet_repro.spec import Experiment, ModelSpec, TrainingSpec
 
 if not torch.cuda.is_available():
-    os.environ.setdefault("TRITON_INTERPRET", "1")  # Triton's kernels run on the CPU
+    os.environ.setdefault("TRITON_INTERPRET", "1")  # runs Triton's kernels on the CPU
 
 REPOSITORY = Path(__file__).parent.parent
 REAL_DATA = REPOSITORY / "data"
 
 TINY = """\
-# A net and a data set that train in a second.
+# Trains in a second.
 model:
   depth: 8
   width: 4
@@ -52,7 +52,7 @@ class CliResult(NamedTuple):
 Cli = Callable[..., CliResult]
 
 
-@pytest.fixture(autouse=True, scope="module")  # before what a module's tests share
+@pytest.fixture(autouse=True, scope="module")  # comes before the other fixtures of a module
 def _one_thread() -> None:
     torch.set_num_threads(1)
 
@@ -91,7 +91,7 @@ def make_run(
     name: str = "",
     **training: object,
 ) -> Run:
-    """A run as if read from disk: two measurements, at steps 200 and 400, unless it did not finish."""
+    """A run as if read from disk, with rows at steps 200 and 400; at step 200 only, if it did not finish."""
     values = {"steps": 400, "batch_size": 64, "learning_rate": 0.02, **training}
     model = ModelSpec.model_validate({"depth": depth, "shortcut": shortcut})
     experiment = Experiment(

@@ -31,7 +31,7 @@ WHOLE_FILES = st.one_of(
 
 
 def fuzzed(cases: int) -> settings:
-    """So many cases, always the same ones, not shrunk, which takes minutes. They share fixtures that hold no state."""
+    """So many cases, the same in every run; not shrunk, which takes minutes. Their fixtures hold no state."""
     shared = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
     return settings(
         max_examples=cases,
@@ -45,7 +45,7 @@ def fuzzed(cases: int) -> settings:
 
 @st.composite
 def damaged(draw: st.DrawFn, content: bytes) -> bytes:
-    """A valid file after one to three accidents: bytes flipped, lost, doubled, inserted, or its end cut off."""
+    """A valid file with one to three accidents: bytes flipped, lost, doubled or inserted, or its end cut off."""
     for _ in range(draw(st.integers(1, 3))):
         start = draw(st.integers(0, max(len(content) - 1, 0)))
         end = min(len(content), start + draw(st.integers(1, 40)))
@@ -67,7 +67,7 @@ def damaged(draw: st.DrawFn, content: bytes) -> bytes:
 
 @st.composite
 def with_a_wrong_value(draw: st.DrawFn, values: dict[str, Any]) -> dict[str, Any]:
-    """Nested values of which one to three are replaced or lost."""
+    """Nested values, of which one to three are replaced or lost."""
     values = json.loads(json.dumps(values))
     for _ in range(draw(st.integers(1, 3))):
         section = values

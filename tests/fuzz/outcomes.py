@@ -1,15 +1,17 @@
-"""What every case must come to, whatever the input: success, one clear line, or a wrong usage explained."""
+"""What a command may do with any input: succeed, print one clear error line, or explain wrong usage."""
 
 import re
 from pathlib import Path
 
 from conftest import Cli, CliResult
 
-STEERING = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]")  # terminals, but for ends of lines
+STEERING = re.compile(
+    r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]"
+)  # what can steer a terminal, except line ends
 
 
 def tidy(cli: Cli, *arguments: object, also: int = 0) -> CliResult:
-    """Run the command line and hold what it said to the rules."""
+    """Run a command, and check its exit code and output; `also` is another exit code that is allowed."""
     outcome = cli(*arguments)
     assert outcome.code in (0, 1, 2, also)
     assert not STEERING.search(outcome.out + outcome.err)

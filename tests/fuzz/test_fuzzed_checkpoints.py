@@ -1,4 +1,4 @@
-"""100 checkpoints, damaged, or packed by a stranger behind a right checksum, by a run that goes on from them."""
+"""Resumes a run from 100 checkpoints that are damaged, or hostile with a correct checksum."""
 
 import hashlib
 import io
@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import TINY
+from conftest import TINY, Cli
 from hostile import VALUES, WHOLE_FILES, damaged, fuzzed
 from hypothesis import given
 from hypothesis import strategies as st
-from outcomes import Cli, contents, tidy
+from outcomes import contents, tidy
 
 from resnet_repro.data import DATASETS
 from resnet_repro.data.synthetic import load_synthetic
@@ -38,7 +38,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def interrupted(cli: Cli, tmp_path: Path) -> Path:
-    """A folder with a spec, and its run, which was stopped after one step."""
+    """A folder with a spec and its run, which was interrupted after one step."""
     (tmp_path / "tiny.yaml").write_text(TINY)
     assert cli("train", tmp_path / "tiny.yaml", "--results", tmp_path / "results", "--device", "cpu").code == 130
     return tmp_path
@@ -46,7 +46,7 @@ def interrupted(cli: Cli, tmp_path: Path) -> Path:
 
 @st.composite
 def packed(draw: st.DrawFn, whole: bytes) -> bytes:
-    """What a stranger may have put behind a right checksum: other bytes, or values of other types and shapes."""
+    """A checkpoint with a correct checksum, but other bytes, or values of other types and shapes."""
     saved = whole[len(FORMAT) + DIGEST :]
     if draw(st.booleans()):
         saved = draw(st.one_of(damaged(saved), WHOLE_FILES))
@@ -64,7 +64,7 @@ def packed(draw: st.DrawFn, whole: bytes) -> bytes:
 
 @given(data=st.data())
 @fuzzed(100)
-def test_a_run_goes_on_or_the_checkpoint_is_refused_in_one_line(
+def test_a_run_resumes_or_the_checkpoint_is_refused_in_one_line(
     cli: Cli, interrupted: Path, data: st.DataObject
 ) -> None:
     whole = (interrupted / "results/tiny/seed-0/checkpoint.pt").read_bytes()

@@ -1,18 +1,19 @@
-"""100 damaged data folders, by `data check`."""
+"""`data check` reads 100 damaged data folders."""
 
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import Cli
 from hostile import WHOLE_FILES, damaged, fuzzed
 from hypothesis import given
 from hypothesis import strategies as st
-from outcomes import Cli, contents, tidy
+from outcomes import contents, tidy
 
 from resnet_repro.data import cifar10
 
-IMAGES = 3  # a file, instead of 10,000
+IMAGES = 3  # in a file, instead of 10,000
 NAMES = (*cifar10.TRAIN_FILES, *cifar10.TEST_FILES)
 RECORDS = np.random.default_rng(0).integers(0, 10, (IMAGES, cifar10.RECORD), np.uint8).tobytes()
 CONTENT = st.one_of(st.just(RECORDS), WHOLE_FILES, damaged(RECORDS), st.binary(min_size=1, max_size=1).map(

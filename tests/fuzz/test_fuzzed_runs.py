@@ -1,4 +1,4 @@
-"""500 damaged run folders, 320 damaged CSV files, and 10 whole ones with absurd numbers."""
+"""Reads 500 damaged run folders, 320 damaged CSV files, and 10 valid runs with absurd numbers."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ from conftest import TINY, Cli, CliResult
 from hostile import WHOLE_FILES, as_json, as_yaml, damaged, fuzzed, with_a_wrong_value
 from hypothesis import given
 from hypothesis import strategies as st
-from outcomes import Cli, contents, tidy
+from outcomes import contents, tidy
 
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.record.rows import ProbeRow, Row, write_rows
@@ -65,7 +65,7 @@ def assert_read_or_refused(cli: Cli, folder: Path, command: str) -> CliResult:
 
 @st.composite
 def broken_files(draw: st.DrawFn, run: Path) -> tuple[str, bytes | None]:
-    """A file of the run, and what becomes of it; None if it is lost."""
+    """The name of a file of the run and its new content; None if it is lost."""
     name = draw(st.sampled_from(["spec.yaml", "environment.json", "summary.json"]))
     content = (run / name).read_bytes()
     as_text, values = (as_yaml, yaml.safe_load(content)) if name == "spec.yaml" else (as_json, json.loads(content))
@@ -86,7 +86,7 @@ def test_a_damaged_run_is_read_or_refused_in_one_line(cli: Cli, run: Path, data:
 
 @st.composite
 def broken_rows(draw: st.DrawFn, content: bytes) -> bytes:
-    """Lines doubled, swapped, lost, with a cell more or less or a strange one, or cut within the last number."""
+    """A line is doubled, swapped or lost, or a cell is added, lost or strange, or the last number or newline is cut."""
     lines = content.splitlines(keepends=True)
     place, other = (draw(st.integers(0, len(lines) - 1)) for _ in range(2))
     match draw(st.sampled_from(["double", "swap", "lose", "more", "less", "strange", "cut", "end"])):

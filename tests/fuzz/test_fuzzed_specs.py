@@ -1,4 +1,4 @@
-"""720 specs and 250 overrides, from nearly right to absurd, by the commands that read them."""
+"""Reads 720 specs and 250 overrides, from nearly valid to absurd, with the commands that take them."""
 
 import tempfile
 from pathlib import Path
@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import TINY
+from conftest import TINY, Cli
 from hostile import NASTY_TEXTS, VALUES, WHOLE_FILES, as_yaml, damaged, fuzzed, with_a_wrong_value
 from hypothesis import example, given
 from hypothesis import strategies as st
-from outcomes import Cli, contents, tidy
+from outcomes import contents, tidy
 
 from resnet_repro.launch import plan
 from resnet_repro.launch.estimate import Rate
@@ -50,7 +50,7 @@ TEXTS = st.one_of(
 
 @pytest.fixture(autouse=True)
 def _no_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dry run measures the speed of the machine for two seconds, which a thousand cases cannot wait for."""
+    """Skips the speed measurement of a dry run, which takes two seconds."""
     monkeypatch.setattr(plan, "measure_rate", lambda slot, like: Rate(1e9, "nothing"))
 
 

@@ -1,6 +1,6 @@
-"""Kill trainings at random moments, resume each by the same command, and compare what they come to, bit for bit.
+"""Kill trainings at random moments, resume each by the same command, and compare the results bit for bit.
 
-`make stress` runs it; the tables it has made are in README.md beside it.
+`make stress` runs it. It writes its tables into README.md beside it.
 """
 
 import random
@@ -17,24 +17,23 @@ from typing import Annotated, NamedTuple
 
 import torch
 import typer
+from helpers import result_of
 
-from resnet_repro.record.rows import TIMING
-from resnet_repro.record.run import METRICS, PROBES, WEIGHTS, read_run
 from resnet_repro.text_tables import markdown_table
 from resnet_repro.training.device import device_name
 
 HERE = Path(__file__).parent
 PAGE = HERE / "README.md"
 LABEL = "net/seed-0"
-MOMENT = 4.0  # seconds from the first sign of training, within which a kill comes
-PATIENCE = 300.0  # seconds for what should end by itself
+MOMENT = 4.0  # seconds after the start of training, within which the signal is sent
+PATIENCE = 300.0  # seconds for a process to end
 
 
 class Attempt(NamedTuple):
-    """One process, or one torchrun, from its start to its end."""
+    """One process, or one torchrun, that has ended."""
 
     code: int
-    killed: bool  # or it ended before its moment came
+    killed: bool  # False if it ended before the signal
 
 
 def command(ranks: int, results: Path) -> list[str]:
@@ -44,7 +43,7 @@ def command(ranks: int, results: Path) -> list[str]:
 
 
 def attempt(ranks: int, results: Path, number: signal.Signals | None, chance: random.Random) -> Attempt:
-    """Train; at a random moment SIGKILL one process of the run, or ask all of it to stop with SIGTERM."""
+    """Train; at a random moment send SIGKILL to one process of the run, or SIGTERM to all of it."""
     process = subprocess.Popen(command(ranks, results), stderr=subprocess.PIPE, text=True)
     assert process.stderr
     killed = False
@@ -63,31 +62,20 @@ def attempt(ranks: int, results: Path, number: signal.Signals | None, chance: ra
 
 
 def victim(parent: int, ranks: int, number: signal.Signals, chance: random.Random) -> str:
-    """The process that gets the signal: under torchrun, SIGKILL takes one rank, whichever it is."""
+    """The process that gets the signal; under torchrun a random rank gets SIGKILL."""
     if ranks == 1 or number == signal.SIGTERM:
         return str(parent)
     children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(parent)], capture_output=True, text=True, check=False)
     return chance.choice(children.stdout.split() or [str(parent)])
 
 
-def bits(results: Path) -> dict[str, bytes]:
-    """All that a run comes to, but for its timing."""
-    folder = results / LABEL
-    rows = [[value for name, value in vars(row).items() if name not in TIMING] for row in read_run(folder).rows]
-    return {
-        METRICS: repr(rows).encode(),
-        PROBES: (folder / PROBES).read_bytes(),
-        WEIGHTS: (folder / WEIGHTS).read_bytes(),
-    }
-
-
 def stress(
-    ranks: Annotated[int, typer.Option(help="Processes of the training; torchrun starts more than one.")] = 1,
-    kills: Annotated[int, typer.Option(help="How often to send SIGKILL.")] = 30,
-    stops: Annotated[int, typer.Option(help="How often to send SIGTERM.")] = 10,
-    seed: Annotated[int, typer.Option(help="Of the random moments.")] = 0,
+    ranks: Annotated[int, typer.Option(help="Processes of a training; torchrun starts them if more than one.")] = 1,
+    kills: Annotated[int, typer.Option(help="How many SIGKILLs to send.")] = 30,
+    stops: Annotated[int, typer.Option(help="How many SIGTERMs to send.")] = 10,
+    seed: Annotated[int, typer.Option(help="Seed of the random moments.")] = 0,
 ) -> None:
-    """Kill trainings again and again; write what came of it into README.md."""
+    """Kill trainings again and again, and write the results into README.md."""
     chance, began = random.Random(seed), time.monotonic()  # noqa: S311  (nothing is secret here)
     ahead = [signal.SIGKILL] * kills + [signal.SIGTERM] * stops
     chance.shuffle(ahead)
@@ -97,31 +85,32 @@ def stress(
     with tempfile.TemporaryDirectory() as temporary:
         whole = Path(temporary) / "whole"
         assert attempt(ranks, whole, None, chance).code == 0
-        expected = bits(whole)
+        expected = result_of(whole / LABEL)
         while ahead:
             trainings += 1
             results, received = Path(temporary) / str(trainings), []
             while (run := attempt(ranks, results, ahead[-1] if ahead else None, chance)).code != 0:
                 if not run.killed or len(received) > kills + stops:
-                    break  # it failed by itself
+                    break  # it failed without a signal
                 received.append(ahead.pop().name)
                 tried[received[-1]] += 1
-            same = run.code == 0 and bits(results) == expected
+            same = run.code == 0 and result_of(results / LABEL) == expected
             lost.update([] if same else received or ["by itself"])
-            outcome = "same bits" if same else f"LOST (exit code {run.code})"
-            print(f"training {trainings}: {', '.join(received) or 'never hit'}: {outcome}", file=sys.stderr)
+            result = "same bits" if same else f"LOST (exit code {run.code})"
+            print(f"training {trainings}: {', '.join(received) or 'no signal'}: {result}", file=sys.stderr)
     write(ranks, tried, lost, trainings, time.monotonic() - began)
     raise typer.Exit(1 if lost else 0)
 
 
 def write(ranks: int, tried: Counter[str], lost: Counter[str], trainings: int, took: float) -> None:
+    """Replace the table of one process, or of so many ranks, in README.md."""
     how = f"torchrun, {ranks} ranks" if ranks > 1 else "one process"
     rows = [[name, str(tried[name]), str(tried[name] - lost[name]), str(lost[name])] for name in sorted(tried)]
-    told = (
+    conditions = (
         f"{datetime.now(UTC).date()} · {device_name(torch.device('cpu'))} · torch {torch.__version__} · "
         f"{trainings} trainings of 300 steps, {took / 60:.0f} minutes"
     )
-    table = f"\n{told}\n\n{markdown_table(['signal', 'tried', 'survived', 'lost'], rows)}\n"
+    table = f"\n{conditions}\n\n{markdown_table(['signal', 'tried', 'survived', 'lost'], rows)}\n"
     page = PAGE.read_text()
     start, end = f"<!-- {how} -->\n", f"<!-- /{how} -->"
     before, rest = page.split(start)
