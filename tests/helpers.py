@@ -1,18 +1,19 @@
 """Helpers of tests that train runs: watchers that end a run early, and a comparison of results."""
 
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from resnet_repro.record.folder import Status
-from resnet_repro.record.rows import TIMING
 from resnet_repro.record.run import WEIGHTS, read_run
 from resnet_repro.runner.options import CHECKPOINT_SECONDS, TrainOptions
 from resnet_repro.runner.train import Watcher, train_run
 from resnet_repro.spec import Experiment
 from resnet_repro.training.loop import Trainer
 
+TIMING = ("images_per_second", "elapsed_seconds")  # the columns that differ between equal runs
 PATIENCE = 120  # seconds; the machine may be busy
 
 
@@ -61,6 +62,11 @@ def result_of(folder: Path) -> tuple[object, ...]:
 def assert_same_result(ours: Path, theirs: Path) -> None:
     """Two run folders have the same result, bit for bit."""
     assert result_of(ours) == result_of(theirs)
+
+
+def command_line(*arguments: object) -> list[str]:
+    """A command of this package, for a process of its own."""
+    return [sys.executable, "-m", "resnet_repro", *map(str, arguments)]
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

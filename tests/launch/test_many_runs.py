@@ -6,12 +6,11 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from conftest import Cli
-from helpers import assert_same_result, wait_until
+from helpers import assert_same_result, command_line, wait_until
 from queues import LONG, InsistentInterrupter, Interrupter, make_queue, options, queued
 
 from resnet_repro.launch.board import Board
@@ -137,8 +136,8 @@ def test_a_process_that_cannot_start_is_a_failed_run(
 
 
 def test_runs_whose_queue_was_killed_stop_with_a_checkpoint(tiny: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "resnet_repro", "train", tiny, "--results", tmp_path / "r", "--device", "cpu",
-               "--jobs", "2", "--set", "training.steps=100000"]  # fmt: skip
+    arguments = ("--device", "cpu", "--jobs", "2", "--set", "training.steps=100000")
+    command = command_line("train", tiny, "--results", tmp_path / "r", *arguments)
     parent = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     folder = tmp_path / "r/tiny/seed-0"
     wait_until(lambda: (folder / "metrics.csv").exists() and (folder / "metrics.csv").read_text().count("\n") > 2)

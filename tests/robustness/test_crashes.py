@@ -6,14 +6,13 @@ import resource
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Cli
-from helpers import assert_same_result, train
+from helpers import assert_same_result, command_line, train
 from short_run import LABEL, error_of, short_run, status_of
 
 from resnet_repro.record.run import HOLDER, read_run
@@ -127,7 +126,7 @@ def test_a_full_file_system_is_one_error_line_and_the_run_resumes_when_there_is_
 ) -> None:
     """A real limit of the system, in a child process: no file may exceed 30 kB, which the checkpoint does."""
     results = tmp_path / "r"
-    command = [sys.executable, "-m", "resnet_repro", "train", tiny, "--results", results, "--checkpoint-seconds", "0"]
+    command = command_line("train", tiny, "--results", results, "--checkpoint-seconds", "0")
 
     def limit() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

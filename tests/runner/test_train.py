@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import TINY
-from helpers import DieAt, StopAt, assert_same_result, result_of, train, wait_until
+from helpers import DieAt, StopAt, assert_same_result, command_line, result_of, train, wait_until
 
 from resnet_repro.errors import RunError
 from resnet_repro.record.run import read_run
@@ -131,8 +130,8 @@ def test_equal_seeds_give_equal_runs_and_other_seeds_do_not(
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_the_program_resumably(tiny: Path, tmp_path: Path, signal_number: signal.Signals) -> None:
-    command = [sys.executable, "-m", "resnet_repro", "train", tiny, "--results", tmp_path / "r", "--device", "cpu",
-               "--set", "training.steps=100000"]  # fmt: skip
+    arguments = ("--device", "cpu", "--set", "training.steps=100000")
+    command = command_line("train", tiny, "--results", tmp_path / "r", *arguments)
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     metrics = tmp_path / "r/tiny/seed-0/metrics.csv"
     wait_until(lambda: metrics.exists() and metrics.read_text().count("\n") > 2)

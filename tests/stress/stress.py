@@ -17,7 +17,7 @@ from typing import Annotated, NamedTuple
 
 import torch
 import typer
-from helpers import result_of
+from helpers import command_line, result_of
 
 from resnet_repro.text_tables import markdown_table
 from resnet_repro.training.device import device_name
@@ -37,9 +37,10 @@ class Attempt(NamedTuple):
 
 
 def command(ranks: int, results: Path) -> list[str]:
-    module = ["-m", "resnet_repro", "train", str(HERE / "net.yaml"), "--results", str(results), "--device", "cpu"]
+    train = ("train", HERE / "net.yaml", "--results", results, "--device", "cpu", "--checkpoint-seconds", "0.05")
+    python, *module = command_line(*train)
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)] if ranks > 1 else []
-    return [sys.executable, *launch, *module, "--checkpoint-seconds", "0.05"]
+    return [python, *launch, *module]
 
 
 def attempt(ranks: int, results: Path, number: signal.Signals | None, chance: random.Random) -> Attempt:
@@ -88,7 +89,8 @@ def stress(
         expected = result_of(whole / LABEL)
         while ahead:
             trainings += 1
-            results, received = Path(temporary) / str(trainings), []
+            results = Path(temporary) / str(trainings)
+            received: list[str] = []
             while (run := attempt(ranks, results, ahead[-1] if ahead else None, chance)).code != 0:
                 if not run.killed or len(received) > kills + stops:
                     break  # it failed without a signal

@@ -25,6 +25,11 @@ def pickled(path: Path) -> None:
     path.write_bytes(pickle.dumps({"head.bias": 3}))
 
 
+def as_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 def torch_saved(path: Path) -> None:
     torch.save(load(path.read_bytes()), path)
 
@@ -52,7 +57,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "extra": (changed(evil=torch.zeros(1)), "the net has no 'evil'"),
     "nan": (changed(head__bias=torch.full((10,), torch.nan)), "head.bias holds values that are not finite"),
     "infinite": (changed(head__bias=torch.full((10,), torch.inf)), "head.bias holds values that are not finite"),
-    "folder": (lambda path: (path.unlink(), path.mkdir()), "there is no such file"),
+    "folder": (as_folder, "there is no such file"),
 }
 
 
