@@ -35,7 +35,7 @@ def _run_folders(results: Path) -> list[Path]:
 
 
 class MixedEnvironment(NamedTuple):
-    """An experiment whose runs were made in different environments, so their numbers may differ by more than seeds."""
+    """An experiment whose runs were made in different environments, so that not only seeds differ."""
 
     experiment: str
     fields: dict[str, list[str]]  # the differing fields of the environment, each with the values found

@@ -26,7 +26,7 @@ SEED_NOISE_PCT = 0.16  # standard deviation of the final error of ResNet-110 ove
 
 
 def final(column: str) -> Callable[[Run], float | None]:
-    """The value of a column in the last row of metrics.csv, which is never replaced by the best row."""
+    """The value of a column in the last row of metrics.csv, even if an earlier row was better."""
     return lambda run: getattr(run.final, column) if run.final else None
 
 

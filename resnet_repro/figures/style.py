@@ -95,7 +95,7 @@ NET, TITLE = "net:", "title"  # gids: the prefix for artists of a net, and that 
 
 
 def mark(artist: Artist, entry: Entry) -> None:
-    """Record in an artist's gid to which net it belongs, so that the report can switch that net off."""
+    """Record in an artist's gid to which net it belongs, so that the report can hide that net."""
     artist.set_gid(f"{NET}{entry.name}")
 
 

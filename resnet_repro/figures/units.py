@@ -59,7 +59,7 @@ ACTIVATION = ADDITION + 36  # the top of the last box
 
 
 def _unit(x: int, title: str, formula: str, colour: str, colours: Palette) -> list[str]:
-    """A column of boxes under a title: F, and after it f."""
+    """A titled column of boxes: the branch F and the activation f."""
     left = x - BOX_WIDTH // 2
     parts = [
         _text(x, 34, title, f'font-weight="700" font-size="28" fill="{colour}"'),
@@ -83,7 +83,7 @@ def _unit(x: int, title: str, formula: str, colour: str, colours: Palette) -> li
 
 
 def _shortcut(colours: Palette) -> list[str]:
-    """From x around F to the addition."""
+    """The line from x around F to the addition."""
     radius, start, middle = 14, 102, (TOP + END_OF_BRANCH) // 2
     return [
         f'<path d="M{RESIDUAL_X} {start}H{SHORTCUT_X - 20}q20 0 20 20V{ADDITION - 20}q0 20 -20 20H'
@@ -108,7 +108,7 @@ def _box(x: int, top: int, text: str, colours: Palette) -> list[str]:
 
 
 def _arrow(x: int, start: int, end: int, colour: str) -> str:
-    """Downward, with its tip at `end`."""
+    """An arrow that points down to `end`."""
     shaft = f'<path d="M{x} {start}V{end - 9}" stroke="{colour}" stroke-width="2.5"/>'
     return f'{shaft}<path d="M{x} {end}l-6 -11h12z" fill="{colour}"/>'
 

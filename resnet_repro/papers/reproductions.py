@@ -16,7 +16,7 @@ REPRODUCTIONS = (
     Reproduction(
         "a-martyn/resnet",
         "https://github.com/a-martyn/resnet",
-        "fp32, the classifier initialised by He's rule (standard deviation 0.177), learning rate 0.1 and batches of 128",
+        "fp32, classifier initialised by He's rule (standard deviation 0.177), learning rate 0.1, batches of 128",
         {
             "plain20": (60.7, 50.0, 38.2, 29.9, 29.0, 27.4, 26.8, 22.2),
             "plain32": (68.6, 62.2, 55.3, 49.5, 43.1, 44.1, 39.1, 44.8),

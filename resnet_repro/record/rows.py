@@ -12,7 +12,6 @@ from typing import Any, TypeVar, get_type_hints
 from resnet_repro.errors import RunError
 from resnet_repro.files import read_text, write_text
 
-TIMING = ("images_per_second", "elapsed_seconds")  # the columns that differ between equal runs
 FLOAT32_END = 2.0**128  # probes compute in float32, whose values are smaller
 
 

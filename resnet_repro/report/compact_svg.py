@@ -75,7 +75,7 @@ def _dissolve(element: Element, definitions: Element) -> None:
 
 
 def _classes(root: Element, prefix: str) -> None:
-    """Move repeated styles into CSS classes; clip paths get their own. Definitions take the style of their users."""
+    """Move repeated styles into CSS classes; clip paths get their own. Definitions get the style of their users."""
     for definition in root[0]:
         definition.attrib.pop("style", None)
     names: dict[str, str] = {}

@@ -42,7 +42,7 @@ def test_layer_responses_are_means_over_seeds_and_logarithmic_if_they_differ_muc
     assert axes.get_yscale() == "log"
 
 
-def test_gradient_norms_have_a_panel_a_net_and_a_line_a_moment_without_shortcuts() -> None:
+def test_gradient_norms_have_a_panel_for_each_net_and_a_line_for_each_step() -> None:
     def rows(scale: float) -> list[tuple[int, str, str, str, float]]:
         return [(step, "gradient_norm", layer, "norm", scale * step)
                 for step in (1, 400) for layer in ("stem.conv1", "stage2.0.shortcut.h.conv1", "head")]  # fmt: skip
@@ -55,7 +55,7 @@ def test_gradient_norms_have_a_panel_a_net_and_a_line_a_moment_without_shortcuts
     assert figure.axes[0].get_yscale() == "log"
 
 
-def test_gradients_of_exactly_zero_are_left_out_of_the_logarithmic_scale_and_said() -> None:
+def test_gradients_of_exactly_zero_are_left_out_and_the_caption_says_so() -> None:
     layers = {"stem.conv1": 0.0, "stage1.0.conv1": 3.0, "head": 1.0}
     rows = [(1, "gradient_norm", name, "norm", norm) for name, norm in layers.items()]
     some, none = (group_of(with_probes(make_run(20), chosen)) for chosen in (rows, rows[1:]))

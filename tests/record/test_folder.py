@@ -26,7 +26,7 @@ def probed(tmp_path: Path) -> RunFolder:
     return probed_folder(tmp_path / "probed")
 
 
-def test_the_columns_are_the_contract(folder: RunFolder, probed: RunFolder) -> None:
+def test_the_columns_are_as_documented(folder: RunFolder, probed: RunFolder) -> None:
     assert (folder.path / "metrics.csv").read_text().splitlines()[0] == COLUMNS
     assert (probed.path / "probes.csv").read_text().splitlines()[0] == PROBE_COLUMNS
 

@@ -77,7 +77,7 @@ def test_list_marks_runs_of_one_experiment_whose_environments_differ(
     assert [run["environments_differ_in"] for run in runs] == [["device"], ["device"]]
 
 
-def test_deterministic_runs_are_equal_bits_and_say_what_they_are(cli: Cli, tiny: Path, tmp_path: Path) -> None:
+def test_deterministic_runs_are_equal_bit_for_bit_and_recorded_as_such(cli: Cli, tiny: Path, tmp_path: Path) -> None:
     try:
         for results in ("a", "b"):
             command = ("train", tiny, "--results", tmp_path / results, "--device", "cpu", "--deterministic")

@@ -20,7 +20,7 @@ from resnet_repro.spec import Experiment
 from resnet_repro.text_tables import print_table
 from resnet_repro.training.device import resolve_device
 
-QUEUES = "CUDA_DEVICE_MAX_CONNECTIONS"  # CUDA reads how many streams may start work at the same time; 8 by default
+QUEUES = "CUDA_DEVICE_MAX_CONNECTIONS"  # read by CUDA: how many streams can work at the same time; 8 by default
 
 
 def show_speed(
