@@ -142,7 +142,7 @@ def test_a_damaged_measurement_is_named(tmp_path: Path, text: str) -> None:
         (("--page", "unmarked"), 1, "README.md: has no <!-- table -->"),
         (("tiny.yaml", "--scaling"), 2, "take neither specs nor"),
         (("tiny.yaml", "--page", "empty"), 2, "take neither specs nor"),
-        (("--compile", "--scaling"), 2, "no --compile"),
+        (("--compile", "--scaling"), 2, "take neither specs nor"),
         (("--gpu-check", "--device", "cpu"), 1, "--gpu-check: needs a CUDA device, and the device is cpu"),
         (("tiny.yaml", "--gpu-check"), 2, "take neither specs nor"),
         (("--gpu-check", "--scaling"), 2, "exclude each other"),
