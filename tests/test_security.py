@@ -179,5 +179,5 @@ def test_a_pickled_batch_of_another_md5_is_not_opened(
     monkeypatch.setattr(official, "test_list", [["test_batch", md5]])
     monkeypatch.setattr(official, "meta", {**official.meta, "md5": md5})
     (folder / name).write_bytes(pickle.dumps(Malicious(sprung)))
-    assert f"{name}: damaged or not CIFAR-10's" in refused(cli, "data", "check", "--data-dir", tmp_path)
+    assert f"{name}: damaged, or not a file of CIFAR-10" in refused(cli, "data", "check", "--data-dir", tmp_path)
     assert not sprung.exists()
