@@ -11,8 +11,8 @@ from resnet_repro.record.run import Run
 Outcome = Literal["reproduced", "contradicted", "inconclusive", "not run"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 ABOUT_OUTCOMES = (
-    "A claim is reproduced if the 95 % confidence intervals of all its comparisons lie within the bounds that it states, "
-    "contradicted if one lies wholly outside, not run if its nets were not trained, and inconclusive otherwise."
+    "A claim is reproduced if the 95 % confidence intervals of all its comparisons lie within the bounds that it "
+    "states, contradicted if one lies wholly outside, not run if its nets were not trained, and inconclusive otherwise."
 )
 
 
