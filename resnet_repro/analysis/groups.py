@@ -8,6 +8,7 @@ from resnet_repro.analysis.estimate import Estimate, estimate
 from resnet_repro.record.run import Run
 from resnet_repro.spec import PAPER_STEPS, Experiment, ModelSpec, TrainingSpec, default_milestones
 from resnet_repro.spec.naming import is_papers_net, net_name
+from resnet_repro.text_tables import counted
 
 FINAL_COLUMNS = {
     "train_error_pct": "training error %",
@@ -108,7 +109,7 @@ class Group:
             f"{at.data}{unaugmented} · {at.steps} steps of {at.batch_size}{short}\n"
             f"learning rate {' or '.join(f'{rate:g}' for rate in rates)}{drops} · "
             f"{', '.join(devices)} · {seeds} seed{'' if seeds == '1' else 's'} per net"
-            + (f" · {unfinished} of {len(self.runs)} runs unfinished" if unfinished else "")
+            + (f" · {unfinished} of {counted(len(self.runs), 'run')} unfinished" if unfinished else "")
         )
 
     def find(self, shortcut: str, depth: int) -> Entry | None:

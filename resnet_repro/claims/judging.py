@@ -133,7 +133,7 @@ def _noise(measure: str, group: Group) -> Noise | None:
 
 def _divergence(results: Sequence[NetResult]) -> str:
     return ", ".join(
-        f"{result.name} diverged in {result.diverged} of {result.diverged + len(result.runs)} runs"
+        f"{result.name} diverged in {result.diverged} of {counted(result.diverged + len(result.runs), 'run')}"
         for result in results
         if result.diverged
     )

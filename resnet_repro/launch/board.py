@@ -19,8 +19,6 @@ from resnet_repro.runner.progress import REFRESH_SECONDS
 from resnet_repro.text_tables import counted
 
 LAST_ENDED = 5  # how many of the runs that have ended are shown
-COLUMNS = {"device": "left", "step": "right", "loss": "right", "train %": "right", "test %": "right",
-           "images/s": "right", "left": "right"}  # fmt: skip
 
 
 class Board:
@@ -30,7 +28,7 @@ class Board:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
-    def told(self, run: QueuedRun, event: Event) -> None: ...
+    def received(self, run: QueuedRun, event: Event) -> None: ...
     def ended(self, run: QueuedRun) -> None: ...
     def refresh(self) -> None: ...
 
@@ -51,7 +49,7 @@ class LineBoard(Board):
     ) -> None:
         print(count(self.runs), file=sys.stderr, flush=True)
 
-    def told(self, run: QueuedRun, event: Event) -> None:
+    def received(self, run: QueuedRun, event: Event) -> None:
         if isinstance(event, LogLine):
             print(event.text, file=sys.stderr, flush=True)
 
@@ -95,8 +93,9 @@ def draw(runs: Sequence[QueuedRun], last_ended: Sequence[QueuedRun]) -> Group:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
     table.add_column("run")  # is cut where the terminal is narrow
     table.add_column("status", no_wrap=True)
-    for name, side in COLUMNS.items():
-        table.add_column(name, justify="right" if side == "right" else "left", no_wrap=True)
+    table.add_column("device", no_wrap=True)
+    for name in ("step", "loss", "train %", "test %", "images/s", "left"):
+        table.add_column(name, justify="right", no_wrap=True)
     for run in [*last_ended, *(run for run in runs if run.status == "running")]:
         table.add_row(Text(run.label, no_wrap=True, overflow="ellipsis"), run.status, *_cells(run))
     return Group(table, Text(count(runs)))

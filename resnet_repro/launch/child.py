@@ -87,7 +87,7 @@ def _inherited(variables: Mapping[str, str]) -> Iterator[None]:
 
 def _exit_reason(exit_code: int) -> str:
     if exit_code == LOST_DEVICE:
-        return "another run left the GPU unusable to its process; run the same command to resume"
+        return "the GPU became unusable after an error of another run; run the same command to resume"
     if exit_code >= 0:
         return f"its process ended with exit code {exit_code} and no message"
     name = signal.Signals(-exit_code).name

@@ -106,8 +106,8 @@ def _side_by_side(tasks: Sequence[Task], ahead: Sequence[Task], options: TrainOp
     runs = [QueuedRun(task, logs[task.label], weight=weights.get(task.label, 1.0)) for task in ahead]
     skipped = [QueuedRun(task, logs[task.label], "skipped") for task in tasks if task.is_ended]
     growths = _growths(runs, slots) if measured else {}
-    Queue(runs, slots, options, new_board([*skipped, *runs]), growths, notice).work_off()
-    return _conclude(runs)
+    Queue(runs, slots, options, new_board([*skipped, *runs]), growths, notice).train_all()
+    return _exit_code(runs)
 
 
 def _growths(runs: Sequence[QueuedRun], slots: Sequence[Slot]) -> dict[str, Growth]:
@@ -118,7 +118,7 @@ def _growths(runs: Sequence[QueuedRun], slots: Sequence[Slot]) -> dict[str, Grow
     return {device: Growth(device, devices.count(device), unit) for device in devices}
 
 
-def _conclude(runs: Sequence[QueuedRun]) -> int:
+def _exit_code(runs: Sequence[QueuedRun]) -> int:
     """Print the runs that failed, and return the exit code of `train`."""
     statuses = {run.status for run in runs}
     for run in runs:

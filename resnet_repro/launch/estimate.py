@@ -12,6 +12,7 @@ from resnet_repro.describe import describe
 from resnet_repro.launch.slots import Slot
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.file import overridden
+from resnet_repro.text_tables import counted
 from resnet_repro.training.device import device_name
 from resnet_repro.training.timing import always, interleaved, synchronizer
 
@@ -42,9 +43,8 @@ def measure_rate(slot: Slot, like: Experiment) -> Rate:
     finally:
         torch.set_num_threads(threads)
     work = 3 * describe(experiment).multiply_adds * batch_size
-    return Rate(
-        work / timing.median, f"{timing.steps} training steps of ResNet-{DEPTH} with {batch_size} images on {where}"
-    )
+    steps, images = counted(timing.steps, "training step"), counted(batch_size, "image")
+    return Rate(work / timing.median, f"{steps} of ResNet-{DEPTH} with {images} on {where}")
 
 
 def side_by_side_ends(seconds: Sequence[float], slots: int) -> list[float]:

@@ -40,7 +40,7 @@ class Queue:
         self.children: list[Child] = []
         self.stopping = False
 
-    def work_off(self) -> None:
+    def train_all(self) -> None:
         """Train until every run has ended, or until a signal or the deadline has stopped all of them resumably.
 
         A second signal more than 1 s after the first kills the processes. A run that fails does not affect others.
@@ -87,7 +87,7 @@ class Queue:
             child.take(run, slot, urgent=run.weight == 1)
         except OSError as error:  # such as no memory, or too many open files
             run.status, run.error = "failed", f"its process cannot start: {error.strerror or error}"
-            self._leave(run, slot)
+            self._release(run, slot)
 
     def _listen(self, seconds: float) -> None:
         by_pipe = {child.pipe: child for child in self.children}
@@ -103,14 +103,14 @@ class Queue:
     def _take(self, child: Child, label: str, event: Event) -> None:
         run, slot = child.places[label]
         run.take(event)
-        self.board.told(run, event)
+        self.board.received(run, event)
         if growth := self.growths.get(slot.device):
             self._measure(growth, run, event)
         if isinstance(event, Ended | Failed):
             del child.places[label]
             if run.status == "interrupted" or (isinstance(event, Failed) and event.lost):  # the process ends
                 child.takes_more = False
-            self._leave(run, slot)
+            self._release(run, slot)
 
     def _measure(self, growth: Growth, run: QueuedRun, event: Event) -> None:
         if isinstance(event, Memory):
@@ -120,7 +120,7 @@ class Queue:
             if found := growth.trained(run.label, images, time.monotonic()):
                 self.notice(found)
 
-    def _leave(self, run: QueuedRun, slot: Slot) -> None:
+    def _release(self, run: QueuedRun, slot: Slot) -> None:
         self.free.append(slot)
         if growth := self.growths.get(slot.device):
             growth.ended(run.label)
@@ -147,4 +147,4 @@ class Queue:
         for run, slot in child.places.values():
             run.status = "interrupted" if self.stopping else "failed"
             run.error = reason
-            self._leave(run, slot)
+            self._release(run, slot)

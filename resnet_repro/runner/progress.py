@@ -14,6 +14,7 @@ from resnet_repro.record.folder import Status
 from resnet_repro.record.rows import Row
 from resnet_repro.runner.train import Watcher
 from resnet_repro.spec import Experiment
+from resnet_repro.text_tables import counted
 from resnet_repro.training.loop import Trainer
 
 REFRESH_SECONDS = 0.5  # reading the loss makes a GPU wait, so not at every step
@@ -131,14 +132,14 @@ def _beginning(trainer: Trainer) -> str:
     at = f"resumes at step {trainer.step}" if trainer.step else "starts"
     engine = trainer.engine
     where = f"{engine.ranks.count} ranks, each on {engine.device.type}," if engine.ranks.count > 1 else engine.device
-    return f"{at}: {trainer.steps} steps of {trainer.batch_size} on {where} in {engine.precision}"
+    return f"{at}: {counted(trainer.steps, 'step')} of {trainer.batch_size} on {where} in {engine.precision}"
 
 
 def _ending(status: Status, trainer: Trainer) -> str:
     minutes, seconds = divmod(round(trainer.elapsed_seconds), 60)
     match status:
         case "finished":
-            return f"finished {trainer.steps} steps in {minutes} min {seconds} s"
+            return f"finished {counted(trainer.steps, 'step')} in {minutes} min {seconds} s"
         case "diverged":
             return f"diverged: the loss of step {trainer.diverged_at} is not finite; the curve up to there is kept"
         case _:

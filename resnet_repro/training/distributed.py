@@ -14,6 +14,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from resnet_repro.errors import DismissedError, ReproError, RunError
+from resnet_repro.text_tables import counted
 from resnet_repro.training.device import resolve_device
 
 TORCHRUN = {"RANK", "LOCAL_RANK", "WORLD_SIZE"}  # environment variables of every process that torchrun starts
@@ -106,7 +107,8 @@ class Ranks:
             raise RunError(f"--device {name}: several ranks take a GPU each, or the CPU; choose auto, cuda or cpu")
         if device.type == "cuda":
             if self.local_rank >= (there := torch.cuda.device_count()):
-                raise RunError(f"rank {self.rank}: this machine has {there} GPUs; start no more ranks on it than that")
+                gpus = counted(there, "GPU")
+                raise RunError(f"rank {self.rank}: this machine has {gpus}; start no more ranks on it than that")
             device = torch.device("cuda", self.local_rank)
             torch.cuda.set_device(device)
         return device

@@ -10,7 +10,7 @@ from resnet_repro.errors import printable
 from resnet_repro.record.run import SPEC, Run
 from resnet_repro.spec import PAPER_STEPS, ModelSpec, TrainingSpec
 from resnet_repro.spec.naming import net_name, short_phrase
-from resnet_repro.text_tables import markdown_table
+from resnet_repro.text_tables import counted, markdown_table
 from resnet_repro.weights.loading import recorded_data
 
 MODEL, PREPROCESSING, PROGRAM = "model.safetensors", "preprocessing.safetensors", "model.pt2"
@@ -52,9 +52,8 @@ def model_card(run: Run, parameters: int) -> str:
     experiment, data = run.experiment, recorded_data(run)
     name, exact = net_name(experiment.model), bool(data.get("exact"))
     steps = experiment.training.steps
-    short = (
-        f"**Trained for {steps:,} steps; the paper's schedule has {PAPER_STEPS:,}. These are not the paper's errors.**"
-    )
+    trained = f"Trained for {counted(steps, 'step')}; the paper's schedule has {PAPER_STEPS:,}."
+    short = f"**{trained} These are not the paper's errors.**"
     warnings = [short] * (steps < PAPER_STEPS)
     warnings += ["**Not trained on the true CIFAR-10.**"] * (not exact)
     front = ["---", "license: mit", "library_name: pytorch", "pipeline_tag: image-classification"]
@@ -77,7 +76,7 @@ def _facts(run: Run, parameters: int) -> list[tuple[str, str]]:
     exact = "the true CIFAR-10, by its digest" if data.get("exact") else "**not the true CIFAR-10**"
     held_out = experiment.data.validation_images
     tested_on = f"the last {held_out:,} training images, held out, **not the test set**" if held_out else (
-        f"{experiment.data.test_images:,} test images")  # fmt: skip
+        counted(experiment.data.test_images, "test image"))  # fmt: skip
     clean = min(experiment.training.clean_images, experiment.data.epoch_images)
     return [
         ("net", f"{net_name(experiment.model)}: {experiment.model.depth} weighted layers, {parameters:,} parameters"),
@@ -101,7 +100,7 @@ def _schedule(training: TrainingSpec) -> str:
     short = f" (**{phrase}**)" if (phrase := short_phrase(training)) else ""
     nesterov = " (Nesterov)" if training.nesterov else ""
     return (
-        f"{training.steps} steps of {training.batch_size}{short}; "
+        f"{counted(training.steps, 'step')} of {training.batch_size}{short}; "
         f"learning rate {training.learning_rate:g}{warmup}{drops}; "
         f"SGD with momentum {training.momentum:g}{nesterov}, weight decay {training.weight_decay:g}"
     )

@@ -15,6 +15,7 @@ from resnet_repro.models.network import Network
 from resnet_repro.record.run import SPEC, WEIGHTS, Run, find_runs, read_run
 from resnet_repro.runner.assembly import build_net
 from resnet_repro.spec.explain import short
+from resnet_repro.text_tables import counted
 
 TYPES = {torch.float32: "F32", torch.int64: "I64"}  # safetensors' names; BN counts its updates in int64
 Layout = dict[str, tuple[str, tuple[int, ...]]]  # the type and shape of each tensor, by its name
@@ -27,7 +28,7 @@ def read_finished(folder: Path) -> Run:
         example = below[0] if below else "results/NAME/seed-0"
         raise RunError(f"{folder}: is not a run folder, as it holds no {SPEC}; name one, such as {example}")
     run = read_run(folder)
-    steps = f"{run.final.step if run.final else 0} of {run.experiment.training.steps} steps"
+    steps = f"{run.final.step if run.final else 0} of {counted(run.experiment.training.steps, 'step')}"
     if run.status == "diverged":
         raise RunError(f"{folder}: the run diverged after {steps} and has no final weights; name one that finished")
     if run.status != "finished":

@@ -39,7 +39,7 @@ class Interrupter(Board):
 
     has_sent = False
 
-    def told(self, run: QueuedRun, event: Event) -> None:
+    def received(self, run: QueuedRun, event: Event) -> None:
         if isinstance(event, LogLine) and not self.has_sent:
             self.has_sent = True
             signal.raise_signal(signal.SIGINT)
@@ -51,7 +51,7 @@ class InsistentInterrupter(Board):
     queue: Queue
     sent = 0.0
 
-    def told(self, run: QueuedRun, event: Event) -> None:
+    def received(self, run: QueuedRun, event: Event) -> None:
         if isinstance(event, Row) and not self.sent:
             os.kill(self.queue.children[0].process.pid or 0, signal.SIGSTOP)
             signal.raise_signal(signal.SIGINT)
@@ -73,7 +73,7 @@ class Recorder(Board):
         self.lines: dict[str, list[str]] = {}
         self.most = 0
 
-    def told(self, run: QueuedRun, event: Event) -> None:
+    def received(self, run: QueuedRun, event: Event) -> None:
         self.processes |= {child.process.pid for child in self.queue.children}
         self.most = max(self.most, sum(len(child.places) for child in self.queue.children))
         if isinstance(event, LogLine):

@@ -85,8 +85,8 @@ def test_without_a_terminal_the_lines_of_every_run_are_printed(capsys: pytest.Ca
     run = running(0)
     board = LineBoard([run])
     with board:
-        board.told(run, LogLine("plain20/seed-0: step 8"))
-        board.told(run, TrainingProgress(9, 1.0, 50.0, 10.0))
+        board.received(run, LogLine("plain20/seed-0: step 8"))
+        board.received(run, TrainingProgress(9, 1.0, 50.0, 10.0))
         run.take(Failed("no space left"))
         board.ended(run)
     err = capsys.readouterr().err

@@ -69,7 +69,7 @@ def test_runs_side_by_side_give_the_same_bits_as_alone_and_only_the_broken_ones_
 
 def test_a_killed_process_is_reported_and_the_others_finish(tiny: Path, tmp_path: Path) -> None:
     class Killer(Board):
-        def told(self, run: QueuedRun, event: Event) -> None:
+        def received(self, run: QueuedRun, event: Event) -> None:
             if run.label == "victim/seed-0" and isinstance(event, Row):
                 os.kill(
                     next(child.process.pid or 0 for child in queue.children if run.label in child.places),
@@ -80,7 +80,7 @@ def test_a_killed_process_is_reported_and_the_others_finish(tiny: Path, tmp_path
     victim.write_text("extends: tiny.yaml\ntraining: {steps: 100000}\n")
     queue = queue_of(Killer(), tmp_path / "r", victim, tiny)
     runs = [*queue.waiting]
-    queue.work_off()
+    queue.train_all()
     assert [run.status for run in runs] == ["failed", "finished"]
     assert runs[0].error == "its process was killed by SIGKILL; the system does that when memory runs out"
 
@@ -115,7 +115,7 @@ def test_a_second_interrupt_a_second_later_kills_the_process(tiny: Path, tmp_pat
     board = InsistentInterrupter()
     queue = board.queue = queue_of(board, tmp_path / "r", tiny, tiny, overrides=LONG, slots=1)
     runs = [*queue.waiting]
-    queue.work_off()
+    queue.train_all()
     assert [run.status for run in runs] == ["interrupted", "waiting"]
     assert (queue.stopping, queue.children) == (True, [])
 
@@ -129,7 +129,7 @@ def test_a_process_that_cannot_start_is_a_failed_run(
     queue = queue_of(Board(), tmp_path / "r", tiny, tiny, slots=1)
     runs = [*queue.waiting]
     monkeypatch.setattr("multiprocessing.Pipe", refuse)
-    queue.work_off()
+    queue.train_all()
     assert [(run.status, run.error) for run in runs] == [
         ("failed", "its process cannot start: Too many open files")
     ] * 2

@@ -37,7 +37,7 @@ def test_runs_side_by_side_give_the_bits_of_runs_alone_and_have_a_log_each(tiny:
     runs = queued(tmp_path / "r", [*experiments(tiny, count=2), *dropping])
     board = Recorder()
     board.queue = make_queue(runs, options(tmp_path / "r"), board, shared=True)
-    board.queue.work_off()
+    board.queue.train_all()
     assert [run.status for run in runs] == ["finished"] * 3
     assert len(board.processes) == 1
     train_alone(tmp_path / "alone", [run.task.experiment for run in runs])
@@ -59,7 +59,7 @@ def test_a_run_that_fails_or_diverges_does_not_affect_others(tiny: Path, tmp_pat
     runs = queued(tmp_path, [*specs, *experiments(tiny, count=2)])
     queue = make_queue(runs, options(tmp_path, OutOfMemory), Board(), slots=3, shared=True)
     with RunFolder(tmp_path, specs[2]).held():
-        queue.work_off()
+        queue.train_all()
     assert [run.status for run in runs] == ["diverged", "failed", "failed", "finished", "finished"]
     assert runs[1].error == "OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB"
     assert "Traceback" in runs[1].log.read_text()
@@ -73,13 +73,13 @@ def test_a_signal_stops_all_runs_with_a_checkpoint_and_resumed_they_give_the_sam
 ) -> None:
     wanted = experiments(tiny, PIECES)
     runs = queued(tmp_path / "r", wanted)
-    make_queue(runs, options(tmp_path / "r"), Interrupter(), slots=2, shared=True).work_off()
+    make_queue(runs, options(tmp_path / "r"), Interrupter(), slots=2, shared=True).train_all()
     assert [run.status for run in runs] == ["interrupted", "interrupted", "waiting"]
     for run in runs[:2]:
         assert read_run(tmp_path / "r" / run.label).status == "interrupted"
         assert (tmp_path / "r" / run.label / "checkpoint.pt").exists()
     runs = queued(tmp_path / "r", wanted)
-    make_queue(runs, options(tmp_path / "r"), Board(), shared=True).work_off()
+    make_queue(runs, options(tmp_path / "r"), Board(), shared=True).train_all()
     assert [run.status for run in runs] == ["finished"] * 3
     train_alone(tmp_path / "alone", wanted)
     for run in runs:
@@ -88,7 +88,7 @@ def test_a_signal_stops_all_runs_with_a_checkpoint_and_resumed_they_give_the_sam
 
 def test_the_deadline_stops_all_runs_resumably(tiny: Path, tmp_path: Path) -> None:
     runs = queued(tmp_path, experiments(tiny, LONG))
-    make_queue(runs, options(tmp_path, deadline=time.monotonic() + 6), Board(), slots=2, shared=True).work_off()
+    make_queue(runs, options(tmp_path, deadline=time.monotonic() + 6), Board(), slots=2, shared=True).train_all()
     assert [run.status for run in runs] == ["interrupted", "interrupted", "waiting"]
     assert (tmp_path / runs[0].label / "checkpoint.pt").exists()
 
@@ -97,7 +97,7 @@ def test_a_second_interrupt_a_second_later_kills_the_process(tiny: Path, tmp_pat
     board = InsistentInterrupter()
     runs = queued(tmp_path, experiments(tiny, LONG))
     queue = board.queue = make_queue(runs, options(tmp_path), board, slots=2, shared=True)
-    queue.work_off()
+    queue.train_all()
     assert [run.status for run in runs] == ["interrupted", "interrupted", "waiting"]
     assert (queue.stopping, queue.children) == (True, [])
 
@@ -107,23 +107,23 @@ def test_after_a_lost_gpu_the_waiting_runs_train_in_a_new_process(tiny: Path, tm
     runs = queued(tmp_path, [*experiments(tiny, LONG, 1), lost, *experiments(tiny, ("name=later",), 1)])
     board = Recorder()
     board.queue = make_queue(runs, options(tmp_path, LostGpu), board, slots=2, shared=True)
-    board.queue.work_off()
+    board.queue.train_all()
     assert [run.status for run in runs] == ["failed", "failed", "finished"]
-    assert runs[0].error == "another run left the GPU unusable to its process; run the same command to resume"
+    assert runs[0].error == "the GPU became unusable after an error of another run; run the same command to resume"
     assert runs[1].error.startswith("OutOfMemoryError")
 
 
 def test_a_signal_to_one_process_interrupts_its_runs_and_the_waiting_ones_train(tiny: Path, tmp_path: Path) -> None:
     class Terminator(Recorder):
-        def told(self, run: QueuedRun, event: Event) -> None:
-            super().told(run, event)
+        def received(self, run: QueuedRun, event: Event) -> None:
+            super().received(run, event)
             if isinstance(event, Row) and run is runs[0] and len(self.processes) == 1:
                 os.kill(self.queue.children[0].process.pid or 0, signal.SIGTERM)
 
     runs = queued(tmp_path, [*experiments(tiny, LONG, 1), *experiments(tiny, ("name=later",), 1)])
     board = Terminator()
     board.queue = make_queue(runs, options(tmp_path), board, slots=1, shared=True)
-    board.queue.work_off()
+    board.queue.train_all()
     assert [run.status for run in runs] == ["interrupted", "finished"]
     assert len(board.processes) == 2
 
@@ -143,7 +143,7 @@ def test_no_more_runs_train_than_growth_allows_and_its_result_is_printed(tiny: P
     growths = {"cpu": Doubling("cpu", 4)}
     board.queue = make_queue(runs, options(tmp_path), board, shared=True)
     board.queue.growths, board.queue.notice = growths, notices.append
-    board.queue.work_off()
+    board.queue.train_all()
     assert {run.status for run in runs} == {"finished"}
     assert board.most == 2
     assert notices == ["2 runs side by side"]
@@ -152,12 +152,12 @@ def test_no_more_runs_train_than_growth_allows_and_its_result_is_printed(tiny: P
 
 def test_runs_write_a_checkpoint_when_the_queue_has_a_bug(tiny: Path, tmp_path: Path) -> None:
     class Faulty(Board):
-        def told(self, run: QueuedRun, event: Event) -> None:
+        def received(self, run: QueuedRun, event: Event) -> None:
             if isinstance(event, Row):
                 raise ZeroDivisionError
 
     runs = queued(tmp_path, experiments(tiny, LONG, 2))
     queue = make_queue(runs, options(tmp_path), Faulty(), shared=True)
     with pytest.raises(ZeroDivisionError):
-        queue.work_off()
+        queue.train_all()
     assert {read_run(tmp_path / run.label).status for run in runs} == {"interrupted"}

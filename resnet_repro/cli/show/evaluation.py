@@ -79,7 +79,7 @@ def data_lines(evaluation: Evaluation) -> list[str]:
         False: "NOT the data that the run was trained and tested on",
         None: "the run did not record which data it was trained on",
     }[evaluation.same_data]
-    lines = [f"data: {data['name']}, {evaluation.images:,} images; {exact}; {same}"]
+    lines = [f"data: {data['name']}, {counted(evaluation.images, 'image')}; {exact}; {same}"]
     if evaluation.same_training_data is False:
         lines.append("the subtracted mean is that of other training images than the run's, which costs some accuracy")
     return lines
@@ -97,7 +97,7 @@ def conditions(evaluation: Evaluation) -> str:
     trained_on = "" if evaluation.same_data else f" {run.data_name},"
     return (
         f"{net} · {evaluation.data['name']} · "
-        f"test error {evaluation.test_error_pct:.2f} % of {evaluation.images:,} images\n"
+        f"test error {evaluation.test_error_pct:.2f} % of {counted(evaluation.images, 'image')}\n"
         f"{run.experiment.label} · {schedule_phrase(run.experiment.training)}\n"
         f"trained on{trained_on} {device}"
     )
