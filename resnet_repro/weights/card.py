@@ -7,6 +7,7 @@ from resnet_repro.claims.net_results import published_number
 from resnet_repro.claims.wording import published_value
 from resnet_repro.data import CLASSES
 from resnet_repro.errors import printable
+from resnet_repro.papers.sources import PAPERS, Paper
 from resnet_repro.record.run import SPEC, Run
 from resnet_repro.spec import PAPER_STEPS, ModelSpec, TrainingSpec
 from resnet_repro.spec.naming import net_name, short_phrase
@@ -16,12 +17,10 @@ from resnet_repro.weights.loading import recorded_data
 MODEL, PREPROCESSING, PROGRAM = "model.safetensors", "preprocessing.safetensors", "model.pt2"
 CONFIG, README = "config.json", "README.md"
 
-PAPERS = {
-    "R": "He, Zhang, Ren, Sun: [Deep Residual Learning for Image Recognition](https://arxiv.org/abs/1512.03385) (2015)",
-    "I": "He, Zhang, Ren, Sun: [Identity Mappings in Deep Residual Networks](https://arxiv.org/abs/1603.05027) (2016)",
-    "B": "Ioffe, Szegedy: [Batch Normalization](https://arxiv.org/abs/1502.03167) (2015)",
-    "F": "Zhang, Dauphin, Ma: [Fixup Initialization](https://arxiv.org/abs/1901.09321) (2019)",
-}
+FIXUP = Paper(
+    "Fixup Initialization: Residual Learning Without Normalization", "Zhang, Dauphin, Ma, 2019",
+    "https://arxiv.org/abs/1901.09321",
+)  # fmt: skip
 LOADING = f"""\
 ## How to load it
 
@@ -65,7 +64,7 @@ def model_card(run: Run, parameters: int) -> str:
         *warnings,
         markdown_table(["", ""], [[field, value] for field, value in _facts(run, parameters)]),
         LOADING + f"\nIn the order of the logits: {', '.join(CLASSES[experiment.data.dataset])}.",
-        "## Papers\n\n" + "\n".join(f"- [{key}] {PAPERS[key]}" for key in _papers(experiment.model)),
+        "## Papers\n\n" + "\n".join(_papers(experiment.model)),
         "## Licence and limits\n\n" + "\n".join(f"- {limit}" for limit in _limits(run)),
     ]) + "\n"  # fmt: skip
 
@@ -127,9 +126,12 @@ def _origin(environment: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _papers(model: ModelSpec) -> list[str]:
+    """The papers that describe the parts of this net, as a Markdown list."""
     usual = (model.unit, model.block) == ("original", "basic") and model.shortcut in ("none", "identity")
-    return ["R", *["I"] * (not usual), *["B"] * (model.normalization == "batch"),
-            *["F"] * (model.initialization == "fixup")]  # fmt: skip
+    letters = ["R", *["I"] * (not usual), *["B"] * (model.normalization == "batch"),
+               *["F"] * (model.initialization == "fixup")]  # fmt: skip
+    papers = {**PAPERS, "F": FIXUP}
+    return [f"- [{x}] {papers[x].authors}: [{papers[x].title}]({papers[x].url})" for x in letters]
 
 
 def _limits(run: Run) -> list[str]:
