@@ -1,6 +1,6 @@
 """Plain against residual learning on CIFAR-10, reproduced: https://arxiv.org/abs/1512.03385 and 1603.05027.
 
-The folders, in the order in which a run passes through them:
+The folders, roughly in the order in which a run passes through them, parts first:
 
     spec/      a YAML file becomes an Experiment, with the paper's recipe as its defaults
     papers/    what the papers trained, measured and claim
