@@ -1,9 +1,12 @@
 """Reads and writes whole files; an error of the operating system becomes one line that names the path."""
 
+import io
 import json
 import math
 import os
-from collections.abc import Iterator
+import secrets
+import stat
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,46 +15,101 @@ from resnet_repro.errors import ReproError, RunError
 
 ELSEWHERE = "choose another --results or make room there"
 LARGEST_JSON = 1_000_000  # bytes; ours have a few thousand
+TEMPORARY = ".writing-"  # begins the name of a file that is not complete yet
+# O_EXCL and O_NOFOLLOW: never open what is already there, and never follow a link. Windows lacks some of these flags.
+CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+APPEND = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+AT_ONCE = getattr(os, "O_NONBLOCK", 0)  # opening a FIFO then does not wait for its other end
 
 
 @contextmanager
 def replacing(path: Path, keep: Path | None = None, otherwise: str = ELSEWHERE) -> Iterator[BinaryIO]:
     """Open a file that replaces `path` once it is complete: written beside it, flushed, then renamed.
 
-    The earlier file at `path` is moved to `keep`, if that is given. If anything fails, both stay as they were. Raises
-    RunError, which ends with the advice in `otherwise`.
+    This is the only way in which the package writes a whole file. The file beside it is a new one with a random name,
+    so that nothing that lies in the folder, a link for example, can lead the writing to another place. What `path`
+    was before, a link or a file, is moved to `keep` in the same folder if that is given, else replaced. If anything
+    fails, both stay as they were. Raises RunError, which ends with the advice in `otherwise`.
     """
-    beside = path.with_name(f"{path.name}.tmp")
-    with explained(path, otherwise):
+    with explained(path, otherwise), _opened(path.parent) as (folder, place):
+        beside = f"{TEMPORARY}{secrets.token_hex(8)}"
         try:
-            with beside.open("wb") as file:
+            with open(os.open(place(beside), CREATE, 0o666, dir_fd=folder), "wb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
         except BaseException:
             with suppress(OSError):
-                beside.unlink(missing_ok=True)
+                os.unlink(place(beside), dir_fd=folder)
             raise
-        if keep and path.exists():
-            path.replace(keep)
-        beside.replace(path)
-        _flush_folder(path.parent)
+        if keep:
+            with suppress(FileNotFoundError):
+                os.replace(place(path.name), place(keep.name), src_dir_fd=folder, dst_dir_fd=folder)
+        os.replace(place(beside), place(path.name), src_dir_fd=folder, dst_dir_fd=folder)
+        if folder is not None:
+            os.fsync(folder)  # the rename survives a loss of power
 
 
-def _flush_folder(folder: Path) -> None:
-    """Make renames in a folder survive a loss of power, on POSIX systems."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
+@contextmanager
+def _opened(folder: Path) -> Iterator[tuple[int | None, Callable[[str], str]]]:
+    """A descriptor of a folder, and a function that makes the path of a name in it.
+
+    Names are relative to the opened folder, so that it cannot be exchanged meanwhile. Where the system cannot do that
+    (Windows), the descriptor is None and paths are whole.
+    """
+    if os.open not in os.supports_dir_fd:
+        yield None, lambda name: str(folder / name)
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor, lambda name: name
+    finally:
+        os.close(descriptor)
+
+
+def remove_incomplete(folder: Path) -> None:
+    """Delete the files that a killed process left incomplete in a folder. No other process may be writing there."""
+    with explained(folder):
+        for path in folder.glob(f"{TEMPORARY}*"):
+            path.unlink(missing_ok=True)
+
+
+def open_to_append(path: Path) -> io.FileIO:
+    """Open a file to append to it, unbuffered, and make it if it is missing. Raises RunError if it is a link."""
+    with explained(path):
         try:
-            os.fsync(descriptor)
-        finally:
+            descriptor = os.open(path, APPEND | AT_ONCE, 0o666)
+        except OSError as error:
+            if path.is_symlink():
+                raise RunError(f"{path}: is a link, and nothing is written through links; remove it") from None
+            raise error
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
             os.close(descriptor)
+            raise RunError(f"{path}: is not a file of its own; remove it")
+        return open(descriptor, "ab+", buffering=0)
 
 
-def make_folder(folder: Path, otherwise: str = ELSEWHERE) -> None:
-    """Make a folder and its parents, if they are missing. Raises RunError, which ends with `otherwise`."""
+def make_folder(folder: Path, otherwise: str = ELSEWHERE, within: Path | None = None) -> None:
+    """Make a folder and its parents, if they are missing.
+
+    Raises RunError, which ends with `otherwise`, also if a link leads the folder out of `within`, the folder that the
+    user has named.
+    """
+    if within is not None:
+        check_within(folder, within)
     with explained(folder, otherwise):
         folder.mkdir(parents=True, exist_ok=True)
+
+
+def check_within(folder: Path, within: Path) -> None:
+    """Raise RunError if a link leads `folder`, which is written below `within`, to another place."""
+    if not Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(within)):
+        raise RunError(
+            f"{folder}: a link leads out of {within}, and nothing is written through it; remove the link, or name the "
+            "folder behind it yourself"
+        )
 
 
 def write_text(path: Path, text: str, otherwise: str = ELSEWHERE) -> None:
@@ -60,28 +118,42 @@ def write_text(path: Path, text: str, otherwise: str = ELSEWHERE) -> None:
         file.write(text.encode())
 
 
+def read_bytes(path: Path, largest: int) -> bytes:
+    """The content of a regular file of at most `largest` bytes. Raises RunError.
+
+    The opened file is checked, not its name, and opening never waits: a FIFO, a device, a folder or a file that grows
+    meanwhile is refused.
+    """
+    try:
+        with open(os.open(path, READ | AT_ONCE), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise RunError(f"{path}: is not a regular file")
+            content = file.read(status.st_size + 1) if status.st_size <= largest else b""
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if (size := max(status.st_size, len(content))) > largest:
+        raise RunError(f"{path}: is too large ({size:,} bytes, at most {largest:,} are allowed)")
+    return content
+
+
 def read_text(path: Path, largest: int) -> str:
     """The text of a regular UTF-8 file of at most `largest` bytes. Raises RunError."""
-    with explained(path):
-        if not path.is_file():
-            raise RunError(f"{path}: is not a file")
-        if path.stat().st_size > largest:
-            raise RunError(f"{path}: is too large ({path.stat().st_size} bytes, at most {largest} are allowed)")
-        return path.read_bytes().decode()
+    try:
+        return read_bytes(path, largest).decode()
+    except UnicodeDecodeError:
+        raise RunError(f"{path}: is damaged: not UTF-8 text") from None
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
     """The JSON object in a file; None if there is no file. Raises RunError if it is damaged."""
     if not path.exists():
         return None
-    with explained(path):
-        try:
-            value = json.loads(read_text(path, LARGEST_JSON))
-            to_json(value)  # fails if it is nested too deeply to be written again
-        except UnicodeDecodeError:  # a ValueError, which `explained` turns into a better message
-            raise
-        except (ValueError, RecursionError):
-            value = None
+    try:
+        value = json.loads(read_text(path, LARGEST_JSON))
+        to_json(value)  # fails if it is nested too deeply to be written again
+    except (ValueError, RecursionError):
+        value = None
     if not isinstance(value, dict):
         raise RunError(f"{path}: is damaged: it should hold a JSON object; delete it or restore it")
     return value
@@ -107,7 +179,5 @@ def explained(path: Path, otherwise: str = ELSEWHERE) -> Iterator[None]:
         yield
     except ReproError:
         raise
-    except UnicodeDecodeError:
-        raise RunError(f"{path}: is damaged: not UTF-8 text") from None
     except OSError as error:
         raise RunError(f"{path}: {error.strerror or error}; {otherwise}") from None

@@ -1,5 +1,6 @@
 """Prints tables to a terminal or a pipe, and formats them as Markdown."""
 
+import re
 from collections.abc import Sequence
 
 from rich import box
@@ -10,6 +11,7 @@ from rich.text import Text
 from resnet_repro.errors import printable
 
 Rows = Sequence[Sequence[str]]
+MARKUP = tuple("#>-+*=[`~")  # begin a heading, a list, a definition of a link or a block of code
 PIPE_WIDTH = 200  # characters, if stdout is not a terminal
 
 
@@ -28,10 +30,21 @@ def print_table(title: str, columns: Sequence[str], rows: Rows) -> None:
     console.print(table)
 
 
-def markdown_table(columns: Sequence[str], rows: Rows) -> str:
-    """A table as Markdown, without a title."""
+def markdown_table(columns: Sequence[str], rows: Rows, escape: bool = True) -> str:
+    """A table as Markdown, without a title. With `escape=False`, the cells are Markdown already."""
+    text = _inline if escape else printable
     lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(printable(cell).replace('|', '/') for cell in line)} |" for line in lines)
+    return "\n".join(f"| {' | '.join(text(cell).replace('|', '/') for cell in line)} |" for line in lines)
+
+
+def markdown_text(text: str) -> str:
+    """Anyone's text as a line of a Markdown page, where it is neither HTML nor a link nor a heading."""
+    text = _inline(text)
+    return f"\\{text}" if text.startswith(MARKUP) else text
+
+
+def _inline(text: str) -> str:
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", printable(text)).replace("](", "]\\(")
 
 
 def counted(number: int, noun: str) -> str:

@@ -4,6 +4,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from resnet_repro.record.folder import Status
@@ -55,7 +56,7 @@ def train(
 def result_of(folder: Path) -> tuple[object, ...]:
     """The metrics without timing, the probes, and the bytes of the weights of the run in `folder`."""
     run = read_run(folder)
-    rows = [{name: value for name, value in vars(row).items() if name not in TIMING} for row in run.rows]
+    rows = [{name: value for name, value in asdict(row).items() if name not in TIMING} for row in run.rows]
     return rows, run.probes, (folder / WEIGHTS).read_bytes()
 
 

@@ -65,11 +65,16 @@ def _degrees_of_freedom(estimates: Sequence[Estimate], variances: Sequence[float
     )
 
 
+MOST_ROOT = 1000.0  # of the number of seeds; nobody trains a million
+
+
 def seeds_needed(estimates: Sequence[Estimate], noise: Noise | None, distance: float) -> int | None:
-    """How many seeds each net needs for a half-width of `distance`, more than it has now; None if unknown."""
+    """How many seeds each net needs for a half-width of `distance`, more than it has now; None if unknown or absurd."""
     spreads = [estimate.std or (noise and noise.std) for estimate in estimates]
     if distance <= 0 or None in spreads:
         return None
-    total = sum(spread**2 for spread in spreads if spread is not None)
-    enough = math.ceil(SINGLE_RUN**2 * total / distance**2 - 1e-9)
+    root = SINGLE_RUN * math.hypot(*(spread for spread in spreads if spread is not None)) / distance
+    if root > MOST_ROOT:
+        return None
+    enough = math.ceil(root**2 - 1e-9)
     return max(enough, min(estimate.n for estimate in estimates) + 1)

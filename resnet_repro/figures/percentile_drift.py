@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from resnet_repro.analysis.groups import Group
+from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.errors import printable
 from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.probed import Values, averaged, grid, probed
@@ -15,7 +15,7 @@ MARKED = 100  # with more points, their markers would hide the lines
 
 def draw_percentile_drift(group: Group, style: Style = WEB) -> Figure | None:
     """The 15th, 50th and 85th percentiles by step, a panel and scale for each net; None if nothing was measured."""
-    found = probed(group, PROBE)
+    found = _percentiles(group)
     if not found:
         return None
     with drawing(style):
@@ -26,13 +26,12 @@ def draw_percentile_drift(group: Group, style: Style = WEB) -> Figure | None:
         for axes, (entry, by_step) in zip(panels, found.items(), strict=True):
             mark(axes, entry)
             layer = next(iter(next(iter(by_step.values()))))[0]
-            whole = {step: values for step, values in by_step.items() if len(values) == len(LINES)}
             for name, (colour, label) in LINES.items():
-                axes.plot(list(whole), [values[layer, name] for values in whole.values()], color=colour, label=label,
-                          linewidth=1.4 * style.line, marker=marker)  # fmt: skip
+                axes.plot(list(by_step), [values[layer, name] for values in by_step.values()], color=colour,
+                          label=label, linewidth=1.4 * style.line, marker=marker)  # fmt: skip
             place = f"{printable(layer)},\nmap {entry.runs[0].experiment.probes.unit}"
             axes.set_ylabel(wrapped(place, width, style, style.tiny), fontsize=style.tiny)
-            moves = f"iterations {together(f'(median moves by {drift(layer, whole):.1f} spreads)')}"
+            moves = f"iterations {together(f'(median moves by {drift(layer, by_step):.1f} spreads)')}"
             axes.set_xlabel(wrapped(moves, width, style, style.small), fontsize=style.small)
         add_legend(figure, style, panels[0].lines,
                    "percentile; a spread is the mean distance between the 15th and the 85th")  # fmt: skip
@@ -40,7 +39,7 @@ def draw_percentile_drift(group: Group, style: Style = WEB) -> Figure | None:
 
 
 def caption_percentile_drift(group: Group) -> Caption:
-    entries = list(probed(group, PROBE))
+    entries = list(_percentiles(group))
     return Caption(
         "The 15th, 50th and 85th percentile of the input of one deep activation over the iterations of training, a "
         "panel for each net.",
@@ -51,9 +50,26 @@ def caption_percentile_drift(group: Group) -> Caption:
     )
 
 
+def _percentiles(group: Group) -> dict[Entry, dict[int, Values]]:
+    """By net and step, the three percentiles of the layer that the net's first row names; steps without one are left
+    out, and so are nets without a step."""
+    found: dict[Entry, dict[int, Values]] = {}
+    for entry, by_step in probed(group, PROBE).items():
+        layer = next(iter(next(iter(by_step.values()))))[0]
+        places = [(layer, name) for name in LINES]
+        whole = {
+            step: {place: values[place] for place in places}
+            for step, values in by_step.items()
+            if values.keys() >= set(places)
+        }
+        if whole:
+            found[entry] = whole
+    return found
+
+
 def drift(layer: str, by_step: dict[int, Values]) -> float:
     """The range of the median over the steps, divided by the mean distance between 15th and 85th percentile."""
     medians = [values[layer, "p50"] for values in by_step.values()]
     spreads = [values[layer, "p85"] - values[layer, "p15"] for values in by_step.values()]
-    mean_spread = sum(spreads) / len(spreads) if spreads else 0.0
+    mean_spread = sum(spreads) / len(spreads)
     return (max(medians) - min(medians)) / mean_spread if mean_spread > 0 else 0.0

@@ -187,4 +187,6 @@ def log_scale(axes: Axes) -> None:
     """Make the y axis logarithmic if it has any positive value."""
     if any(np.any(np.asarray(line.get_ydata()) > 0) for line in axes.lines):
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(lambda value, _: f"10{f'{math.log10(value):.0f}'.translate(RAISED)}")
+        axes.yaxis.set_major_formatter(
+            lambda value, _: f"10{f'{math.log10(value):.0f}'.translate(RAISED)}" if value > 0 else ""
+        )

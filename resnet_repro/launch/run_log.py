@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import TextIO
 
-from resnet_repro.files import explained, make_folder
+from resnet_repro.files import make_folder, open_to_append
 
 _this_thread = threading.local()  # `.log` is this thread's RunLog, if it has one
 
@@ -44,8 +44,7 @@ class RunLog:
         self.file.write(printed)
 
     def _open(self) -> None:
-        with explained(self.path):
-            self.file = self.path.open("ab+", buffering=0)
+        self.file = open_to_append(self.path)
         self.start = self.file.seek(0, os.SEEK_END)
         for descriptor in (1, 2):  # stdout and stderr
             os.dup2(self.file.fileno(), descriptor)

@@ -15,6 +15,7 @@ from resnet_repro.files import read_json
 Status = Literal["finished", "diverged", "interrupted"]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Name = Annotated[str, Field(max_length=200), AfterValidator(printable)]  # shown on terminals and in figures
+Seconds = Annotated[float, Field(ge=0, le=1e10, allow_inf_nan=False)]
 LENIENT = ConfigDict(extra="allow", strict=True)
 
 
@@ -45,6 +46,8 @@ class _Ended(TypedDict):
 
 class _Summary(_Ended, total=False):
     data: _Data
+    parameters: Count
+    total_seconds: Seconds
 
 
 def read_environment(path: Path) -> dict[str, Any]:

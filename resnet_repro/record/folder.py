@@ -4,7 +4,6 @@ Each file is written under a temporary name, flushed and renamed, so a file is n
 """
 
 import logging
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, astuple, replace
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from resnet_repro.errors import RunError
-from resnet_repro.files import explained, to_json, write_text
+from resnet_repro.files import check_within, explained, make_folder, remove_incomplete, to_json, write_text
 from resnet_repro.record.documents import Status as Status
 from resnet_repro.record.lease import Lease
 from resnet_repro.record.provenance import changes
@@ -43,8 +42,7 @@ class RunFolder:
 
     def __init__(self, results: Path, experiment: Experiment) -> None:
         self.path = results / experiment.label
-        if not Path(os.path.realpath(self.path)).is_relative_to(os.path.realpath(results)):
-            raise RunError(f"{self.path}: a link leads out of {results}; give the run another name, or remove the link")
+        check_within(self.path, results)
         self.experiment = experiment
         self.environment: dict[str, Any] = {}
         self.rows: list[Row] = []
@@ -104,8 +102,9 @@ class RunFolder:
             self._restore(recorded)
         elif (self.path / METRICS).exists():
             log.warning("%s: there is no checkpoint yet; starts from the beginning", self.experiment.label)
+        make_folder(self.path)
+        remove_incomplete(self.path)
         with explained(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
             (self.path / SUMMARY).unlink(missing_ok=True)
         write_text(self.path / SPEC, dump_spec(self.experiment))
         write_text(self.path / ENVIRONMENT, to_json(self.environment))

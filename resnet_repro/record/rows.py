@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from resnet_repro.errors import RunError
-from resnet_repro.files import read_text, write_text
+from resnet_repro.files import read_bytes, write_text
 
-FLOAT32_END = 2.0**128  # probes compute in float32, whose values are smaller
+FLOAT32_LEAST, FLOAT32_END = 1e-45, 2.0**128  # probes compute in float32, whose values lie between, or are 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """A measurement after `step` iterations. The field names are the columns of `metrics.csv`.
 
@@ -52,7 +52,7 @@ class Row:
         return self.step == steps and None not in (self.train_error_clean_pct, self.test_loss, self.test_error_pct)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ProbeRow:
     """A value measured inside the net after `step` iterations. The field names are the columns of `probes.csv`.
 
@@ -69,12 +69,14 @@ class ProbeRow:
         """Why no run can have written this row after `before`; None if one can."""
         if self.step < (before.step if before else 1):
             return f"step {self.step} falls"
-        return None if abs(self.value) < FLOAT32_END else f"{self.value:g} is not a float32 number"
+        is_float32 = self.value == 0 or FLOAT32_LEAST <= abs(self.value) < FLOAT32_END
+        return None if is_float32 else f"{self.value:g} is not a float32 number"
 
 
 T = TypeVar("T", Row, ProbeRow)
 
-LARGEST_FILE = 1_000_000_000  # bytes
+LARGEST_FILE = 200_000_000  # bytes
+MOST_ROWS = 1_000_000  # 16 for each step of the paper's schedule; they take half a gigabyte of memory
 REMEDY = "restore the file, or train again with --restart"
 
 
@@ -96,8 +98,8 @@ def read_rows(path: Path, kind: type[T], last_step: int = sys.maxsize) -> list[T
         return []
     types = get_type_hints(kind)
     rows: list[T] = []
-    text = read_text(path, LARGEST_FILE)
-    reader = csv.reader(io.StringIO(text, newline=""))
+    content = read_bytes(path, LARGEST_FILE)
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline=""))
     try:
         if next(reader, None) != _columns(kind):
             raise RunError(f"{path}:1: the columns should be {','.join(_columns(kind))}")
@@ -109,10 +111,12 @@ def read_rows(path: Path, kind: type[T], last_step: int = sys.maxsize) -> list[T
                 fault = fault or f"step {row.step} is past the last one, {last_step}"
                 raise RunError(f"{path}:{reader.line_num}: is damaged: {fault}; {REMEDY}")
             rows.append(row)
+            if len(rows) > MOST_ROWS:
+                raise RunError(f"{path}: has more than {MOST_ROWS:,} rows, which is too many to read")
     except (ValueError, csv.Error):
         problem = "a value is missing or unreadable"
-        raise RunError(f"{path}:{reader.line_num}: is damaged: {problem}; {REMEDY}") from None
-    if not text.endswith("\n"):
+        raise RunError(f"{path}:{reader.line_num or 1}: is damaged: {problem}; {REMEDY}") from None
+    if not content.endswith(b"\n"):
         raise RunError(f"{path}:{reader.line_num}: is damaged: the line is cut; {REMEDY}")
     return rows
 
@@ -123,6 +127,8 @@ def _columns(kind: type[Any]) -> list[str]:
 
 def _parse(cell: str, kind: Any) -> Any:
     """A cell as int, str, float, or `float | None`."""
-    if kind in (int, str):
-        return kind(cell)
+    if kind is str:
+        return sys.intern(cell)  # few texts, each of them many times
+    if kind is int:
+        return int(cell)
     return None if cell == "" and kind is not float else float(cell)

@@ -1,5 +1,6 @@
 """The tables of the report: final errors of each group, and the runs of each experiment."""
 
+import shlex
 from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from resnet_repro.analysis.loading import mixed_environments
 from resnet_repro.claims.net_results import published_number
 from resnet_repro.claims.wording import published_value
 from resnet_repro.record.provenance import decisive
-from resnet_repro.record.run import Run
+from resnet_repro.record.run import SPEC, Run
 
 
 class SortableCell(NamedTuple):
@@ -68,7 +69,8 @@ def _origin(folder: str, runs: Sequence[Run], mixed: str) -> Origin:
     seeds = sorted(run.experiment.seed for run in runs)
     together = len(seeds) > 1 and seeds == list(range(seeds[0], seeds[-1] + 1))
     chosen = f"{seeds[0]}-{seeds[-1]}" if together else ",".join(map(str, seeds))
-    command = f"resnet-repro train {runs[0].path.as_posix()}/spec.yaml --seeds {chosen} --results again"
+    spec = (runs[0].path / SPEC).as_posix()
+    command = shlex.join(["resnet-repro", "train", spec, "--seeds", chosen, "--results", "again"])
     columns = ["seed", "state", "steps", "test error %", "data", "device", "precision", "torch", "commit", "minutes"]
     return Origin(runs[0].experiment.name, command, mixed, SortableTable(columns, [_run(run) for run in runs]))
 

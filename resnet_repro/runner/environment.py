@@ -6,6 +6,7 @@ import platform
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,15 @@ import torch
 from resnet_repro import __version__
 from resnet_repro.training.device import device_name
 
+# Options that do not belong into a record, and whether a value follows.
+NOT_RECORDED = {
+    "--results": True,
+    "--data-dir": True,
+    "--jobs": True,
+    "--time-limit": True,
+    "--checkpoint-seconds": True,
+    "--restart": False,
+}
 COMMIT_VARIABLE = "RESNET_REPRO_COMMIT"
 
 log = logging.getLogger(__name__)
@@ -34,7 +44,7 @@ def describe_environment(
     `kernels` is "fused" where our kernels compute BN, addition and ReLU in one operation, "torch" for torch's own.
     """
     return {
-        "command": ["resnet-repro", *sys.argv[1:]],
+        "command": ["resnet-repro", *repeatable(sys.argv[1:])],
         "device": device.type,
         "device_name": device_name(device),
         "threads": torch.get_num_threads(),
@@ -50,6 +60,31 @@ def describe_environment(
         "versions": versions(),
         "cuda": torch.version.cuda if device.type == "cuda" else None,
     }
+
+
+def repeatable(arguments: Sequence[str]) -> list[str]:
+    """The arguments of a command that repeat its numbers, without what is private to one machine.
+
+    Left out are the folders of results and data, and how long and how many runs at once to train. A path to a spec is
+    kept relative to the working folder, or as the file's name if it lies elsewhere.
+    """
+    kept: list[str] = []
+    remaining = iter(arguments)
+    for argument in remaining:
+        option, equals, _ = argument.partition("=")
+        if option in NOT_RECORDED:
+            if NOT_RECORDED[option] and not equals:
+                next(remaining, None)  # its value
+        else:
+            kept.append(_relative(argument))
+    return kept
+
+
+def _relative(argument: str) -> str:
+    if not os.path.isabs(argument):
+        return argument
+    inside = os.path.relpath(argument)
+    return Path(argument).name if inside.startswith(os.pardir) else Path(inside).as_posix()
 
 
 def versions() -> dict[str, str | None]:

@@ -14,7 +14,7 @@ from resnet_repro.errors import SpecError
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.explain import Key, explain, short
 from resnet_repro.spec.model import CLASSES
-from resnet_repro.spec.source import Source, parse, read_source
+from resnet_repro.spec.source import Source, dump, parse, read_source
 
 DEEPEST_EXTENDS = 16
 RELATIVE_SPEC = re.compile(r"[^/\x00-\x1f][^\x00-\x1f]{0,200}\.ya?ml")
@@ -49,7 +49,7 @@ def overridden(experiment: Experiment, overrides: Iterable[str]) -> Experiment:
 
 def dump_spec(experiment: Experiment) -> str:
     """Write the experiment as YAML, with every default. `load_spec` reads an equal experiment back."""
-    return yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False)
+    return dump(experiment.model_dump(mode="json"))
 
 
 def differences(ours: Experiment, theirs: Experiment) -> list[str]:
@@ -76,7 +76,7 @@ def _complete_earlier(source: Source) -> None:
 
 
 def _earlier_classifier(model: dict[str, Any]) -> dict[str, Any]:
-    """Before it had a field of its own, the classifier was initialised like the convolutions; with "he" by its fan-in."""
+    """The classifier of a run from before this field was initialised like the convolutions; with "he" by its fan-in."""
     match model.get("initialization", "he"):
         case "fixup":
             return {"classifier_initialization": "zero"}

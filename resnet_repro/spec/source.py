@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from resnet_repro.errors import SpecError
+from resnet_repro.errors import RunError, SpecError
+from resnet_repro.files import read_bytes
 from resnet_repro.spec.explain import Key
 
 LARGEST_FILE = 100_000  # bytes; a spec has a few hundred
@@ -16,7 +17,7 @@ LONGEST_INTEGER = 100  # characters; messages can still show it
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader for plain values: no aliases, tags, merge keys or dates. Reads 1e-4 as a number."""
+    """SafeLoader for the plain values of YAML 1.2: no aliases, tags, merge keys or dates. 010 is 10."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event: Any = self.peek_event()
@@ -27,17 +28,29 @@ class _Loader(yaml.SafeLoader):
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
         if len(node.value) > LONGEST_INTEGER:
             raise yaml.MarkedYAMLError(problem="a number of so many digits", problem_mark=node.start_mark)
-        return super().construct_yaml_int(node)
+        return int(node.value)
 
 
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] in ("bool", "float", "int", "null")]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+class _Dumper(yaml.SafeDumper):
+    """SafeDumper that also quotes a text which YAML 1.2 would read as a number, such as 1e3."""
+
+
+# The plain values of YAML 1.2's core schema (section 10.3.2 of yaml.org/spec/1.2.2), where PyYAML follows YAML 1.1:
+# there 010 is 8, 1:30 is 90, and no is false.
+PLAIN = {
+    "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    "int": (r"[-+]?[0-9]+", list("-+0123456789")),
+    "float": (
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        list("-+.0123456789"),
+    ),
 }
+_Loader.yaml_implicit_resolvers = {}
+for _kind, (_pattern, _first) in PLAIN.items():
+    for _class in (_Loader, _Dumper):
+        _class.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(f"(?:{_pattern})$"), _first)
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+"), list("-+0123456789")
-)
 
 
 @dataclass
@@ -62,16 +75,14 @@ def read_source(path: Path) -> Source:
     try:
         if path.is_dir():
             raise SpecError(f"{path}: is a folder, not a spec")
-        with path.open("rb") as file:
-            content = file.read(LARGEST_FILE + 1)
-        if len(content) > LARGEST_FILE:
-            raise SpecError(f"{path}: is too large for a spec (over {LARGEST_FILE} bytes); is it the right file?")
-        text = content.decode()
-    except FileNotFoundError:
-        raise SpecError(f"{path}: there is no such file{_nearby(path)}") from None
+        if not path.exists():
+            raise SpecError(f"{path}: there is no such file{_nearby(path)}")
+        text = read_bytes(path, LARGEST_FILE).decode()
+    except RunError as error:
+        raise SpecError(f"{error}; is it the right file?") from None
     except UnicodeDecodeError:
         raise SpecError(f"{path}: is not UTF-8 text, so not a spec") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError) as error:  # a path that no system has
         raise SpecError(f"{path}: cannot be read: {error}") from None
     places: dict[Key, str] = {(): str(path)}
     try:
@@ -97,6 +108,11 @@ def parse(text: str) -> tuple[yaml.Node | None, Any]:
         return node, loader.construct_document(node) if node else None
     finally:
         loader.dispose()
+
+
+def dump(values: dict[str, Any]) -> str:
+    """Plain values as YAML, in their order; `parse` reads equal ones back."""
+    return yaml.dump(values, Dumper=_Dumper, sort_keys=False)
 
 
 def _note_places(node: yaml.Node | None, key: Key, path: Path, places: dict[Key, str]) -> None:

@@ -62,7 +62,7 @@ def model_card(run: Run, parameters: int) -> str:
         f"# {name}, seed {experiment.seed}",
         f"A net for 32x32 colour images of ten classes, trained with resnet-repro: the run `{experiment.label}`.",
         *warnings,
-        markdown_table(["", ""], [[field, value] for field, value in _facts(run, parameters)]),
+        markdown_table(["", ""], [[field, value] for field, value in _facts(run, parameters)], escape=False),
         LOADING + f"\nIn the order of the logits: {', '.join(CLASSES[experiment.data.dataset])}.",
         "## Papers\n\n" + "\n".join(_papers(experiment.model)),
         "## Licence and limits\n\n" + "\n".join(f"- {limit}" for limit in _limits(run)),

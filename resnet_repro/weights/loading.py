@@ -18,6 +18,7 @@ from resnet_repro.spec.explain import short
 from resnet_repro.text_tables import counted
 
 TYPES = {torch.float32: "F32", torch.int64: "I64"}  # safetensors' names; BN counts its updates in int64
+LARGEST_HEADER = 10_000_000  # bytes of names, types and shapes; ours have a few thousand
 Layout = dict[str, tuple[str, tuple[int, ...]]]  # the type and shape of each tensor, by its name
 
 
@@ -70,8 +71,12 @@ def _read(run: Run, expected: dict[str, Tensor]) -> dict[str, Tensor]:
     path = run.path / WEIGHTS
     again = shlex.join(["resnet-repro", "train", str(run.path / SPEC), "--results", "again"])
     remedy = f"train the run again, beside this one, with '{again}'"
-    if not path.is_file():
+    if not path.exists():
         raise RunError(f"{path}: there is no such file, as weights are not committed; {remedy}")
+    if not path.is_file():  # safetensors would wait for the other end of a FIFO
+        raise RunError(f"{path}: is not a regular file; restore it, or {remedy}")
+    if path.stat().st_size > sum(tensor.nbytes for tensor in expected.values()) + LARGEST_HEADER:
+        raise RunError(f"{path}: is too large for the net in {SPEC}; restore it, or {remedy}")
     try:
         with explained(path), safe_open(path, framework="pt") as file:
             found = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  # not a dict

@@ -1,6 +1,7 @@
 """`claims RESULTS` and `table RESULTS --published`, on run folders."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,6 @@ from conftest import Cli, make_run
 from papers_runs import PAPERS, runs_of
 
 from resnet_repro.record.folder import RunFolder
-from resnet_repro.record.rows import Row
 from resnet_repro.record.run import Run
 
 
@@ -18,7 +18,7 @@ def store(results: Path, runs: list[Run]) -> None:
         folder = RunFolder(results, run.experiment)
         folder.begin(run.environment)
         last = run.experiment.training.steps
-        rows = [Row(**{**vars(row), "step": last if row.step == 400 else row.step}) for row in run.rows]
+        rows = [replace(row, step=last if row.step == 400 else row.step) for row in run.rows]
         for row in rows:
             folder.append(row)
         folder.close(run.status, last, 853_018, run.environment["data"], 60.0)  # type: ignore[arg-type]

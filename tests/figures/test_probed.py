@@ -91,7 +91,6 @@ def test_drift_is_the_range_of_the_median_in_mean_spreads() -> None:
 
     assert drift("l", {1: at(-1, 0, 1), 2: at(0, 3, 4), 3: at(-1, 1, 5)}) == pytest.approx(3 / 4)
     assert drift("l", {1: at(0, 0, 0)}) == 0
-    assert drift("l", {}) == 0
 
 
 def test_branch_ratios_show_the_first_step_and_the_end() -> None:

@@ -3,6 +3,7 @@
 import csv
 import math
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def test_a_run_with_probes_has_the_result_of_one_without(tiny: Path, tmp_path: P
     without = trained(load_spec(tiny, [*SHORT, *extra]), tmp_path / "without")
     timing = {"images_per_second", "elapsed_seconds"}
     ours, theirs = (
-        [{name: value for name, value in vars(row).items() if name not in timing} for row in run.rows]
+        [{name: value for name, value in asdict(row).items() if name not in timing} for row in run.rows]
         for run in (with_probes, without)
     )
     assert ours == theirs

@@ -46,7 +46,7 @@ def test_resuming_restores_damaged_text_files(
         ("metrics.csv", f"{COLUMNS}\n1,2,3\n", "metrics.csv:2: is damaged"),
         ("metrics.csv", f"{COLUMNS}\n1,,3,4,5,6,7,8,9,10\n", "metrics.csv:2: is damaged"),
         ("metrics.csv", "", "metrics.csv:1: the columns should be"),
-        ("metrics.csv", b"\xff\xfe", "metrics.csv: is damaged"),
+        ("metrics.csv", b"\xff\xfe", "metrics.csv:1: is damaged"),
         ("summary.json", "{", "summary.json: is damaged"),
         ("summary.json", "[]", "summary.json: is damaged"),
         ("summary.json", '{"status": "fine"}', "summary.json: status"),
@@ -69,7 +69,7 @@ def test_damage_is_named(folder: RunFolder, name: str, content: str | bytes, fra
         (f"{PROBE_COLUMNS}\n1,a,b,c,0.5\n2,a,b,c\n", "probes.csv:3: is damaged"),
         (f"{PROBE_COLUMNS}\n1,a,b,c,\n", "probes.csv:2: is damaged"),
         (f"{PROBE_COLUMNS}\n1.5,a,b,c,2\n", "probes.csv:2: is damaged"),
-        (b"\x80", "probes.csv: is damaged: not UTF-8 text"),
+        (b"\x80", "probes.csv:1: is damaged"),
     ],
 )
 def test_damage_to_probe_rows_is_named(probed: RunFolder, content: str | bytes, fragment: str) -> None:

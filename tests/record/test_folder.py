@@ -48,7 +48,12 @@ def test_what_is_written_is_read_back(folder: RunFolder) -> None:
 
 def test_probe_rows_are_read_back(probed: RunFolder) -> None:
     assert read_run(probed.path).probes == (probe_row(1), probe_row(1, -1.5), probe_row(2))
-    assert not list(probed.path.glob("*.tmp"))
+    assert {path.name for path in probed.path.iterdir()} <= {
+        "environment.json",
+        "metrics.csv",
+        "probes.csv",
+        "spec.yaml",
+    }
 
 
 def test_probe_values_are_kept_to_six_digits(probed: RunFolder) -> None:

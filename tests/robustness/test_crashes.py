@@ -15,6 +15,7 @@ from conftest import Cli
 from helpers import assert_same_result, command_line, train
 from short_run import LABEL, error_of, short_run, status_of
 
+from resnet_repro.files import TEMPORARY
 from resnet_repro.record.run import HOLDER, read_run
 from resnet_repro.spec import Experiment
 
@@ -33,21 +34,21 @@ def uninterrupted(experiment: Experiment, tmp_path_factory: pytest.TempPathFacto
 
 
 def before_file_changes(monkeypatch: pytest.MonkeyPatch, action: Callable[[], None]) -> None:
-    """Call `action` before each opening, renaming and deletion of a file by a Path."""
+    """Call `action` before each opening, renaming and deletion of a file."""
 
-    def patched(method: Callable[..., Any]) -> Callable[..., Any]:
+    def patched(function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:
             with monkeypatch.context() as original:
-                for name, function in methods.items():
-                    original.setattr(Path, name, function)
+                for name, usual in functions.items():
+                    original.setattr(os, name, usual)
                 action()
-            return method(*arguments, **options)
+            return function(*arguments, **options)
 
         return call
 
-    methods = {name: getattr(Path, name) for name in ("open", "replace", "unlink")}
-    for name, method in methods.items():
-        monkeypatch.setattr(Path, name, patched(method))
+    functions = {name: getattr(os, name) for name in ("open", "replace", "unlink")}
+    for name, function in functions.items():
+        monkeypatch.setattr(os, name, patched(function))
 
 
 def test_a_kill_between_any_two_operations_on_files_loses_nothing(
@@ -60,14 +61,14 @@ def test_a_kill_between_any_two_operations_on_files_loses_nothing(
     def snapshot() -> None:
         folder = results / LABEL
         files = sorted((path.name, path.read_bytes()) for path in folder.iterdir()) if folder.exists() else []
-        found[tuple(file for file in files if not file[0].endswith(".tmp"))] = files
+        found[tuple(file for file in files if not file[0].startswith(TEMPORARY))] = files
 
     with monkeypatch.context() as patch:
         before_file_changes(patch, snapshot)
         train(experiment, results, checkpoint_seconds=0.0)
     assert len(found) > 20
-    names = {name for state in found.values() for name, _ in state}
-    assert names >= {"checkpoint.pt", "checkpoint.pt.tmp", "checkpoint-previous.pt", "metrics.csv.tmp", "summary.json"}
+    names = {TEMPORARY if name.startswith(TEMPORARY) else name for state in found.values() for name, _ in state}
+    assert names >= {"checkpoint.pt", TEMPORARY, "checkpoint-previous.pt", "metrics.csv", "summary.json"}
     for number, state in enumerate(found.values()):
         folder = tmp_path / str(number) / LABEL
         folder.mkdir(parents=True)
@@ -77,6 +78,7 @@ def test_a_kill_between_any_two_operations_on_files_loses_nothing(
         if status_of(folder) != "finished":
             assert train(experiment, tmp_path / str(number), checkpoint_seconds=1000.0) == "finished"
         assert_same_result(folder, uninterrupted)
+        assert not list(folder.glob(f"{TEMPORARY}*"))
         shutil.rmtree(tmp_path / str(number))
 
 
@@ -113,7 +115,7 @@ def test_a_disk_that_refuses_any_one_write_costs_nothing_that_was_there(
         assert os.strerror(code) in error
         assert "\n" not in error
         assert status_of(results / LABEL) in ("new", "unfinished", "finished")
-        assert not list((results / LABEL).glob("*.tmp"))
+        assert not list((results / LABEL).glob(f"{TEMPORARY}*"))
         if status_of(results / LABEL) != "finished":
             train(experiment, results, checkpoint_seconds=0.0)
         assert_same_result(results / LABEL, uninterrupted)

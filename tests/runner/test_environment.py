@@ -13,7 +13,7 @@ import torch
 from conftest import REPOSITORY
 
 from resnet_repro import __version__
-from resnet_repro.runner.environment import COMMIT_VARIABLE, git_state, stated_commit, versions
+from resnet_repro.runner.environment import COMMIT_VARIABLE, git_state, repeatable, stated_commit, versions
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -69,3 +69,20 @@ def test_a_copy_on_the_path_trains_and_records_the_commit(tiny: Path, tmp_path: 
     recorded = json.loads((tmp_path / "results/tiny/seed-0/environment.json").read_text())
     assert recorded["git"] == {"commit": COMMIT, "dirty": None, "from": COMMIT_VARIABLE}
     assert recorded["versions"]["resnet-repro"] == __version__
+
+
+@pytest.mark.parametrize(
+    ("typed", "recorded"),
+    [
+        ("plain56.yaml --seed 3 --results /home/me/r --data-dir ~/d", "plain56.yaml --seed 3"),
+        ("HERE/experiments/plain56.yaml --results=/home/me/r --jobs auto", "experiments/plain56.yaml"),
+        ("/home/me/x.yaml ../y.yaml --set training.steps=40", "x.yaml ../y.yaml --set training.steps=40"),
+        ("a.yaml --restart --time-limit 8h --checkpoint-seconds 5 --deterministic", "a.yaml --deterministic"),
+        ("--results", ""),
+    ],
+)
+def test_the_recorded_command_names_no_private_folder(
+    typed: str, recorded: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert repeatable(["train", *typed.replace("HERE", str(tmp_path)).split()]) == ["train", *recorded.split()]

@@ -30,6 +30,19 @@ def test_scientific_notation_is_a_number(tmp_path: Path) -> None:
     assert load_spec(write(tmp_path, text)).training.weight_decay == 1e-4
 
 
+@pytest.mark.parametrize(("text", "number"), [("010", 10), ("08", 8), ("+12", 12), ("12", 12)])
+def test_integers_are_decimal_in_files_and_overrides(tmp_path: Path, text: str, number: int) -> None:
+    spec = write(tmp_path, f"model: {{depth: 8}}\ntraining: {{batch_size: {text}}}\n")
+    assert load_spec(spec).training.batch_size == number
+    assert load_spec(spec, [f"seed={text}"]).seed == number
+
+
+@pytest.mark.parametrize("name", ["1e3", "010", "1.5", "true", "null", "on", "0x1f", "1_000", "08.5"])
+def test_a_name_that_looks_like_another_value_is_dumped_as_text(tmp_path: Path, name: str) -> None:
+    experiment = Experiment(name=name, model=ModelSpec(depth=8))
+    assert load_spec(write(tmp_path, dump_spec(experiment))) == experiment
+
+
 def test_extends_takes_all_but_the_name(tmp_path: Path) -> None:
     write(tmp_path, "name: base\nmodel: {depth: 20, shortcut: none}\ntraining: {steps: 400}\n", "base.yaml")
     child = write(tmp_path, "extends: ../base.yaml\nmodel:\n  depth: 56\n", "deeper/child.yaml")

@@ -57,7 +57,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "extra": (changed(evil=torch.zeros(1)), "the net has no 'evil'"),
     "nan": (changed(head__bias=torch.full((10,), torch.nan)), "head.bias holds values that are not finite"),
     "infinite": (changed(head__bias=torch.full((10,), torch.inf)), "head.bias holds values that are not finite"),
-    "folder": (as_folder, "there is no such file"),
+    "folder": (as_folder, "is not a regular file"),
 }
 
 

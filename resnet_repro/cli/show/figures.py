@@ -9,6 +9,7 @@ from resnet_repro.errors import RunError
 from resnet_repro.figures import FIGURES, Drawn, draw_figures
 from resnet_repro.figures.saving import FORMATS, USUAL_FORMATS, save_figures
 from resnet_repro.figures.style import STYLES
+from resnet_repro.files import check_within
 from resnet_repro.record.run import FIGURES as FOLDER
 
 
@@ -36,7 +37,10 @@ def plot(
     families = _chosen("--figure", names, FIGURES)
     drawn: set[str] = set()
     figures = draw_figures(load_runs(*results, notice=notice), STYLES[style], families or FIGURES)
-    for path in save_figures(_noting(figures, drawn), output or results[0] / FOLDER, STYLES[style], endings):
+    folder = output or results[0] / FOLDER
+    if not output:
+        check_within(folder, results[0])
+    for path in save_figures(_noting(figures, drawn), folder, STYLES[style], endings):
         print(path)
     missing = [
         f"--figure {name}: {' '.join(map(str, results))} holds no runs for it; it needs {FIGURES[name].needs}"

@@ -8,7 +8,7 @@ from resnet_repro.analysis.estimate import Estimate
 from resnet_repro.analysis.groups import ABOUT_ERRORS, FINAL_COLUMNS, Entry, Group
 from resnet_repro.claims.net_results import published_number
 from resnet_repro.claims.wording import published_value
-from resnet_repro.text_tables import markdown_table, print_table
+from resnet_repro.text_tables import markdown_table, markdown_text, print_table
 
 
 def print_groups(groups: Sequence[Group], markdown: bool) -> None:
@@ -30,8 +30,9 @@ def _print_group(group: Group, markdown: bool) -> None:
         for effect in effects(group)
     ]
     if markdown:
-        print(f"{title}\n\n{markdown_table(columns, rows)}\n")
-        print("".join(f"- {line}\n" for line in lines))
+        head = "\n".join(map(markdown_text, title.split("\n")))
+        print(f"{head}\n\n{markdown_table(columns, rows)}\n")
+        print("".join(f"- {markdown_text(line)}\n" for line in lines))
     else:
         print_table(title, columns, rows)
         print("".join(f"{line}\n" for line in lines))

@@ -8,7 +8,7 @@ from resnet_repro.claims.wording import published_value
 from resnet_repro.cli.show.sources import source_lines
 from resnet_repro.papers import NETS
 from resnet_repro.record.run import Run
-from resnet_repro.text_tables import markdown_table, print_table
+from resnet_repro.text_tables import markdown_table, markdown_text, print_table
 
 COLUMNS = ["net", "published", "ours", "difference", "training time", "device"]
 
@@ -16,12 +16,13 @@ COLUMNS = ["net", "published", "ours", "difference", "training time", "device"]
 def print_papers_tables(runs: Sequence[Run], markdown: bool) -> None:
     """Each table under each set of conditions, then the papers that [R], [I] and [B] stand for."""
     for table, group, found in filled_tables(runs):
-        title = f"{table}, test error %\n{group.title() if group else 'none of its nets has been run'}"
+        title = [f"{table}, test error %", *(group.title().split("\n") if group else ["none of its nets has been run"])]
         rows = [_cells(row) for row in found]
         if markdown:
-            print(f"{title}\n\n{markdown_table(COLUMNS, rows)}\n")
+            head = "\n".join([title[0], *map(markdown_text, title[1:])])
+            print(f"{head}\n\n{markdown_table(COLUMNS, rows)}\n")
         else:
-            print_table(title, COLUMNS, rows)
+            print_table("\n".join(title), COLUMNS, rows)
     print("\n".join(f"- {line}" if markdown else line for line in source_lines(markdown)))
 
 

@@ -7,8 +7,9 @@ from typing import Any
 from resnet_repro.claims import OUTCOMES, wording
 from resnet_repro.claims.verdict import ABOUT_OUTCOMES, Evidence, NetResult, Ruling, Verdict
 from resnet_repro.cli.show.sources import source_lines
+from resnet_repro.errors import printable
 from resnet_repro.papers import CLAIMS, find_number
-from resnet_repro.text_tables import markdown_table, print_table
+from resnet_repro.text_tables import markdown_table, markdown_text, print_table
 
 COLUMNS = ["claim", "verdict", "statement, and what was compared", "ours", "difference, 95 %", "published", "where"]
 BORROWED = "†"
@@ -24,7 +25,8 @@ def print_verdicts(verdicts: Sequence[Verdict], markdown: bool) -> None:
     letters: dict[str, str] = {}
     rows = [row for verdict in verdicts for row in _rows(verdict, letters)]
     title = "The papers' claims: " + summary(verdicts)
-    notes = [f"{letter}: {conditions.replace(chr(10), ' · ')}" for conditions, letter in letters.items()]
+    text = markdown_text if markdown else printable
+    notes = [text(f"{letter}: {conditions.replace(chr(10), ' · ')}") for conditions, letter in letters.items()]
     if any(_borrows(found) for verdict in verdicts if verdict.ruling for found in verdict.ruling.evidence):
         notes.append(ABOUT_BORROWED)
     notes += [ABOUT_OUTCOMES, "BN is batch normalisation.", *source_lines(markdown)]

@@ -1,0 +1,100 @@
+"""Runs commands one after another, each in a forked child with limits on time and memory.
+
+A program of its own, as a child that is forked from a test would inherit its threads. Each line of stdin is a JSON list
+of cases; the list of their results goes to stdout as a line. POSIX only.
+"""
+
+import json
+import os
+import resource
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+MEMORY = 1_000_000_000  # bytes more than the process has when it starts
+SECONDS = 30
+
+
+def run(arguments: list[str], folder: str, memory: int = MEMORY) -> dict[str, Any]:
+    """The exit code (negative: a signal), output and seconds of a command that runs in `folder`."""
+    began = time.monotonic()
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        child = os.fork()
+        if child == 0:
+            _become(arguments, folder, memory, out.fileno(), err.fileno())
+        _, status = os.waitpid(child, 0)
+        out.seek(0)
+        err.seek(0)
+        return {
+            "code": os.waitstatus_to_exitcode(status),
+            "out": out.read().decode(errors="replace"),
+            "err": err.read().decode(errors="replace"),
+            "seconds": time.monotonic() - began,
+        }
+
+
+def _become(arguments: list[str], folder: str, memory: int, out: int, err: int) -> None:
+    """Never returns."""
+    code = 70
+    try:
+        os.chdir(folder)
+        os.dup2(out, 1)
+        os.dup2(err, 2)
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + memory, used + memory))
+        signal.alarm(SECONDS)
+        sys.argv = ["resnet-repro", *arguments]
+        from resnet_repro.cli import main
+
+        main()
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def main() -> None:
+    _import_all()
+    _draw()
+    for line in sys.stdin:
+        print(json.dumps([run(**case) for case in json.loads(line)]), flush=True)
+
+
+def _draw() -> None:
+    """Draw something, so that fonts are loaded before the forks."""
+    import io
+
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    figure.subplots().set_title("x")
+    for kind in ("png", "svg"):
+        figure.savefig(io.BytesIO(), format=kind)
+
+
+def _import_all() -> None:
+    """Import what the commands need before the forks, so that each child starts at once."""
+    import torch
+    import torch._dynamo  # torch's optimizers import it, for a second
+
+    import resnet_repro.cli.show.figures
+    import resnet_repro.launch.command
+    import resnet_repro.report
+    import resnet_repro.weights.evaluate
+    import resnet_repro.weights.export  # noqa: F401
+
+    torch.set_num_threads(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""Links, FIFOs, devices and huge files in a results folder: nothing outside changes, nothing hangs."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from attacked import RUN, UNFINISHED, Arena, Prepare
+
+pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="limits memory by Linux's /proc")
+
+WRITTEN = (
+    "spec.yaml", "environment.json", "summary.json", "metrics.csv", "probes.csv", "checkpoint.pt",
+    "checkpoint-previous.pt", "weights.safetensors", "train.log", "holder.lock",
+)  # fmt: skip
+HUGE = 50_000_000_000  # bytes of a sparse file, which takes no room
+
+
+@pytest.fixture(scope="module")
+def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
+    arena = Arena(tmp_path_factory.mktemp("attacks"))
+    yield arena
+    arena.forked.close()
+
+
+def linked(file: str) -> Prepare:
+    def prepare(project: Path, outside: Path) -> None:
+        path = project / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        path.symlink_to(outside / "dear.txt")
+
+    return prepare
+
+
+def linked_folder(name: str) -> Prepare:
+    def prepare(project: Path, outside: Path) -> None:
+        path = project / name
+        if path.exists():
+            path.rename(outside / "folder" / path.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(outside / "folder" / path.name if (outside / "folder" / path.name).exists() else outside)
+
+    return prepare
+
+
+def replaced(file: str, kind: str) -> Prepare:
+    def prepare(project: Path, outside: Path) -> None:
+        path = project / file
+        path.unlink(missing_ok=True)
+        if kind == "FIFO":
+            os.mkfifo(path)
+        elif kind == "device":
+            path.symlink_to("/dev/zero")
+        elif kind == "huge":
+            with path.open("wb") as sparse:
+                sparse.truncate(HUGE)
+        elif kind == "folder":
+            path.mkdir()
+
+    return prepare
+
+
+OUTPUTS = {  # what commands write beside the runs
+    "plot": [f"results/figures/curves-synthetic-shapes-8x16.{kind}" for kind in ("svg", "txt")],
+    "report": ["results/report.html"],
+    "export": [f"exported/{name}" for name in ("README.md", "model.safetensors", "config.json", "model.pt2")],
+    "evaluate": [f"evaluated/confusion-plain8-seed-0.{kind}" for kind in ("png", "svg", "txt")],
+}
+
+
+def all_of(attacks: list[Prepare]) -> Prepare:
+    def prepare(project: Path, outside: Path) -> None:
+        for attack in attacks:
+            attack(project, outside)
+
+    return prepare
+
+
+def test_a_link_in_place_of_a_file_that_is_written(arena: Arena) -> None:
+    """Also in place of a temporary file with a name that can be guessed."""
+    files = [f"results/{UNFINISHED}/{name}" for name in WRITTEN]
+    arena.attack({file: linked(file) for file in files}, ["train"])
+    guessed = all_of([linked(f"{file}.tmp") for file in files])
+    arena.attack({"guessed names": guessed}, ["train"])
+    log = linked(f"results/{UNFINISHED}/train.log")
+    arena.attack({"log": log, "guessed names": guessed}, ["train --jobs"])
+    for command, files in OUTPUTS.items():
+        links = all_of([linked(file + ending) for file in files for ending in ("", ".tmp")])
+        arena.attack({"links": links}, [command])
+
+
+def test_a_folder_that_leads_out_by_a_link(arena: Arena) -> None:
+    folders = ["results/figures", "results/plain8", f"results/{RUN}", "results/resnet8", f"results/{UNFINISHED}"]
+    arena.attack({name: linked_folder(name) for name in folders}, ["train", "plot"])
+
+
+@pytest.mark.parametrize("kind", ["FIFO", "device", "huge", "folder"])
+def test_no_regular_file(arena: Arena, kind: str) -> None:
+    finished = {name: replaced(f"results/{RUN}/{name}", kind) for name in (*WRITTEN[:5], "weights.safetensors")}
+    arena.attack(finished, ["list"])
+    arena.attack({"probes": finished["probes.csv"]}, ["plot"])
+    arena.attack({"weights": finished["weights.safetensors"]}, ["evaluate"])
+    names = ("spec.yaml", "metrics.csv", "checkpoint.pt", "holder.lock", "train.log")
+    arena.attack({name: replaced(f"results/{UNFINISHED}/{name}", kind) for name in names}, ["train"])
+    arena.attack({"spec": replaced("plain8.yaml", kind)}, ["train"])

@@ -1,0 +1,172 @@
+"""Values, rows and names from strangers: one line for what is wrong, and text stays text."""
+
+import html
+import json
+import os
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from attacked import COMMANDS, RUN, UNFINISHED, Arena, Case, Prepare, faults
+
+pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="limits memory by Linux's /proc")
+
+
+@pytest.fixture(scope="module")
+def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
+    arena = Arena(tmp_path_factory.mktemp("attacks"))
+    yield arena
+    arena.forked.close()
+
+
+WRONG = ['"x"', "[1]", "1" + "0" * 400, "-1", "true", "NaN", "null"]
+
+
+def with_value(file: str, key: str, value: str) -> Prepare:
+    def prepare(project: Path, outside: Path) -> None:
+        path = project / "results" / RUN / file
+        content = json.loads(path.read_text())
+        content[key] = "HERE"
+        path.write_text(json.dumps(content).replace('"HERE"', value))
+
+    return prepare
+
+
+def test_a_value_of_a_wrong_type_or_size(arena: Arena) -> None:
+    fields = [("summary.json", key) for key in ("status", "steps", "parameters", "total_seconds", "final", "data")]
+    fields += [("environment.json", key) for key in ("data", "device_name", "precision", "versions", "git", "command")]
+    attacks = {f"{file} {key} {value[:20]}": with_value(file, key, value) for file, key in fields for value in WRONG}
+    arena.attack(attacks, ["list"])
+    some = {name: prepare for name, prepare in attacks.items() if "[1]" in name or "parameters" in name}
+    arena.attack(some, ["table --published", "claims"])
+
+
+def with_rows(change: Callable[[list[list[str]]], list[list[str]]], file: str) -> Prepare:
+    def prepare(project: Path, outside: Path) -> None:
+        path = project / "results" / RUN / file
+        lines = [line.split(",") for line in path.read_text().splitlines()]
+        path.write_text("".join(",".join(line) + "\n" for line in [lines[0], *change(lines[1:])]))
+
+    return prepare
+
+
+def with_cell(column: int, value: str) -> Callable[[list[list[str]]], list[list[str]]]:
+    return lambda rows: [[*row[:column], value if row[column] else "", *row[column + 1 :]] for row in rows]
+
+
+def exchanged(old: str, new: str, rows: list[list[str]]) -> list[list[str]]:
+    return [[new if cell == old else cell for cell in row] for row in rows]
+
+
+def test_rows_that_no_run_writes(arena: Arena) -> None:
+    attacks = {
+        f"{column} {value}": with_rows(with_cell(column, value), "metrics.csv")
+        for column in range(1, 10)
+        for value in ("nan", "-inf", "1e-160", "1e308", "")
+    }
+    arena.attack(attacks, ["table", "claims"])
+    drawn = {name: prepare for name, prepare in attacks.items() if name[0] in "37" and "1e" in name}
+    arena.attack(drawn, ["plot"])
+    renamed = {"p15": "p10", "p85": "p85\u202e", "p50": "p15"}
+    probes = {f"{old} as {new}": with_rows(partial(exchanged, old, new), "probes.csv") for old, new in renamed.items()}
+    probes["two layers"] = with_rows(lambda rows: [[*row[:2], row[2] + row[3], *row[3:]] for row in rows], "probes.csv")
+    probes["no rows"] = with_rows(lambda rows: [], "probes.csv")
+    probes["other steps"] = with_rows(lambda rows: rows[: len(rows) // 3], "probes.csv")
+    for value in ("nan", "1e38", "-1e38", "0", "1e-300"):
+        probes[f"value {value}"] = with_rows(with_cell(4, value), "probes.csv")
+    arena.attack(probes, ["plot"])
+
+
+def test_more_rows_than_fit(arena: Arena) -> None:
+    def many(project: Path, outside: Path) -> None:
+        folder = project / "results" / RUN
+        for name in ("spec.yaml",):
+            text = (folder / name).read_text()
+            (folder / name).write_text(text.replace("steps: 8", "steps: 10000000").replace("- 4\n  - 6", "- 4"))
+        (folder / "summary.json").unlink()
+        head = (folder / "metrics.csv").read_text().splitlines()[0]
+        rows = (f"{step},1,1,1,1,1,1,1,1,1\n" for step in range(1, 400_001))
+        (folder / "metrics.csv").write_text(head + "\n" + "".join(rows))
+
+    arena.attack({"rows": many}, ["list", "table", "claims"])
+
+
+NAMES = [
+    "plain20;touch X;#",
+    "a\nb",
+    "$(touch X)",
+    "`touch X`",
+    "-rf",
+    "a'b",
+    'a"b',
+    "a b",
+    "\u202ex",
+    "<b>x",
+    "x" * 200,
+]
+
+
+@pytest.mark.parametrize("command", ["list", "table", "claims", "plot", "train"])
+def test_a_folder_with_a_hostile_name(arena: Arena, command: str) -> None:
+    def renamed(name: str) -> Prepare:
+        return lambda project, outside: (project / "results/plain8").rename(project / "results" / name) and None
+
+    arena.attack({name: renamed(name) for name in (NAMES if command in ("list", "table") else NAMES[:4])}, [command])
+
+
+def test_the_commands_of_the_report_are_safe_to_paste(arena: Arena) -> None:
+    cases = []
+    for name in NAMES:
+        project = arena.project()
+        (project / "results/plain8").rename(project / "results" / name)
+        cases.append(Case(name, project, COMMANDS["report"]))
+    for case, result in zip(cases, arena.forked.run(cases).values(), strict=True):
+        assert result.code == 0, result.err
+        page = (case.folder / "results/report.html").read_text()
+        commands = [
+            html.unescape(found) for found in re.findall(r"<code>(resnet-repro train .*?)</code>", page, re.DOTALL)
+        ]
+        words = [shlex.split(command) for command in commands]
+        assert [*("resnet-repro", "train"), f"results/{case.name}/seed-0/spec.yaml"] in [line[:3] for line in words]
+        for command, line in zip(commands, words, strict=True):
+            assert shlex.join(line) == command
+
+
+TEXTS = [
+    "$(touch X)",
+    "<img src=x onerror=alert(1)>",
+    "[x](javascript:alert(1))",
+    "# x",
+    "[x]: http://x",
+    "=1+1",
+    "|",
+    "```",
+]
+
+
+def test_names_of_data_and_devices_are_plain_text_on_every_page(arena: Arena) -> None:
+    cases = []
+    for number, text in enumerate(TEXTS):
+        project = arena.project()
+        for run in (RUN, UNFINISHED):
+            path = project / "results" / run / "environment.json"
+            content = json.loads(path.read_text())
+            content["device_name"] = text
+            content["data"] = {"name": text, "exact": False}
+            path.write_text(json.dumps(content))
+        commands = (["table", "results", "--markdown"], ["claims", "results", "--markdown"], COMMANDS["report"],
+                    ["table", "results", "--published", "--markdown"])  # fmt: skip
+        cases += [Case(f"{number} {command}", project, command) for command in commands]
+    found = arena.forked.run(cases)
+    for case, result in zip(cases, found.values(), strict=True):
+        assert faults(result) == []
+        text = TEXTS[int(case.name.split()[0])]
+        shown = (case.folder / "results/report.html").read_text() if case.arguments[0] == "report" else result.out
+        assert "<img src=x" not in shown
+        if case.arguments[0] != "report":
+            assert "](javascript:" not in shown
+        if case.arguments[0] == "table" and text[0] in "#[`":
+            assert not any(line.startswith(text) for line in shown.splitlines())
