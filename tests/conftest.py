@@ -1,15 +1,19 @@
 """Shared by all tests: one thread, as tests run side by side, a spec that trains in a second, and the command line."""
 
+import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import torch
+import typer
 
-from resnet_repro.cli import main
+from resnet_repro.cli import app, main
+from resnet_repro.data import synthetic
 from resnet_repro.record.rows import Row
 from resnet_repro.record.run import Run
 from resnet_repro.spec import Experiment, ModelSpec, TrainingSpec
@@ -57,6 +61,22 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _draw_once() -> Iterator[None]:
+    """Draws synthetic images of one number and seed once in a process, as most tests train on a few of the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(synthetic, "draw", cache(synthetic.draw))
+        yield
+
+
+@pytest.fixture
+def forked_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that multiprocessing starts are forked from a server that has imported torch; each would import it."""
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(["resnet_repro.launch.worker", "resnet_repro.bench.parallel"])
+    monkeypatch.setattr(multiprocessing, "get_context", lambda method: server)
+
+
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
     """A spec file that trains in a second."""
@@ -65,10 +85,14 @@ def tiny(tmp_path: Path) -> Path:
     return path
 
 
+build_once = cache(typer.main.get_command)  # building the parser of all commands takes as long as a short command
+
+
 @pytest.fixture
 def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
     """Run the command line in this process: cli("train", path) -> CliResult(code, out, err)."""
     monkeypatch.delenv("RESNET_REPRO_DATA", raising=False)
+    monkeypatch.setattr("resnet_repro.cli.app", build_once(app))
 
     def run(*arguments: object) -> CliResult:
         monkeypatch.setattr("sys.argv", ["resnet-repro", *map(str, arguments)])

@@ -37,8 +37,11 @@ def test_the_page_of_the_commands_is_what_the_command_line_gives(generate: Modul
 
 def test_the_other_generated_files_are_what_the_code_gives(generate: ModuleType) -> None:
     for name, text in generate.pages().items():
-        if name != "docs/commands.md":
-            assert (REPOSITORY / name).read_text() == text, "make docs"
+        kept = (REPOSITORY / name).read_text()
+        if name.endswith(".json"):
+            assert json.loads(kept) == json.loads(text), "make docs"  # versions of pydantic write 1000 or 1000.0
+        elif name != "docs/commands.md":
+            assert kept == text, "make docs"
 
 
 def test_every_field_of_a_spec_has_a_description() -> None:

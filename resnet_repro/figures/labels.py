@@ -40,7 +40,9 @@ def label_ends(figure: Figure, panels: Mapping[Axes, Sequence[EndLabel]], style:
 
 def _heights(figure: Figure, panels: Mapping[Axes, Sequence[EndLabel]]) -> list[tuple[Sequence[EndLabel], float]]:
     """The labels of each panel, and the panel's height in inches."""
-    figure.draw_without_rendering()
+    layout = figure.get_layout_engine()
+    assert layout
+    layout.execute(figure)
     return [(ends, axes.get_window_extent().height / figure.dpi) for axes, ends in panels.items()]
 
 

@@ -6,7 +6,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from outcomes import contents, tidy
 
-from resnet_repro.data import DATASETS
-from resnet_repro.data.synthetic import load_synthetic
 from resnet_repro.training.checkpoint import DIGEST, FORMAT
-
-load_once = cache(load_synthetic)
 
 
 @contextmanager
@@ -32,7 +27,6 @@ def after_one_step(deadline: float) -> Iterator[Callable[[], bool]]:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(DATASETS, "synthetic", load_once)
     monkeypatch.setattr("resnet_repro.runner.train.stop_signals", after_one_step)
 
 

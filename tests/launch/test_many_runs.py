@@ -27,6 +27,7 @@ def queue_of(board: Board, results: Path, *specs: Path, overrides: tuple[str, ..
     return make_queue(runs, options(results), board, slots)
 
 
+@pytest.mark.usefixtures("forked_children")
 def test_runs_side_by_side_give_the_same_bits_as_alone_and_only_the_broken_ones_fail(
     cli: Cli, tiny: Path, tmp_path: Path
 ) -> None:
@@ -68,6 +69,7 @@ def test_runs_side_by_side_give_the_same_bits_as_alone_and_only_the_broken_ones_
     assert [line.split()[2:4] for line in again.err.splitlines()] == [["has", "finished"], ["has", "diverged"]]
 
 
+@pytest.mark.usefixtures("forked_children")
 def test_a_killed_process_is_reported_and_the_others_finish(tiny: Path, tmp_path: Path) -> None:
     class Killer(Board):
         def received(self, run: QueuedRun, event: Event) -> None:
@@ -87,7 +89,7 @@ def test_a_killed_process_is_reported_and_the_others_finish(tiny: Path, tmp_path
 
 
 def test_interrupted_runs_resume_by_the_same_command_and_give_the_same_bits(
-    cli: Cli, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     arguments = ("train", tiny, "--seeds", "0-1", "--device", "cpu", "--jobs", 2, "--results", tmp_path / "r")
     overrides = ("training.steps=40", "training.record_every=20", "training.evaluate_every=40")
@@ -102,6 +104,7 @@ def test_interrupted_runs_resume_by_the_same_command_and_give_the_same_bits(
         assert run.status == "interrupted"
         assert (run.path / "checkpoint.pt").exists()
 
+    request.getfixturevalue("forked_children")  # only now, so that the signal may come during an import of torch
     resumed = cli(*arguments, *slower)
     assert resumed.code == 0
     assert "tiny/seed-0: resumes at step" in resumed.err
@@ -112,6 +115,7 @@ def test_interrupted_runs_resume_by_the_same_command_and_give_the_same_bits(
         assert_same_result(tmp_path / f"r/tiny/seed-{seed}", tmp_path / f"whole/tiny/seed-{seed}")
 
 
+@pytest.mark.usefixtures("forked_children")
 def test_a_second_interrupt_a_second_later_kills_the_process(tiny: Path, tmp_path: Path) -> None:
     board = InsistentInterrupter()
     queue = board.queue = queue_of(board, tmp_path / "r", tiny, tiny, overrides=LONG, slots=1)

@@ -20,7 +20,8 @@ from resnet_repro.record.run import read_run
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.file import load_spec
 
-PIECES = ("training.steps=60", "training.record_every=20", "training.evaluate_every=30")
+pytestmark = pytest.mark.usefixtures("forked_children")
+PIECES = ("training.steps=40", "training.record_every=10", "training.evaluate_every=20")
 
 
 def experiments(spec: Path, overrides: Sequence[str] = (), count: int = 3) -> list[Experiment]:
@@ -88,7 +89,7 @@ def test_a_signal_stops_all_runs_with_a_checkpoint_and_resumed_they_give_the_sam
 
 def test_the_deadline_stops_all_runs_resumably(tiny: Path, tmp_path: Path) -> None:
     runs = queued(tmp_path, experiments(tiny, LONG))
-    make_queue(runs, options(tmp_path, deadline=time.monotonic() + 6), Board(), slots=2, shared=True).train_all()
+    make_queue(runs, options(tmp_path, deadline=time.monotonic() + 2), Board(), slots=2, shared=True).train_all()
     assert [run.status for run in runs] == ["interrupted", "interrupted", "waiting"]
     assert (tmp_path / runs[0].label / "checkpoint.pt").exists()
 

@@ -13,7 +13,7 @@ from resnet_repro.spec.file import load_spec
 LABEL = "tiny/seed-0"
 SHORT = (
     "training.steps=6", "training.evaluate_every=3", "training.record_every=2", "training.clean_images=20",
-    "data.train_images=64", "data.test_images=20",
+    "training.batch_size=8", "model.width=2", "data.train_images=64", "data.test_images=20",
     "probes.measure=[layer_response,gradient_norm]", "probes.every=4", "probes.images=8",
 )  # fmt: skip
 
