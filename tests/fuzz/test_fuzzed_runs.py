@@ -30,7 +30,7 @@ ROWS = [replace(row, train_error_clean_pct=70.0, test_loss=2.0, test_error_pct=7
         for row in UNEVALUATED]  # fmt: skip
 PROBED = [ProbeRow(step, probe, f"layer{layer}", "std", 0.5 + layer) for step in (1, 24)
           for probe in ("layer_response", "gradient_norm", "branch_to_shortcut") for layer in range(3)]  # fmt: skip
-PROBED_FIGURES = "plot --figure layer-responses --figure gradient-norms --figure branch-ratios"  # the rest ignores probes
+PROBED_FIGURES = "plot --figure layer-responses --figure gradient-norms --figure branch-ratios"  # draw probes
 COMMANDS = st.sampled_from(["list", "list --json", "table", "table --json", "table --markdown"])
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 LOSSES, ERRORS = st.floats(), st.floats(0, 100)
