@@ -1,5 +1,6 @@
 """A run whose checkpoints or text files are damaged resumes and gives the same bits, or says why it cannot."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,13 +26,18 @@ def uninterrupted(experiment: Experiment, tmp_path_factory: pytest.TempPathFacto
     return results / LABEL
 
 
-@pytest.fixture
-def killed(experiment: Experiment, tmp_path: Path) -> Path:
-    """The results of a run that was killed after step 4, with checkpoints of steps 3 and 2."""
-    results = tmp_path / "killed"
+@pytest.fixture(scope="module")
+def killed_once(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    results = tmp_path_factory.mktemp("killed")
     with pytest.raises(MemoryError):
         train(experiment, results, DieAt(4), checkpoint_seconds=0.0)
     return results
+
+
+@pytest.fixture
+def killed(killed_once: Path, tmp_path: Path) -> Path:
+    """A copy of the results of a run that was killed after step 4, with checkpoints of steps 3 and 2."""
+    return Path(shutil.copytree(killed_once, tmp_path / "killed"))
 
 
 def cut(content: bytes) -> bytes:
