@@ -2,9 +2,12 @@
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import replace
 from functools import cache
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +19,7 @@ from resnet_repro.cli import app, main
 from resnet_repro.data import synthetic
 from resnet_repro.record.rows import Row
 from resnet_repro.record.run import Run
+from resnet_repro.runner.signals import signals_that_stop
 from resnet_repro.spec import Experiment, ModelSpec, TrainingSpec
 
 if not torch.cuda.is_available():
@@ -62,19 +66,23 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _draw_once() -> Iterator[None]:
-    """Draws synthetic images of one number and seed once in a process, as most tests train on a few of the same."""
+def _synthetic_images_drawn_once() -> Iterator[None]:
+    """Drawing the images takes about as long as training the net of TINY. Each caller gets a copy of its own."""
+    drawn = cache(synthetic.draw)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(synthetic, "draw", cache(synthetic.draw))
+        patch.setattr(synthetic, "draw", lambda images, seed: deepcopy(drawn(images, seed)))
         yield
 
 
 @pytest.fixture
 def forked_children(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Processes that multiprocessing starts are forked from a server that has imported torch; each would import it."""
-    server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["resnet_repro.launch.worker", "resnet_repro.bench.parallel"])
-    monkeypatch.setattr(multiprocessing, "get_context", lambda method: server)
+    """Fork processes from a server that has imported torch and what its optimisers import, which takes seconds each."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["resnet_repro.launch.worker", "resnet_repro.bench.parallel", "torch._dynamo"])
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals_that_stop())  # they stay blocked in every process
+    forkserver.ensure_running()
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    monkeypatch.setattr(multiprocessing, "get_context", lambda method: context)
 
 
 @pytest.fixture

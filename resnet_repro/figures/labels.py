@@ -39,7 +39,7 @@ def label_ends(figure: Figure, panels: Mapping[Axes, Sequence[EndLabel]], style:
 
 
 def _heights(figure: Figure, panels: Mapping[Axes, Sequence[EndLabel]]) -> list[tuple[Sequence[EndLabel], float]]:
-    """The labels of each panel, and the panel's height in inches."""
+    """The labels of each panel, and the panel's height in inches. Arranges the panels without drawing them."""
     layout = figure.get_layout_engine()
     assert layout
     layout.execute(figure)
