@@ -1,4 +1,4 @@
-"""Helpers of tests that train runs: watchers that end a run early, and a comparison of results."""
+"""Helpers of tests: watchers that end a run early, comparisons of results, and what a refused command must say."""
 
 import signal
 import sys
@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+
+from conftest import CliResult
 
 from resnet_repro.record.folder import Status
 from resnet_repro.record.run import WEIGHTS, read_run
@@ -63,6 +65,16 @@ def result_of(folder: Path) -> tuple[object, ...]:
 def assert_same_result(ours: Path, theirs: Path) -> None:
     """Two run folders have the same result, bit for bit."""
     assert result_of(ours) == result_of(theirs)
+
+
+def assert_mistake_named(outcome: CliResult, code: int, fragment: str) -> None:
+    """A command ended with `code` and no traceback, and says what was wrong: in one line alone if the code is 1."""
+    assert outcome.code == code
+    assert fragment in " ".join(outcome.err.split())
+    assert "Traceback" not in outcome.err
+    if code == 1:
+        assert outcome.err.count("\n") == 1
+        assert outcome.out == ""
 
 
 def command_line(*arguments: object) -> list[str]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from conftest import TINY, Cli
-from helpers import train
+from helpers import assert_mistake_named, train
 
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.spec.file import load_spec
@@ -48,13 +48,7 @@ def test_a_mistake_is_one_clear_line(
     Path("copy/tiny.yaml").write_text(TINY)
     if arguments[1:] == (".",):
         monkeypatch.chdir("empty")
-    outcome = cli(*arguments)
-    assert outcome.code == code
-    assert fragment in " ".join(outcome.err.split())
-    assert "Traceback" not in outcome.err
-    if code == 1:
-        assert outcome.err.count("\n") == 1
-        assert outcome.out == ""
+    assert_mistake_named(cli(*arguments), code, fragment)
 
 
 def test_a_spec_that_differs_from_its_run_folder_is_refused_and_nothing_is_lost(

@@ -9,9 +9,10 @@ from typing import Any
 from resnet_repro.bench.columns import Format, TextTable, number, percent, title
 from resnet_repro.bench.gpu_tables import check_tables
 from resnet_repro.errors import RunError
-from resnet_repro.files import explained, to_json, write_text
+from resnet_repro.files import LARGEST_JSON, read_text, to_json, write_text
 from resnet_repro.text_tables import markdown_table
 
+LARGEST_PAGE = 1_000_000  # bytes
 PAGE, BEGIN, END = "README.md", "<!-- table -->", "<!-- /table -->"
 Measurements = Sequence[dict[str, Any]]
 
@@ -84,8 +85,7 @@ def tables(folder: Path) -> str:
     """The tables of all measurements in a folder as Markdown, "" if there are none. Raises RunError."""
     texts = []
     for path in sorted(folder.glob("*.json"), key=lambda path: path.stem):  # each machine's speed, then its scaling
-        with explained(path):
-            text = path.read_text(encoding="utf-8")
+        text = read_text(path, LARGEST_JSON)
         try:
             found = json.loads(text)
             several = check_tables(found) if isinstance(found, dict) else [table_of(found)]
@@ -100,8 +100,7 @@ def renew_page(folder: Path) -> Path | None:
     page = folder / PAGE
     if not page.exists():
         return None
-    with explained(page):
-        text = page.read_text(encoding="utf-8")
+    text = read_text(page, LARGEST_PAGE)
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:

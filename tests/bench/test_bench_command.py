@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from conftest import REPOSITORY, Cli
+from helpers import assert_mistake_named
 
 from resnet_repro.bench import default_experiments
 from resnet_repro.bench.page import BEGIN, END, renew_page, save, tables
@@ -140,6 +141,7 @@ def test_a_damaged_measurement_is_named(tmp_path: Path, text: str) -> None:
         (("--output", "tiny.yaml"), 1, "tiny.yaml: File exists; choose another --output"),
         (("--page", "empty"), 1, "empty: there is no README.md here"),
         (("--page", "unmarked"), 1, "README.md: has no <!-- table -->"),
+        (("--page", "latin-1"), 1, "cpu.json: is damaged: not UTF-8 text"),
         (("tiny.yaml", "--scaling"), 2, "take neither specs nor"),
         (("tiny.yaml", "--page", "empty"), 2, "take neither specs nor"),
         (("--compile", "--scaling"), 2, "take neither specs nor"),
@@ -153,13 +155,9 @@ def test_mistakes_give_one_clear_line(
     cli: Cli, tiny: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], code: int, fragment: str
 ) -> None:
     monkeypatch.chdir(tiny.parent)
-    for folder in ("empty", "unmarked"):
+    for folder in ("empty", "unmarked", "latin-1"):
         Path(folder).mkdir()
     Path("unmarked/README.md").write_text("Nothing.\n")
-    outcome = cli("bench", *arguments)
-    assert outcome.code == code
-    assert fragment in " ".join(outcome.err.split())
-    assert "Traceback" not in outcome.err
-    if code == 1:
-        assert outcome.err.count("\n") == 1
-        assert outcome.out == ""
+    Path("latin-1/README.md").write_text(f"{BEGIN}\n{END}")
+    Path("latin-1/cpu.json").write_bytes(b'["\xe9"]')
+    assert_mistake_named(cli("bench", *arguments), code, fragment)
