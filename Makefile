@@ -44,11 +44,10 @@ reproduce: setup ## train what is missing of the reproduction within TIME_LIMIT,
 figures: setup ## draw the figures of the committed results anew, and write their verdicts and page
 	for suite in $(SUITES); do $(RUN) plot results/$$suite || exit; done
 	$(RUN) plot results/classifier results/tenth --figure classifier --output results/classifier/figures
-	$(BIN)/python -m resnet_repro.figures.units > docs/figures/units.svg
 	$(RUN) claims results --markdown > results/claims.md
 	$(RUN) report results
 
-docs: setup ## write the pages that come from the code: docs/commands.md, docs/spec.md, experiments/schema.json
+docs: setup ## write the pages that come from the code: commands, spec, schema, units.svg
 	$(BIN)/python docs/generate.py
 
 bench: setup ## measure the speed of training on this machine into results/bench, on a quiet machine

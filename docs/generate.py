@@ -15,7 +15,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from resnet_repro.cli.show.sources import source_lines
 from resnet_repro.figures.units import units_svg
+from resnet_repro.papers import PAPERS
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec, ProbesSpec, TrainingSpec, Warmup
 from resnet_repro.spec.section import Section
 
@@ -26,11 +28,6 @@ SECTIONS: dict[str, type[Section]] = {
     "training": TrainingSpec,
     "training.warmup": Warmup,
     "probes": ProbesSpec,
-}
-PAPERS = {
-    "R": ("He et al. 2015, Deep Residual Learning", "https://arxiv.org/abs/1512.03385"),
-    "I": ("He et al. 2016, Identity Mappings in Deep Residual Networks", "https://arxiv.org/abs/1603.05027"),
-    "B": ("Ioffe and Szegedy 2015, Batch Normalization", "https://arxiv.org/abs/1502.03167"),
 }
 
 
@@ -88,7 +85,7 @@ def spec() -> str:
         "Schema show these descriptions while you type: put",
         "`# yaml-language-server: $schema=<path to experiments/schema.json>` at the top of a spec.",
         "",
-        *(f"- [{key}]: {title}" for key, (title, _) in PAPERS.items()),
+        *(f"- {line}" for line in source_lines(markdown=True)),
         "",
         "## At the top",
         "",
@@ -96,7 +93,7 @@ def spec() -> str:
     ]
     for name, section in SECTIONS.items():
         lines += ["", f"## `{name}`", "", " ".join((section.__doc__ or "").split()), "", *_table(f"{name}.", section)]
-    return "\n".join([*lines, "", *(f"[{key}]: {address}" for key, (_, address) in PAPERS.items())]) + "\n"
+    return "\n".join([*lines, "", *(f"[{letter}]: {paper.url}" for letter, paper in PAPERS.items())]) + "\n"
 
 
 def _table(prefix: str, section: type[Section]) -> Iterator[str]:

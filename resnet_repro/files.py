@@ -91,14 +91,8 @@ def open_to_append(path: Path) -> io.FileIO:
         return open(descriptor, "ab+", buffering=0)
 
 
-def make_folder(folder: Path, otherwise: str = ELSEWHERE, within: Path | None = None) -> None:
-    """Make a folder and its parents, if they are missing.
-
-    Raises RunError, which ends with `otherwise`, also if a link leads the folder out of `within`, the folder that the
-    user has named.
-    """
-    if within is not None:
-        check_within(folder, within)
+def make_folder(folder: Path, otherwise: str = ELSEWHERE) -> None:
+    """Make a folder and its parents, if they are missing. Raises RunError, which ends with `otherwise`."""
     with explained(folder, otherwise):
         folder.mkdir(parents=True, exist_ok=True)
 

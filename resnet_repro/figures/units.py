@@ -1,6 +1,6 @@
 """A drawing of a plain unit beside a residual unit, [R] Fig. 2: the same layers, without and with a shortcut.
 
-`python -m resnet_repro.figures.units` prints it as a file for the README; the report shows it in its own colours.
+`make docs` writes it as a file for the README; the report shows it in its own colours.
 """
 
 from typing import NamedTuple
@@ -115,7 +115,3 @@ def _arrow(x: int, start: int, end: int, colour: str) -> str:
 
 def _text(x: int, y: int, text: str, style: str = "") -> str:
     return f'<text x="{x}" y="{y}"{style and " " + style}>{text}</text>'
-
-
-if __name__ == "__main__":
-    print(units_svg(), end="")

@@ -181,8 +181,8 @@ class RunFolder:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Keep other processes from training this run. Raises RunError if one already does."""
+        make_folder(self.path)
         with explained(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
             self._lease = Lease(self.path / HOLDER)
         try:
             yield

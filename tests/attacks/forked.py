@@ -18,13 +18,13 @@ MEMORY = 1_000_000_000  # bytes more than the process has when it starts
 SECONDS = 30
 
 
-def run(arguments: list[str], folder: str, memory: int = MEMORY) -> dict[str, Any]:
+def run(arguments: list[str], folder: str) -> dict[str, Any]:
     """The exit code (negative: a signal), output and seconds of a command that runs in `folder`."""
     began = time.monotonic()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         child = os.fork()
         if child == 0:
-            _become(arguments, folder, memory, out.fileno(), err.fileno())
+            _become(arguments, folder, out.fileno(), err.fileno())
         _, status = os.waitpid(child, 0)
         out.seek(0)
         err.seek(0)
@@ -36,7 +36,7 @@ def run(arguments: list[str], folder: str, memory: int = MEMORY) -> dict[str, An
         }
 
 
-def _become(arguments: list[str], folder: str, memory: int, out: int, err: int) -> None:
+def _become(arguments: list[str], folder: str, out: int, err: int) -> None:
     """Never returns."""
     code = 70
     try:
@@ -44,7 +44,7 @@ def _become(arguments: list[str], folder: str, memory: int, out: int, err: int) 
         os.dup2(out, 1)
         os.dup2(err, 2)
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used + memory, used + memory))
+        resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
         signal.alarm(SECONDS)
         sys.argv = ["resnet-repro", *arguments]
         from resnet_repro.cli import main

@@ -11,7 +11,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def test_the_committed_file_is_the_drawing() -> None:
-    """If it is stale: python -m resnet_repro.figures.units > docs/figures/units.svg"""
+    """If it is stale: make docs"""
     assert (REPOSITORY / "docs/figures/units.svg").read_text(encoding="utf-8") == units_svg(FILE)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from conftest import TINY
+from helpers import train
 
 from resnet_repro.errors import RunError
 from resnet_repro.record.run import read_run
@@ -22,6 +23,12 @@ def short_run(folder: Path) -> Experiment:
     """The run, whose spec is written into `folder`."""
     (folder / "tiny.yaml").write_text(TINY)
     return load_spec(folder / "tiny.yaml", SHORT)
+
+
+def uninterrupted_run(experiment: Experiment, results: Path) -> Path:
+    """Train the run without any failure, and return its folder."""
+    assert train(experiment, results) == "finished"
+    return results / LABEL
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from conftest import Cli
 from helpers import assert_same_result, command_line, train
-from short_run import LABEL, error_of, short_run, status_of
+from short_run import LABEL, error_of, short_run, status_of, uninterrupted_run
 
 from resnet_repro.files import TEMPORARY
 from resnet_repro.record.run import HOLDER, read_run
@@ -27,10 +27,7 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
 
 @pytest.fixture(scope="module")
 def uninterrupted(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the run without any failure."""
-    results = tmp_path_factory.mktemp("uninterrupted")
-    assert train(experiment, results) == "finished"
-    return results / LABEL
+    return uninterrupted_run(experiment, tmp_path_factory.mktemp("uninterrupted"))
 
 
 def before_file_changes(monkeypatch: pytest.MonkeyPatch, action: Callable[[], None]) -> None:

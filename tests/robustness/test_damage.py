@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import Cli
 from helpers import DieAt, assert_same_result, train
-from short_run import LABEL, SHORT, contents, short_run
+from short_run import LABEL, SHORT, contents, short_run, uninterrupted_run
 
 from resnet_repro.record.run import read_run
 from resnet_repro.spec import Experiment
@@ -20,10 +20,7 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
 
 @pytest.fixture(scope="module")
 def uninterrupted(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the run without any failure."""
-    results = tmp_path_factory.mktemp("uninterrupted")
-    assert train(experiment, results) == "finished"
-    return results / LABEL
+    return uninterrupted_run(experiment, tmp_path_factory.mktemp("uninterrupted"))
 
 
 @pytest.fixture(scope="module")
