@@ -15,6 +15,7 @@ from resnet_repro.errors import ReproError, RunError
 
 ELSEWHERE = "choose another --results or make room there"
 LARGEST_JSON = 1_000_000  # bytes; ours have a few thousand
+DEEPEST_JSON = 32  # levels; indentation would blow up deeper values
 TEMPORARY = ".writing-"  # begins the name of a file that is not complete yet
 # O_EXCL and O_NOFOLLOW: never open what is already there, and never follow a link. Windows lacks some of these flags.
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -109,7 +110,7 @@ def check_within(folder: Path, within: Path) -> None:
 def write_text(path: Path, text: str, otherwise: str = ELSEWHERE) -> None:
     """Write a UTF-8 file as a whole. Raises RunError, which ends with `otherwise`."""
     with replacing(path, otherwise=otherwise) as file:
-        file.write(text.encode())
+        file.write(text.encode(errors="backslashreplace"))  # names of files may hold bytes that are no UTF-8
 
 
 def read_bytes(path: Path, largest: int) -> bytes:
@@ -144,13 +145,30 @@ def read_json(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        value = json.loads(read_text(path, LARGEST_JSON))
-        to_json(value)  # fails if it is nested too deeply to be written again
-    except (ValueError, RecursionError):
-        value = None
+        return parse_json(read_text(path, LARGEST_JSON))
+    except ValueError:
+        raise RunError(f"{path}: is damaged: it should hold a JSON object; delete it or restore it") from None
+
+
+def parse_json(text: str) -> dict[str, Any]:
+    """The JSON object in a text. Raises ValueError if there is none."""
+    try:
+        value = json.loads(text)
+        _check_depth(value)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     if not isinstance(value, dict):
-        raise RunError(f"{path}: is damaged: it should hold a JSON object; delete it or restore it")
+        raise ValueError("not an object")
     return value
+
+
+def _check_depth(value: Any, depth: int = 0) -> None:
+    """Raise ValueError if a value of JSON is nested too deeply to be written again."""
+    if depth > DEEPEST_JSON:
+        raise ValueError("nested too deeply")
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            _check_depth(inner, depth + 1)
 
 
 def to_json(value: Any) -> str:

@@ -1,13 +1,19 @@
 """Loads the runs of results folders, and finds experiments whose runs were made in different environments."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from resnet_repro.errors import RunError
+from resnet_repro.files import read_bytes
 from resnet_repro.record.provenance import differing
-from resnet_repro.record.run import Run, find_runs, read_run
+from resnet_repro.record.rows import LARGEST_FILE
+from resnet_repro.record.run import ENVIRONMENT, METRICS, PROBES, SPEC, SUMMARY, Run, find_runs, read_run
+
+MOST_MEMORY = 700_000_000  # bytes for all runs that are read together
+# What a run takes at most, in bytes: by itself, for each row, and for each byte of a spec and of a JSON file.
+RUN, ROW, SPEC_BYTE, JSON_BYTE = 200_000, 350, 200, 25
 
 
 def load_runs(*results: str | Path, notice: Callable[[str], None] = warnings.warn) -> list[Run]:
@@ -17,12 +23,38 @@ def load_runs(*results: str | Path, notice: Callable[[str], None] = warnings.war
     called with a message then. Raises RunError if a folder holds no run or a file is damaged.
     """
     runs: dict[object, Run] = {}
-    for folder in dict.fromkeys(folder for path in results for folder in _run_folders(Path(path))):
+    folders = dict.fromkeys(folder for path in results for folder in _run_folders(Path(path)))
+    _check_memory(folders)
+    for folder in folders:
         run = read_run(folder)
         first = runs.setdefault((run.experiment.model_copy(update={"name": ""}), run.data_name), run)
         if first is not run:
             notice(f"{run.path} repeats {first.path} (same spec, seed and data) and is left out")
     return list(runs.values())
+
+
+def _check_memory(folders: Iterable[Path]) -> None:
+    """Raise RunError if the runs may take too much memory, or too long to read, together."""
+    memory = 0
+    for folder in folders:
+        json = _size(folder / ENVIRONMENT) + _size(folder / SUMMARY)
+        rows = _most_rows(folder / METRICS) + _most_rows(folder / PROBES)
+        memory += RUN + SPEC_BYTE * _size(folder / SPEC) + JSON_BYTE * json + ROW * rows
+        if memory > MOST_MEMORY:
+            raise RunError(f"{folder}: this run and those before it are too much to read together; name fewer runs")
+
+
+def _size(path: Path) -> int:
+    """The bytes of a regular file; 0 for anything else, and for a file that is refused for its size when it is read."""
+    size = path.stat().st_size if path.is_file() else 0
+    return size if size <= LARGEST_FILE else 0
+
+
+def _most_rows(path: Path) -> int:
+    """The lines of a file, or its size in rows of 80 bytes if that is more, as lines may be of any length."""
+    if not (size := _size(path)):
+        return 0
+    return max(read_bytes(path, LARGEST_FILE).count(b"\n"), size // 80)
 
 
 def _run_folders(results: Path) -> list[Path]:

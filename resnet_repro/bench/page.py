@@ -10,7 +10,7 @@ from resnet_repro.bench.columns import Format, TextTable, number, percent, title
 from resnet_repro.bench.gpu_tables import check_tables
 from resnet_repro.errors import RunError
 from resnet_repro.files import LARGEST_JSON, read_text, to_json, write_text
-from resnet_repro.text_tables import markdown_table
+from resnet_repro.text_tables import markdown_table, markdown_text
 
 LARGEST_PAGE = 1_000_000  # bytes
 PAGE, BEGIN, END = "README.md", "<!-- table -->", "<!-- /table -->"
@@ -89,9 +89,9 @@ def tables(folder: Path) -> str:
         try:
             found = json.loads(text)
             several = check_tables(found) if isinstance(found, dict) else [table_of(found)]
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
             raise RunError(f"{path}: holds no measurements of 'resnet-repro bench'; restore or delete it") from None
-        texts += [f"{table.title}\n\n{markdown_table(table.columns, table.rows)}\n" for table in several]
+        texts += [f"{markdown_text(table.title)}\n\n{markdown_table(table.columns, table.rows)}\n" for table in several]
     return "\n".join(texts)
 
 

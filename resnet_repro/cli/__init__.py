@@ -1,5 +1,6 @@
 """The command line. Results go to stdout, progress and notices to stderr."""
 
+import io
 import logging
 import sys
 from collections.abc import Callable
@@ -48,6 +49,9 @@ for name, command in {"fetch": fetch, "check": check}.items():
 def main() -> None:
     """Run the command line. A failure that is not a bug prints one line on stderr and exits with 1."""
     logging.getLogger("resnet_repro").handlers = [_NoticeHandler()]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name of a file may hold bytes that are no text
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except DismissedError:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 from typing_extensions import TypedDict  # pydantic cannot read typing's before Python 3.12
 
 from resnet_repro.errors import RunError, printable
-from resnet_repro.files import read_json
+from resnet_repro.files import LARGEST_JSON, parse_json, read_json
 
 Status = Literal["finished", "diverged", "interrupted"]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
@@ -53,6 +53,14 @@ class _Summary(_Ended, total=False):
 def read_environment(path: Path) -> dict[str, Any]:
     """The content of environment.json, empty if there is no file. Raises RunError with the first wrong field."""
     return _read(path, _ENVIRONMENT)
+
+
+def parse_environment(content: bytes) -> dict[str, Any]:
+    """The same from the content of the file. Raises ValueError."""
+    if len(content) > LARGEST_JSON:
+        raise ValueError("too large")
+    environment: dict[str, Any] = _ENVIRONMENT.validate_python(parse_json(content.decode()))
+    return environment
 
 
 def read_summary(path: Path) -> dict[str, Any]:

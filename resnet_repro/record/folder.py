@@ -6,16 +6,17 @@ Each file is written under a temporary name, flushed and renamed, so a file is n
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, astuple, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from resnet_repro.errors import RunError
 from resnet_repro.files import check_within, explained, make_folder, remove_incomplete, to_json, write_text
 from resnet_repro.record.documents import Status as Status
+from resnet_repro.record.documents import parse_environment
 from resnet_repro.record.lease import Lease
 from resnet_repro.record.provenance import changes
-from resnet_repro.record.rows import ProbeRow, Row, write_rows
+from resnet_repro.record.rows import ProbeRow, Row, parse_rows, rows_text, write_rows
 from resnet_repro.record.run import (
     CHECKPOINT,
     ENVIRONMENT,
@@ -92,7 +93,7 @@ class RunFolder:
                 return int(run.summary.get("steps", run.final.step if run.final else 0))
         return 0
 
-    def begin(self, environment: dict[str, Any], recorded: dict[str, Any] | None = None) -> None:
+    def begin(self, environment: dict[str, Any], recorded: dict[str, bytes] | None = None) -> None:
         """Start the run, or resume it: then the text files are restored to what the checkpoint `recorded`.
 
         Warns if the environment changed in a way that can change results. Raises RunError if `recorded` is damaged.
@@ -112,14 +113,15 @@ class RunFolder:
         if self.experiment.probes.measure:
             write_rows(self.path / PROBES, ProbeRow, self.probe_rows)
 
-    def _restore(self, recorded: dict[str, Any]) -> None:
+    def _restore(self, recorded: dict[str, bytes]) -> None:
         try:
-            earlier = recorded["environment"]
+            steps = self.experiment.training.steps
+            earlier = parse_environment(recorded[ENVIRONMENT])
             changed = changes(earlier, self.environment)
             self.environment = resumed(earlier, self.environment)
-            self.rows = [Row(*values) for values in recorded["metrics"]]
-            self.probe_rows = [ProbeRow(*values) for values in recorded["probes"]]
-        except (AttributeError, KeyError, TypeError, ValueError):
+            self.rows = parse_rows(recorded[METRICS], self.checkpoint, Row, steps)
+            self.probe_rows = parse_rows(recorded[PROBES], self.checkpoint, ProbeRow, steps)
+        except (RunError, AttributeError, KeyError, TypeError, ValueError):
             raise RunError(
                 f"{self.checkpoint}: is not a resnet-repro checkpoint; delete it, or use --restart"
             ) from None
@@ -131,12 +133,12 @@ class RunFolder:
                 "; ".join(changed),
             )
 
-    def recorded(self) -> dict[str, Any]:
-        """Everything that `begin` needs to resume from here, as plain values."""
+    def recorded(self) -> dict[str, bytes]:
+        """Everything that `begin` needs to resume from here: the contents of text files, by their names."""
         return {
-            "environment": self.environment,
-            "metrics": [astuple(row) for row in self.rows],
-            "probes": [astuple(row) for row in self.probe_rows],
+            ENVIRONMENT: to_json(self.environment).encode(),
+            METRICS: rows_text(Row, self.rows).encode(),
+            PROBES: rows_text(ProbeRow, self.probe_rows).encode(),
         }
 
     def append(self, row: Row) -> None:

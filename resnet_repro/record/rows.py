@@ -4,7 +4,7 @@ import csv
 import io
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
@@ -75,18 +75,24 @@ class ProbeRow:
 
 T = TypeVar("T", Row, ProbeRow)
 
-LARGEST_FILE = 200_000_000  # bytes
+LARGEST_FILE = 100_000_000  # bytes
+LONGEST_LINE = 2000  # bytes
 MOST_ROWS = 1_000_000  # 16 for each step of the paper's schedule; they take half a gigabyte of memory
 REMEDY = "restore the file, or train again with --restart"
 
 
 def write_rows(path: Path, kind: type[T], rows: Sequence[T]) -> None:
-    """Replace the file at `path` by a header with the fields of `kind`, and a line for each row."""
+    """Replace the file at `path` by the text of `rows`."""
+    write_text(path, rows_text(kind, rows))
+
+
+def rows_text(kind: type[T], rows: Sequence[T]) -> str:
+    """A header with the fields of `kind`, and a line for each row."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_columns(kind))
     writer.writerows(astuple(row) for row in rows)
-    write_text(path, text.getvalue())
+    return text.getvalue()
 
 
 def read_rows(path: Path, kind: type[T], last_step: int = sys.maxsize) -> list[T]:
@@ -96,10 +102,14 @@ def read_rows(path: Path, kind: type[T], last_step: int = sys.maxsize) -> list[T
     """
     if not path.exists():
         return []
+    return parse_rows(read_bytes(path, LARGEST_FILE), path, kind, last_step)
+
+
+def parse_rows(content: bytes, path: Path, kind: type[T], last_step: int = sys.maxsize) -> list[T]:
+    """The rows in the content of a file. Raises RunError with `path` and the line number if it is damaged."""
     types = get_type_hints(kind)
     rows: list[T] = []
-    content = read_bytes(path, LARGEST_FILE)
-    reader = csv.reader(io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline=""))
+    reader = csv.reader(_lines(content))
     try:
         if next(reader, None) != _columns(kind):
             raise RunError(f"{path}:1: the columns should be {','.join(_columns(kind))}")
@@ -119,6 +129,13 @@ def read_rows(path: Path, kind: type[T], last_step: int = sys.maxsize) -> list[T
     if not content.endswith(b"\n"):
         raise RunError(f"{path}:{reader.line_num}: is damaged: the line is cut; {REMEDY}")
     return rows
+
+
+def _lines(content: bytes) -> Iterator[str]:
+    """The lines of a file. A longer one than any of ours comes in parts, which are no rows."""
+    file = io.BytesIO(content)
+    while line := file.readline(LONGEST_LINE):
+        yield line.decode()
 
 
 def _columns(kind: type[Any]) -> list[str]:

@@ -1,5 +1,7 @@
 """Reads a run from its folder, `results/<name>/seed-<k>/`. The names of all its files are defined here."""
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +21,7 @@ HOLDER = "holder.lock"
 LOG = "train.log"
 FIGURES = "figures"
 REPORT = "report.html"
+DEEPEST_RUN = 100  # folders below the results; the name of a run has at most 60 parts
 
 
 @dataclass(frozen=True)
@@ -71,5 +74,15 @@ def read_run(folder: Path) -> Run:
 
 
 def find_runs(results: Path) -> list[Path]:
-    """The run folders below `results`, sorted."""
-    return sorted(path.parent for path in results.rglob(SPEC) if path.parent.name.startswith("seed-"))
+    """The run folders below `results`, sorted. Links to folders are not followed."""
+    found = []
+    ahead = [(results, 0)]
+    while ahead:
+        folder, depth = ahead.pop()
+        with suppress(OSError), os.scandir(folder) as entries:  # a folder that may not be read holds no run of ours
+            for entry in entries:
+                if entry.name == SPEC and folder.name.startswith("seed-"):
+                    found.append(folder)
+                elif depth < DEEPEST_RUN and entry.is_dir(follow_symlinks=False):
+                    ahead.append((folder / entry.name, depth + 1))
+    return sorted(found)

@@ -13,7 +13,7 @@ from resnet_repro.spec.section import Images, Section
 LAYERS_OF_BLOCK = {"basic": 2, "bottleneck": 3, "single_layer": 1}  # depth is 3 stages of n such units, plus 2
 DEPTH_RULE = {"basic": "6n+2", "bottleneck": "9n+2", "single_layer": "3n+2"}
 CLASSES = 10  # outputs of the classifier
-MOST_LAYERS, MOST_FILTERS = 10_000, 1024
+MOST_LAYERS, MOST_FILTERS = 3_000, 1024
 MOST_WEIGHTS = 2_000_000_000
 
 # A field here is needed if another field has one of these values, and refused otherwise.

@@ -3,13 +3,14 @@
 import hashlib
 import io
 import logging
-import math
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from resnet_repro.errors import RunError
 from resnet_repro.files import explained, read_bytes, replacing
@@ -17,9 +18,14 @@ from resnet_repro.training.distributed import ALONE, Ranks
 from resnet_repro.training.loop import Trainer
 
 MAGIC = b"resnet-repro checkpoint "
-FORMAT = MAGIC + b"3\n"  # then the SHA-256 of the rest, then the output of torch.save
+FORMAT = MAGIC + b"4\n"  # then the SHA-256 of the rest, then the output of torch.save
 DIGEST = hashlib.sha256().digest_size
-LARGEST_TEXTS = 300_000_000  # bytes of a run's metrics and probes in a checkpoint
+LARGEST_TEXTS = 130_000_000  # bytes of a run's text files in a checkpoint
+MOST_TEXTS = 3
+LONGEST_SECONDS = 1e10  # as in summary.json
+# What torch.save's pickle has beside the tensors, which has to be small: a byte of it can become 64 in memory.
+LARGEST_PLAIN, LARGEST_TENSOR = 200_000, 400  # bytes: of all plain values; of the name, type and shape of a tensor
+ENTRY = b"PK\x01\x02"  # begins each entry of the archive's directory
 REMEDY = "delete it to start this run from its beginning, or use --restart"
 
 log = logging.getLogger(__name__)
@@ -29,23 +35,32 @@ class DamagedError(RunError):
     """A checkpoint whose bytes have changed since it was written."""
 
 
+class _Limits(NamedTuple):
+    """The most bytes and tensors that a checkpoint of a run can have."""
+
+    bytes: int
+    tensors: int
+
+
 class Checkpoints(NamedTuple):
     """The last two checkpoints of a run: the newest, and the one before it in case the newest is damaged."""
 
     newest: Path
     previous: Path
 
-    def save(self, trainer: Trainer, origin: dict[str, Any], recorded: dict[str, Any]) -> None:
+    def save(self, trainer: Trainer, origin: dict[str, Any], recorded: dict[str, bytes]) -> None:
         """Write the newest checkpoint. If the process is killed meanwhile, a whole one remains.
 
-        `origin` is the run's spec and data, which must be the same when it resumes. `recorded` is the content of its
-        text files so far. Both are plain values.
+        `origin` is the run's spec and data, which must be the same when it resumes, as plain values. `recorded` has the
+        content of its text files so far.
         """
         content = {
             "origin": origin,
             "engine": trainer.engine.state(),
             "trainer": trainer.state(),
-            "recorded": recorded,
+            "recorded": {
+                name: torch.from_numpy(np.frombuffer(text, np.uint8).copy()) for name, text in recorded.items()
+            },
         }
         saved = io.BytesIO()
         torch.save(content, saved)
@@ -53,12 +68,12 @@ class Checkpoints(NamedTuple):
             file.write(FORMAT + hashlib.sha256(saved.getbuffer()).digest())
             file.write(saved.getbuffer())
 
-    def load(self, trainer: Trainer, origin: dict[str, Any], ranks: Ranks = ALONE) -> dict[str, Any]:
+    def load(self, trainer: Trainer, origin: dict[str, Any], ranks: Ranks = ALONE) -> dict[str, bytes]:
         """Restore `trainer` on every rank; only the first rank reads the file. Returns `recorded`.
 
         Raises RunError if no checkpoint is whole, or if it has another origin.
         """
-        path, content = ranks.first(lambda: self._read_the_newest_whole(origin, _largest(trainer)))
+        path, content = ranks.first(lambda: self._read_the_newest_whole(origin, _limits(trainer)))
         ranks.each(lambda: _restore(trainer, content, path))
         if ranks.is_first and path != self.newest:
             with explained(path):
@@ -70,57 +85,81 @@ class Checkpoints(NamedTuple):
             with explained(path):
                 path.unlink(missing_ok=True)
 
-    def _read_the_newest_whole(self, origin: dict[str, Any], largest: int) -> tuple[Path, dict[str, Any]]:
+    def _read_the_newest_whole(self, origin: dict[str, Any], limits: _Limits) -> tuple[Path, dict[str, Any]]:
         if not self.newest.exists():  # the process was killed between two renames
-            return self.previous, _read(self.previous, origin, largest)
+            return self.previous, _read(self.previous, origin, limits)
         try:
-            return self.newest, _read(self.newest, origin, largest)
+            return self.newest, _read(self.newest, origin, limits)
         except DamagedError as damage:
             if not self.previous.exists():
                 raise
-            content = _read(self.previous, origin, largest)
+            content = _read(self.previous, origin, limits)
             log.warning("%s; resumes from the one before it", str(damage).removesuffix(f"; {REMEDY}"))
             return self.previous, content
 
 
-def _read(path: Path, origin: dict[str, Any], largest: int) -> dict[str, Any]:
-    written = read_bytes(path, largest)
+def _read(path: Path, origin: dict[str, Any], limits: _Limits) -> dict[str, Any]:
+    written = read_bytes(path, limits.bytes)
     if written.startswith(MAGIC) and not written.startswith(FORMAT) and len(written) > len(FORMAT):
         raise RunError(f"{path}: the checkpoint is of another version of resnet-repro; {REMEDY}")
     digest, saved = written[len(FORMAT) : len(FORMAT) + DIGEST], written[len(FORMAT) + DIGEST :]
     if not written.startswith(FORMAT) or hashlib.sha256(saved).digest() != digest:
         raise DamagedError(f"{path}: the checkpoint is damaged; {REMEDY}")
     try:
-        _check_stored(saved)
+        _check_archive(saved, limits)
         content = torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)
+        content["recorded"] = _texts(content["recorded"])
     except Exception:  # a right checksum does not make it ours; torch loads it without running code
         content = None
     parts = {"origin", "engine", "trainer", "recorded"}
     if not isinstance(content, dict) or {name for name, part in content.items() if isinstance(part, dict)} != parts:
         raise RunError(f"{path}: not a resnet-repro checkpoint; {REMEDY}")
-    if differing := [key for key in origin if content["origin"].get(key) != origin[key]]:
+    if differing := [key for key in origin if not _same(content["origin"].get(key), origin[key])]:
         raise RunError(f"{path}: the checkpoint is of another {' and '.join(differing)}; {REMEDY}")
     return content
 
 
-def _check_stored(saved: bytes) -> None:
-    """Check that nothing in the archive is compressed, as torch.save never does it and a few bytes can become many.
+def _check_archive(saved: bytes, limits: _Limits) -> None:
+    """Check that the archive cannot take much more memory than its bytes. Raises ValueError or BadZipFile.
 
-    Raises ValueError or BadZipFile.
+    That is, it has not many entries, nothing is compressed, which torch.save never does, and its pickle is small.
     """
+    if saved.count(ENTRY) > limits.tensors + 1000:  # also tensors may hold these four bytes
+        raise ValueError("many entries")
     with zipfile.ZipFile(io.BytesIO(saved)) as archive:
-        if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
-            raise ValueError("compressed")
+        for entry in archive.infolist():
+            if entry.compress_type != zipfile.ZIP_STORED:
+                raise ValueError("compressed")
+            if entry.filename.endswith(".pkl") and entry.file_size > LARGEST_PLAIN + LARGEST_TENSOR * limits.tensors:
+                raise ValueError("many plain values")
 
 
-def _largest(trainer: Trainer) -> int:
-    """Bytes that a checkpoint of this run can have: twice its tensors, and room for its text files."""
+def _texts(recorded: dict[str, Any]) -> dict[str, bytes]:
+    """The content of the text files, from bytes in tensors. Raises ValueError, AttributeError or RuntimeError."""
+    if len(recorded) > MOST_TEXTS:
+        raise ValueError("other text files")
+    for text in recorded.values():
+        if type(text) is not Tensor or text.dtype != torch.uint8 or text.dim() != 1 or not text.is_contiguous():
+            raise ValueError("not the bytes of a text")
+    return {name: text.numpy().tobytes() for name, text in recorded.items()}
+
+
+def _same(found: Any, ours: Any) -> bool:
+    """Whether plain values are equal. Anything else, such as a tensor, is not."""
+    try:
+        return bool(found == ours)
+    except Exception:  # a comparison of tensors has no truth value
+        return False
+
+
+def _limits(trainer: Trainer) -> _Limits:
+    """The limits of a checkpoint of this run: twice its tensors, and room for its text files."""
     tensors = [*_tensors(trainer.engine.state()), trainer.history]
-    return 2 * sum(tensor.nbytes for tensor in tensors) + LARGEST_TEXTS
+    return _Limits(2 * sum(tensor.nbytes for tensor in tensors) + LARGEST_TEXTS, 2 * len(tensors) + MOST_TEXTS)
 
 
-def _tensors(value: Any) -> Iterator[torch.Tensor]:
-    if isinstance(value, torch.Tensor):
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
         yield value
     elif isinstance(value, dict | list | tuple):
         for inner in value.values() if isinstance(value, dict) else value:
@@ -141,5 +180,5 @@ def _check_progress(state: dict[str, Any], steps: int) -> None:
     counts = [state["row_step"], state["step"], state["warmup_ended"] or 0, state["diverged_at"] or 0]
     if not all(type(count) is int and 0 <= count <= steps for count in counts) or counts[0] > counts[1]:
         raise ValueError("not a step of the run")
-    if type(state["elapsed_seconds"]) is not float or not 0 <= state["elapsed_seconds"] < math.inf:
+    if type(state["elapsed_seconds"]) is not float or not 0 <= state["elapsed_seconds"] <= LONGEST_SECONDS:
         raise ValueError("not a duration")

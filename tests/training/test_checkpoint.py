@@ -24,7 +24,7 @@ EXPERIMENT = Experiment(
     data=DataSpec(dataset="synthetic", train_images=40, test_images=10),
     training=TrainingSpec(steps=12, batch_size=8, record_every=4, evaluate_every=12, precision="fp32"),
 )
-RECORDED = {"environment": {"device": "cpu"}, "metrics": [(4, 0.1, None)], "probes": []}
+RECORDED = {"environment.json": b'{"device": "cpu"}', "metrics.csv": b"step\n4\n", "probes.csv": b""}
 ORIGIN = {"spec": EXPERIMENT.model_dump(mode="json"), "data": {"name": "random", "digest": "0"}}
 
 
