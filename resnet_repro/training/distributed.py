@@ -4,6 +4,7 @@ import importlib
 import logging
 import os
 import signal
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -136,7 +137,10 @@ def joined_ranks(device: str) -> Iterator[Ranks]:
     try:
         dist.init_process_group("cpu:gloo,cuda:nccl" if on_gpus else "gloo")
         yield ranks
-    except RuntimeError as error:
+    except BaseException as error:
+        # The error keeps the net alive. If the net freed the group, it would do so holding Python's lock, and wait for
+        # a thread of the group that may wait for this lock. So the net goes first.
+        traceback.clear_frames(error.__traceback__)
         if not (lost := _is_lost_rank(error)):
             raise
         raise RunError(
@@ -149,6 +153,6 @@ def joined_ranks(device: str) -> Iterator[Ranks]:
                 dist.destroy_process_group()
 
 
-def _is_lost_rank(error: RuntimeError) -> bool:
+def _is_lost_rank(error: BaseException) -> bool:
     """Whether a collective operation failed, not our own code; gloo's errors have no type of their own."""
-    return isinstance(error, dist.DistError) or "gloo" in str(error)
+    return isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and "gloo" in str(error))

@@ -27,6 +27,7 @@ class Fake(NamedTuple):
     records: npt.NDArray[np.uint8]  # (60000, 3073), the test set last
     binary: Path
     python: Path
+    digests: dict[str, str]  # the MD5 of each file in `python`
 
 
 def write_binary(folder: Path, files: dict[str, npt.NDArray[np.uint8]]) -> None:
@@ -50,10 +51,11 @@ def fake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fake]:
     records = random.integers(0, 256, (60_000, 3073), np.uint8)
     records[:, 0] = random.integers(0, 10, 60_000)
     files = dict(zip(NAMES, np.split(records, 6), strict=True))
-    fake = Fake(records, base / "cifar-10-batches-bin", base / "cifar-10-batches-py")
-    write_binary(fake.binary, files)
-    write_python(fake.python, files)
-    yield fake
+    binary, python = base / "cifar-10-batches-bin", base / "cifar-10-batches-py"
+    write_binary(binary, files)
+    write_python(python, files)
+    digests = {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in python.iterdir()}
+    yield Fake(records, binary, python, digests)
     shutil.rmtree(base)  # 370 MB
 
 
@@ -71,19 +73,18 @@ def replace(path: Path, content: bytes) -> Path:
     return path
 
 
-def make_official(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make torchvision accept the files in `folder` as the official ones."""
+def make_official(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make torchvision accept the Python version as the official one."""
     cifar10 = import_torchvision().datasets.CIFAR10
-    digests = {name: hashlib.md5((folder / name).read_bytes()).hexdigest() for name in [*NAMES, "batches.meta"]}
-    monkeypatch.setattr(cifar10, "train_list", [[name, digests[name]] for name in NAMES[:5]])
-    monkeypatch.setattr(cifar10, "test_list", [["test_batch", digests["test_batch"]]])
-    monkeypatch.setattr(cifar10, "meta", {**cifar10.meta, "md5": digests["batches.meta"]})
+    monkeypatch.setattr(cifar10, "train_list", [[name, fake.digests[name]] for name in NAMES[:5]])
+    monkeypatch.setattr(cifar10, "test_list", [["test_batch", fake.digests["test_batch"]]])
+    monkeypatch.setattr(cifar10, "meta", {**cifar10.meta, "md5": fake.digests["batches.meta"]})
 
 
 def test_both_layouts_give_the_same_images_and_name_data_that_is_not_cifar10(
     fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_official(fake.python, monkeypatch)
+    make_official(fake, monkeypatch)
     planes = fake.records[:, 1:].reshape(-1, 3, 32, 32)
     digests = set()
     for folder in (fake.binary, fake.python):
@@ -147,15 +148,14 @@ class Payload:
 def test_a_pickle_of_another_md5_is_not_opened(
     fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    make_official(fake.python, monkeypatch)
-    expected = hashlib.md5((fake.python / name).read_bytes()).hexdigest()
+    make_official(fake, monkeypatch)
     folder = linked(fake.python, tmp_path / fake.python.name)
     trap = pickle.dumps(Payload(tmp_path / "sprung"))
     replace(folder / name, trap)
     with pytest.raises(DataError) as failure:
         load_cifar10(tmp_path)
     assert str(failure.value).startswith(f"{folder / name}: ")
-    assert f"expected MD5 {expected}, found {hashlib.md5(trap).hexdigest()};" in str(failure.value)
+    assert f"expected MD5 {fake.digests[name]}, found {hashlib.md5(trap).hexdigest()};" in str(failure.value)
     assert not (tmp_path / "sprung").exists()
     pickle.loads(trap)  # noqa: S301  # the trap does work
     assert (tmp_path / "sprung").exists()
@@ -163,7 +163,7 @@ def test_a_pickle_of_another_md5_is_not_opened(
 
 @pytest.mark.parametrize("name", ["data_batch_2", "test_batch", "batches.meta"])
 def test_a_missing_python_file_is_named(fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    make_official(fake.python, monkeypatch)
+    make_official(fake, monkeypatch)
     folder = linked(fake.python, tmp_path / fake.python.name)
     (folder / name).unlink()
     with pytest.raises(DataError) as failure:
