@@ -126,7 +126,7 @@ def _override(text: str) -> Source:
         raise SpecError(f"{place}: should be section.field=value, for example training.steps=400")
     try:
         value = parse(value_text)[1]
-    except (yaml.YAMLError, ValueError, RecursionError):
+    except (yaml.YAMLError, ValueError):
         raise SpecError(f"{place}: {short(value_text)} is not a value") from None
     values: dict[str, Any] = {key[-1]: value}
     for part in reversed(key[:-1]):

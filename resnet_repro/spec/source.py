@@ -14,16 +14,25 @@ from resnet_repro.spec.explain import Key
 
 LARGEST_FILE = 100_000  # bytes; a spec has a few hundred
 LONGEST_INTEGER = 100  # characters; messages can still show it
+DEEPEST = 20  # levels; a spec has three
 
 
 class _Loader(yaml.SafeLoader):
     """SafeLoader for the plain values of YAML 1.2: no aliases, tags, merge keys or dates. 010 is 10."""
 
+    depth = 0
+
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event: Any = self.peek_event()
         if isinstance(event, yaml.AliasEvent) or event.tag:
             raise yaml.MarkedYAMLError(problem="aliases and tags are not used in specs", problem_mark=event.start_mark)
-        return super().compose_node(parent, index)
+        if self.depth == DEEPEST:  # deeper ones take PyYAML long, or exceed Python's limit of recursion
+            raise yaml.MarkedYAMLError(problem="it is nested too deeply", problem_mark=event.start_mark)
+        self.depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.depth -= 1
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
         if len(node.value) > LONGEST_INTEGER:
@@ -93,15 +102,13 @@ def read_source(path: Path) -> Source:
         raise SpecError(f"{path}:{line}: is not YAML: {error.problem}") from None
     except (yaml.YAMLError, ValueError) as error:
         raise SpecError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
-    except RecursionError:
-        raise SpecError(f"{path}: is nested too deeply for a spec") from None
     if not isinstance(values, dict):
         raise SpecError(f"{path}: is not a spec; it should start with 'model:' and its 'depth:'")
     return Source(values, places)
 
 
 def parse(text: str) -> tuple[yaml.Node | None, Any]:
-    """Parse a text that holds one YAML document. Raises YAMLError, ValueError or RecursionError."""
+    """Parse a text that holds one YAML document. Raises YAMLError or ValueError."""
     loader = _Loader(text)
     try:
         node = loader.get_single_node()

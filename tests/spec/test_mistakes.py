@@ -85,6 +85,7 @@ MISTAKES = {
         f"model: {{depth: 8}}\ntraining:\n  steps: {10**30}\n",
         [":3: training.steps: 1000", "10000000"],
     ),
+    "lists in lists": (f"model: {'[' * 30}{']' * 30}\n", [":1: is not YAML: it is nested too deeply"]),
     "layers without end": ("model:\n  depth: 6000000002\n", [":2: model.depth: 6000000002 should be", "3000"]),
     "filters without end": ("model: {depth: 8, width: 1000000000}\n", ["model.width: 1000000000"]),
     "weights without end": (
