@@ -14,10 +14,11 @@ from resnet_repro.claims.net_results import published_number
 RESULTS = REPOSITORY / "results"
 MAIN = REPOSITORY / "README.md"
 README = MAIN.read_text()
-GUARANTEES = REPOSITORY / "docs/guarantees.md"
+PROMISES = [REPOSITORY / "docs/guarantees.md", REPOSITORY / "docs/security.md"]
 SUITES = [page for page in RESULTS.glob("*/README.md") if page.parent.name != "bench"]  # which holds no runs
-PAGES = [MAIN, RESULTS / "README.md", REPOSITORY / "CONTRIBUTING.md", REPOSITORY / "CHANGELOG.md",
-         REPOSITORY / "experiments/README.md", *(REPOSITORY / "docs").glob("*.md"), *SUITES]  # fmt: skip
+PAGES = [MAIN, RESULTS / "README.md", RESULTS / "bench/README.md", REPOSITORY / "CONTRIBUTING.md",
+         REPOSITORY / "CHANGELOG.md", REPOSITORY / "SECURITY.md", REPOSITORY / "experiments/README.md",
+         *(REPOSITORY / "docs").glob("*.md"), *SUITES]  # fmt: skip
 TABLES = {page.parent.name: page for page in SUITES if "<!-- table -->" in page.read_text()}
 
 
@@ -169,8 +170,9 @@ def test_the_tour_names_every_folder_and_the_files_that_are_there() -> None:
             assert any((folder / file).is_file() for folder in inside), file
 
 
-def test_each_guarantee_is_checked_by_a_test_that_is_there() -> None:
-    rows = [line for line in GUARANTEES.read_text().splitlines() if line.startswith("| ") and "---" not in line][1:]
+@pytest.mark.parametrize("page", PROMISES, ids=lambda page: page.stem)
+def test_each_guarantee_is_checked_by_a_test_that_is_there(page: Path) -> None:
+    rows = [line for line in page.read_text().splitlines() if line.startswith("| ") and "---" not in line][1:]
     assert rows
     for row in rows:
         tests = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row)
