@@ -3,6 +3,7 @@
 docs/commands.md         from the command line's own help, by Typer
 docs/spec.md             from the descriptions of the fields in resnet_repro/spec/
 experiments/schema.json  the same as JSON Schema, for editors
+docs/figures/units.svg   the drawing of a plain and a residual unit, by resnet_repro/figures/units.py
 """
 
 import json
@@ -79,7 +80,7 @@ def spec() -> str:
         "",
         "A spec is a YAML file that holds only what differs from the paper's recipe; every field but `model.depth`",
         "has a default. `extends: other.yaml` starts from another spec. `--set section.field=value` overrides a field",
-        "on the command line. [experiments](../experiments/README.md) has a spec for every net of the papers.",
+        "on the command line. [experiments](../experiments/README.md) has a spec for every CIFAR-10 net of the papers.",
         "",
         "A mistake is answered with its file, line and field and the nearest valid choice. Editors that read JSON",
         "Schema show these descriptions while you type: put",

@@ -16,7 +16,7 @@ from resnet_repro.cli.options import (
 def bench(
     specs: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[SPEC]...", help="Spec files, or folders of them; ResNet-20, -56 and -110 if none."),
+        typer.Argument(metavar="SPEC", help="Spec files, or folders of them; ResNet-20, -56 and -110 if none."),
     ] = None,
     scaling: Annotated[
         bool, typer.Option("--scaling", help="How the cost grows with depth, width, batch size and runs side by side.")

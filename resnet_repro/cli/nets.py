@@ -9,7 +9,7 @@ from resnet_repro.cli.options import DataDir, Device, Json, Override
 
 
 def describe(
-    specs: Annotated[list[Path] | None, typer.Argument(metavar="[SPEC]...", help="Spec files.")] = None,
+    specs: Annotated[list[Path] | None, typer.Argument(metavar="SPEC", help="Spec files.")] = None,
     diff: Annotated[bool, typer.Option("--diff", help="Show how two specs and their nets differ.")] = False,
     compare: Annotated[
         str | None, typer.Option(metavar="NETS", help="Compare with torchvision's nets: vgg19,resnet34,googlenet.")

@@ -14,7 +14,7 @@ T = TypeVar("T")
 MOST_SEEDS = 1000
 MOST_JOBS = 1000
 
-Specs = Annotated[list[Path], typer.Argument(metavar="SPEC...", help="Spec files, or folders of them.")]
+Specs = Annotated[list[Path], typer.Argument(metavar="SPEC", help="Spec files, or folders of them.")]
 Results = Annotated[Path, typer.Argument(metavar="RESULTS", help="A folder that holds run folders.")]
 ResultsOption = Annotated[Path, typer.Option("--results", help="The folder for the run folders.")]
 DataDir = Annotated[

@@ -13,7 +13,7 @@ def plot(
     results: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="RESULTS...",
+            metavar="RESULTS",
             help="Folders that hold run folders; each figure shows the runs of all of them.",
             show_default=False,
         ),

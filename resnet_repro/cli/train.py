@@ -76,7 +76,7 @@ def train(
 def reproduce(
     schedule: Annotated[
         str,
-        typer.Option(metavar="full|tenth|auto", help="auto: the papers' schedule on a GPU, a tenth of it on a CPU."),
+        typer.Option(metavar="full|tenth|auto", help="auto: the papers' schedule on a CUDA GPU, else a tenth of it."),
     ] = "auto",
     experiments: Annotated[Path, typer.Option("--experiments", help="The folder of the specs.")] = Path("experiments"),
     device: Device = "auto",

@@ -34,7 +34,7 @@ FIGURES: dict[str, Family] = {
     "curves": Family(draw_curves, caption_curves, "training and test error over the iterations", "any run"),
     "degradation": Family(
         draw_degradation, caption_degradation, "final error against depth",
-        "plain or residual nets of two depths that have finished under one schedule",
+        "plain or residual nets of two depths, as the paper builds them, that have finished under one schedule",
     ),
     "layer-responses": Family(
         draw_layer_responses, caption_layer_responses, "standard deviation of each layer's response",

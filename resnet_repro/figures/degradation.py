@@ -31,7 +31,7 @@ ROOM = 0.12  # the share of the axis that a value below its point takes
 def draw_degradation(group: Group, style: Style = WEB) -> Figure | None:
     """Final training and test error against depth, with the papers' values if the schedule is theirs.
 
-    None unless plain or residual nets of two depths have finished.
+    None unless plain or residual nets of two depths, as the paper builds them, have finished.
     """
     found = _found(group)
     if not found:

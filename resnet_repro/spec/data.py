@@ -21,8 +21,8 @@ class DataSpec(Section):
     test_images: Images = CIFAR10_TEST_IMAGES
     """Number of test images; only `synthetic` takes another number."""
     validation_images: NonNegativeInt = 0
-    """Holds out the last so many training images and tests on them in place of the test set.
-    5000 is the 45k/5k split of ([R] section 4.2)."""
+    """Holds out this many training images, the last ones, and tests on them in place of the test set.
+    5000 is the 45k/5k split of [R], section 4.2."""
 
     @model_validator(mode="after")
     def _sizes(self) -> Self:

@@ -30,7 +30,7 @@ Probability = Annotated[float, Field(ge=0, lt=1)]
 
 
 class ModelSpec(Section):
-    """The net. The defaults are the residual net of ([R] section 4.2); `shortcut: none` makes it the plain net."""
+    """The net. The defaults are the residual net of [R], section 4.2; `shortcut: none` makes it the plain net."""
 
     depth: Annotated[int, Field(gt=0, le=MOST_LAYERS)]
     """Number of layers with weights on the longest path: 6n+2 for `basic`, 9n+2 for `bottleneck`, 3n+2 for
@@ -84,7 +84,7 @@ class ModelSpec(Section):
     dropout: Probability = 0.0
     """Probability of dropping an element before the last convolution of each branch; the paper uses none."""
     width: Annotated[int, Field(gt=0, le=MOST_FILTERS)] = 16
-    """Filters of the first stage; the second stage has twice, the third four times as many."""
+    """Feature maps of the first stage; the second stage has twice, the third four times as many."""
 
     @model_validator(mode="after")
     def _depth(self) -> Self:
