@@ -1,4 +1,4 @@
-# Every target makes .venv and installs what it needs if it is not there, but for gpu-check.
+# Every target makes .venv and installs what it needs if it is not there, except help, gpu-check and clean.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -76,7 +76,7 @@ class Growth:
         self.allowed = more
 
     def _words(self) -> str:
-        """The result, such as "4 runs side by side on cuda:0: 41,000 images/s; 2 gave 33,000, 8 gave 40,500"."""
+        """The result, such as "2 runs side by side on cuda:0: 33,000 images/s; 1 gave 20,000, 4 gave 33,500"."""
         runs = "1 run at a time" if self.allowed == 1 else f"{self.allowed} runs side by side"
         others = ", ".join(f"{count} gave {rate:,.0f}" for count, rate in self.rates.items() if count != self.allowed)
         found = f"{runs} on {self.device}: {self.rates[self.allowed]:,.0f} images/s{self.unit}"

@@ -5,7 +5,8 @@ A recipe holds only what differs from the defaults of `resnet_repro.spec`. A tes
 
 from typing import Any, NamedTuple
 
-WARM_R = {"learning_rate": 0.01, "until_train_error_pct": 80}  # [R] section 4.2: warm-up of nets of 110 layers or more
+# [R] section 4.2: the warm-up of ResNet-110, which is our choice for plain-110 and ResNet-1202 too.
+WARM_R = {"learning_rate": 0.01, "until_train_error_pct": 80}
 WARM_I = {"learning_rate": 0.01, "steps": 400}  # [I]: warm-up of every CIFAR net
 
 
