@@ -26,7 +26,8 @@ def print_table(title: str, columns: Sequence[str], rows: Rows) -> None:
         table.add_column(Text(printable(column)), justify="right" if numeric else "left")
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
-    console.print(title, style="bold", markup=False, soft_wrap=True)
+    lines = "\n".join(map(printable, title.split("\n")))
+    console.print(lines, style="bold", markup=False, soft_wrap=True)
     console.print(table)
 
 

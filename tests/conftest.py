@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cache
 from multiprocessing import forkserver
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 import torch
@@ -21,6 +21,9 @@ from resnet_repro.record.rows import Row
 from resnet_repro.record.run import Run
 from resnet_repro.runner.signals import signals_that_stop
 from resnet_repro.spec import Experiment, ModelSpec, TrainingSpec
+
+if TYPE_CHECKING:
+    from attacked import Arena
 
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # runs Triton's kernels on the CPU
@@ -83,6 +86,16 @@ def forked_children(monkeypatch: pytest.MonkeyPatch) -> None:
     forkserver.ensure_running()
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
     monkeypatch.setattr(multiprocessing, "get_context", lambda method: context)
+
+
+@pytest.fixture(scope="session")
+def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Arena"]:
+    """Where attacks are tried; it takes seconds to make."""
+    from attacked import Arena
+
+    arena = Arena(tmp_path_factory.mktemp("attacks"))
+    yield arena
+    arena.forked.close()
 
 
 @pytest.fixture

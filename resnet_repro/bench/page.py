@@ -13,6 +13,7 @@ from resnet_repro.files import LARGEST_JSON, read_text, to_json, write_text
 from resnet_repro.text_tables import markdown_table, markdown_text
 
 LARGEST_PAGE = 1_000_000  # bytes
+LARGEST_TABLES = 10_000_000  # characters of all measurements on a page
 PAGE, BEGIN, END = "README.md", "<!-- table -->", "<!-- /table -->"
 Measurements = Sequence[dict[str, Any]]
 
@@ -83,9 +84,12 @@ def _file_of(device: str, kind: str, folder: Path) -> Path:
 
 def tables(folder: Path) -> str:
     """The tables of all measurements in a folder as Markdown, "" if there are none. Raises RunError."""
-    texts = []
+    texts, characters = [], 0
     for path in sorted(folder.glob("*.json"), key=lambda path: path.stem):  # each machine's speed, then its scaling
         text = read_text(path, LARGEST_JSON)
+        characters += len(text)
+        if characters > LARGEST_TABLES:
+            raise RunError(f"{path}: this file and those before it are too much for a page; move some away")
         try:
             found = json.loads(text)
             several = check_tables(found) if isinstance(found, dict) else [table_of(found)]

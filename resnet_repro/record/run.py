@@ -22,6 +22,7 @@ LOG = "train.log"
 FIGURES = "figures"
 REPORT = "report.html"
 DEEPEST_RUN = 100  # folders below the results; the name of a run has at most 60 parts
+MOST_FOLDERS = 100_000  # below the results, which are looked through in seconds
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,9 @@ def read_run(folder: Path) -> Run:
 
 
 def find_runs(results: Path) -> list[Path]:
-    """The run folders below `results`, sorted. Links to folders are not followed."""
+    """The run folders below `results`, sorted. No links are followed. Raises RunError for too many folders."""
     found = []
-    ahead = [(results, 0)]
+    ahead, seen = [(results, 0)], 0
     while ahead:
         folder, depth = ahead.pop()
         with suppress(OSError), os.scandir(folder) as entries:  # a folder that may not be read holds no run of ours
@@ -85,4 +86,7 @@ def find_runs(results: Path) -> list[Path]:
                     found.append(folder)
                 elif depth < DEEPEST_RUN and entry.is_dir(follow_symlinks=False):
                     ahead.append((folder / entry.name, depth + 1))
+                    seen += 1
+                    if seen > MOST_FOLDERS:
+                        raise RunError(f"{results}: holds more than {MOST_FOLDERS:,} folders; name one of them")
     return sorted(found)

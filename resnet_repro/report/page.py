@@ -11,6 +11,7 @@ from markupsafe import Markup
 from resnet_repro.analysis.groups import ABOUT_ERRORS, Group, comparable_groups
 from resnet_repro.claims import Outcome, Verdict, judge
 from resnet_repro.claims.verdict import ABOUT_OUTCOMES
+from resnet_repro.errors import printable
 from resnet_repro.figures import Drawn, draw_figures
 from resnet_repro.figures.units import PAGE, units_svg
 from resnet_repro.papers import PAPERS
@@ -29,7 +30,7 @@ def render_page(runs: Sequence[Run], name: str) -> str:
     drawn = list(draw_figures(runs))
     environment = Environment(
         loader=PackageLoader("resnet_repro.report"), undefined=StrictUndefined, autoescape=True,
-        trim_blocks=True, lstrip_blocks=True,
+        trim_blocks=True, lstrip_blocks=True, finalize=_shown,
     )  # fmt: skip
     return environment.get_template("page.html").render(
         name=name,
@@ -48,6 +49,11 @@ def render_page(runs: Sequence[Run], name: str) -> str:
         about_errors=ABOUT_ERRORS,
         about_outcomes=ABOUT_OUTCOMES,
     )
+
+
+def _shown(value: object) -> object:
+    """A value of the template without control characters, which browsers show and copy; our own HTML as it is."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def weight(group: Group) -> tuple[bool, bool, int, int]:

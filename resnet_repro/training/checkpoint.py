@@ -1,31 +1,32 @@
 """A checkpoint: everything needed to resume a run exactly, with a checksum."""
 
 import hashlib
-import io
+import json
 import logging
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from safetensors.torch import load, save
 from torch import Tensor
 
 from resnet_repro.errors import RunError
-from resnet_repro.files import explained, read_bytes, replacing
+from resnet_repro.files import explained, parse_json, read_bytes, replacing
 from resnet_repro.training.distributed import ALONE, Ranks
 from resnet_repro.training.loop import Trainer
 
 MAGIC = b"resnet-repro checkpoint "
-FORMAT = MAGIC + b"4\n"  # then the SHA-256 of the rest, then the output of torch.save
+FORMAT = MAGIC + b"5\n"  # then the SHA-256 of the rest, then the output of `packed`
 DIGEST = hashlib.sha256().digest_size
 LARGEST_TEXTS = 130_000_000  # bytes of a run's text files in a checkpoint
 MOST_TEXTS = 3
 LONGEST_SECONDS = 1e10  # as in summary.json
-# What torch.save's pickle has beside the tensors, which has to be small: a byte of it can become 64 in memory.
+# What a checkpoint has beside the tensors, which has to be small: a byte of JSON can become 64 in memory.
 LARGEST_PLAIN, LARGEST_TENSOR = 200_000, 400  # bytes: of all plain values; of the name, type and shape of a tensor
-ENTRY = b"PK\x01\x02"  # begins each entry of the archive's directory
+HEADER = 8  # bytes of a safetensors file with the length of its header
+PLAIN, TENSOR = "plain", "tensor"  # the name of the tensor with the JSON; in it, the key of a tensor's name
 REMEDY = "delete it to start this run from its beginning, or use --restart"
 
 log = logging.getLogger(__name__)
@@ -58,15 +59,12 @@ class Checkpoints(NamedTuple):
             "origin": origin,
             "engine": trainer.engine.state(),
             "trainer": trainer.state(),
-            "recorded": {
-                name: torch.from_numpy(np.frombuffer(text, np.uint8).copy()) for name, text in recorded.items()
-            },
+            "recorded": {name: _of_bytes(text) for name, text in recorded.items()},
         }
-        saved = io.BytesIO()
-        torch.save(content, saved)
+        saved = packed(content)
         with replacing(self.newest, keep=self.previous) as file:
-            file.write(FORMAT + hashlib.sha256(saved.getbuffer()).digest())
-            file.write(saved.getbuffer())
+            file.write(FORMAT + hashlib.sha256(saved).digest())
+            file.write(saved)
 
     def load(self, trainer: Trainer, origin: dict[str, Any], ranks: Ranks = ALONE) -> dict[str, bytes]:
         """Restore `trainer` on every rank; only the first rank reads the file. Returns `recorded`.
@@ -106,10 +104,9 @@ def _read(path: Path, origin: dict[str, Any], limits: _Limits) -> dict[str, Any]
     if not written.startswith(FORMAT) or hashlib.sha256(saved).digest() != digest:
         raise DamagedError(f"{path}: the checkpoint is damaged; {REMEDY}")
     try:
-        _check_archive(saved, limits)
-        content = torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)
+        content = unpacked(saved, LARGEST_PLAIN + LARGEST_TENSOR * limits.tensors)
         content["recorded"] = _texts(content["recorded"])
-    except Exception:  # a right checksum does not make it ours; torch loads it without running code
+    except Exception:  # a right checksum does not make it ours
         content = None
     parts = {"origin", "engine", "trainer", "recorded"}
     if not isinstance(content, dict) or {name for name, part in content.items() if isinstance(part, dict)} != parts:
@@ -119,24 +116,51 @@ def _read(path: Path, origin: dict[str, Any], limits: _Limits) -> dict[str, Any]
     return content
 
 
-def _check_archive(saved: bytes, limits: _Limits) -> None:
-    """Check that the archive cannot take much more memory than its bytes. Raises ValueError or BadZipFile.
+def packed(content: dict[str, Any]) -> bytes:
+    """Nested dicts and lists as a safetensors file, which holds no code, and no more values than bytes.
 
-    That is, it has not many entries, nothing is compressed, which torch.save never does, and its pickle is small.
+    It has the tensors under their numbers, and one more tensor with all else as JSON, in which {"tensor": "7"} stands
+    for tensor 7.
     """
-    if saved.count(ENTRY) > limits.tensors + 1000:  # also tensors may hold these four bytes
-        raise ValueError("many entries")
-    with zipfile.ZipFile(io.BytesIO(saved)) as archive:
-        for entry in archive.infolist():
-            if entry.compress_type != zipfile.ZIP_STORED:
-                raise ValueError("compressed")
-            if entry.filename.endswith(".pkl") and entry.file_size > LARGEST_PLAIN + LARGEST_TENSOR * limits.tensors:
-                raise ValueError("many plain values")
+    tensors: dict[str, Tensor] = {}
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            name = str(len(tensors))
+            tensors[name] = value.contiguous()
+            return {TENSOR: name}
+        if isinstance(value, dict):
+            return {key: plain(inner) for key, inner in value.items()}
+        return [plain(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+    text = json.dumps(plain(content))
+    return save({**tensors, PLAIN: _of_bytes(text.encode())})
+
+
+def unpacked(saved: bytes, largest: int) -> dict[str, Any]:
+    """What was packed, if its JSON and its header have at most `largest` bytes each. Raises any exception."""
+    if int.from_bytes(saved[:HEADER], "little") > largest:
+        raise ValueError("the header is too large")
+    tensors = load(saved)
+    if tensors[PLAIN].nbytes > largest:
+        raise ValueError("many plain values")
+
+    def whole(value: Any) -> Any:
+        if isinstance(value, dict):
+            return tensors[value[TENSOR]] if TENSOR in value else {key: whole(inner) for key, inner in value.items()}
+        return [whole(inner) for inner in value] if isinstance(value, list) else value
+
+    content: dict[str, Any] = whole(parse_json(tensors[PLAIN].numpy().tobytes().decode()))
+    return content
+
+
+def _of_bytes(content: bytes) -> Tensor:
+    return torch.from_numpy(np.frombuffer(content, np.uint8).copy())
 
 
 def _texts(recorded: dict[str, Any]) -> dict[str, bytes]:
     """The content of the text files, from bytes in tensors. Raises ValueError, AttributeError or RuntimeError."""
-    if len(recorded) > MOST_TEXTS:
+    if len(recorded) > MOST_TEXTS or sum(text.nbytes for text in recorded.values()) > LARGEST_TEXTS:
         raise ValueError("other text files")
     for text in recorded.values():
         if type(text) is not Tensor or text.dtype != torch.uint8 or text.dim() != 1 or not text.is_contiguous():

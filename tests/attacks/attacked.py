@@ -26,6 +26,16 @@ COMMANDS = {
     "table --published": ["table", "results", "--published"],
     "claims": ["claims", "results"],
     "plot": ["plot", "results", "--format", "svg"],
+    "plot of probes": [
+        "plot",
+        "results",
+        "--format",
+        "svg",
+        "--figure",
+        "layer-responses",
+        "--figure",
+        "percentile-drift",
+    ],
     "report": ["report", "results"],
     "train": ["train", "plain8.yaml", "resnet8.yaml", "--device", "cpu"],
     "train --jobs": ["train", "plain8.yaml", "resnet8.yaml", "--device", "cpu", "--jobs", "2"],
@@ -49,23 +59,16 @@ class Result(NamedTuple):
     seconds: float
 
 
-def make_results(folder: Path) -> None:
-    """A project folder: two specs, a finished run, an interrupted one, and a file beside the results that is dear."""
+def make_results() -> None:
+    """Make this folder a project: two specs, a finished run and an interrupted one."""
+    from helpers import StopAt, train
+
+    from resnet_repro.spec.file import load_spec
+
     for name, shortcut in (("plain8", "none"), ("resnet8", "identity")):
-        (folder / f"{name}.yaml").write_text(SPEC.replace("shortcut: none", f"shortcut: {shortcut}"))
-    program = (
-        "import signal, sys\n"
-        "from pathlib import Path\n"
-        "from helpers import StopAt, train\n"
-        "from resnet_repro.spec.file import load_spec\n"
-        "train(load_spec('plain8.yaml'), Path('results'))\n"
-        "train(load_spec('resnet8.yaml'), Path('results'), StopAt(5))\n"
-    )
-    paths = os.pathsep.join([str(HERE.parent), str(HERE.parent.parent)])
-    environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, "-c", program], cwd=folder, env=environment, check=True, capture_output=True)
-    assert (folder / "results" / RUN / "weights.safetensors").exists()
-    assert (folder / "results" / UNFINISHED / "checkpoint.pt").exists()
+        Path(f"{name}.yaml").write_text(SPEC.replace("shortcut: none", f"shortcut: {shortcut}"))
+    train(load_spec("plain8.yaml"), Path("results"))
+    train(load_spec("resnet8.yaml"), Path("results"), StopAt(5))
 
 
 def copy(results: Path, folder: Path) -> Path:
@@ -88,12 +91,13 @@ def digest(folder: Path) -> str:
 
 
 class Forked:
-    """The process whose forked children run the commands; it imports everything once."""
+    """The process whose forked children make the project and run the commands; it imports everything once."""
 
-    def __init__(self) -> None:
-        paths = {"PYTHONPATH": str(HERE.parent.parent), "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+    def __init__(self, project: Path) -> None:
+        paths = os.pathsep.join([str(HERE.parent), str(HERE.parent.parent)])
+        variables = {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "forked.py")], env=os.environ | paths, stdin=subprocess.PIPE,
+            [sys.executable, str(HERE / "forked.py"), str(project)], env=os.environ | variables, stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
 
@@ -133,10 +137,13 @@ class Arena:
     """Where attacks are tried: copies of one project, and the process that runs commands in them."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.count, self.forked = folder, 0, Forked()
+        self.folder, self.count = folder, 0
         self.results = folder / "results"
         self.results.mkdir()
-        make_results(self.results)
+        self.forked = Forked(self.results)
+        self.forked.run([])  # waits for the project
+        assert (self.results / "results" / RUN / "weights.safetensors").exists()
+        assert (self.results / "results" / UNFINISHED / "checkpoint.pt").exists()
 
     def project(self) -> Path:
         """A fresh copy of the project."""

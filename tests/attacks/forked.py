@@ -1,7 +1,8 @@
 """Runs commands one after another, each in a forked child with limits on time and memory.
 
-A program of its own, as a child that is forked from a test would inherit its threads. Each line of stdin is a JSON list
-of cases; the list of their results goes to stdout as a line. POSIX only.
+A program of its own, as a child that is forked from a test would inherit its threads. It first makes a project in the
+folder that its argument names. Then each line of stdin is a JSON list of cases; the list of their results goes to
+stdout as a line. POSIX only.
 """
 
 import json
@@ -66,15 +67,35 @@ def _become(arguments: list[str], folder: str, out: int, err: int) -> None:
 def main() -> None:
     _import_all()
     _draw()
+    _make_project(sys.argv[1])
     for line in sys.stdin:
         print(json.dumps([run(**case) for case in json.loads(line)]), flush=True)
 
 
+def _make_project(folder: str) -> None:
+    from attacked import make_results
+
+    child = os.fork()
+    if child == 0:
+        os.chdir(folder)
+        with open(os.devnull, "w") as nothing:
+            os.dup2(nothing.fileno(), 1)
+            make_results()
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
 def _draw() -> None:
-    """Draw something, so that fonts are loaded before the forks."""
+    """Draw a figure, so that fonts are loaded before the forks, and the project's images, once for all forks."""
     import io
+    from functools import cache
 
     from matplotlib.figure import Figure
+
+    from resnet_repro.data import synthetic
+
+    synthetic.draw = cache(synthetic.draw)
+    synthetic.load_synthetic(Path(), 64, 32)
 
     figure = Figure()
     figure.subplots().set_title("x")

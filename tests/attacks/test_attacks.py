@@ -1,7 +1,6 @@
 """Links, FIFOs, devices and huge files in a results folder: nothing outside changes, nothing hangs."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,13 +13,6 @@ WRITTEN = (
     "checkpoint-previous.pt", "weights.safetensors", "train.log", "holder.lock",
 )  # fmt: skip
 HUGE = 50_000_000_000  # bytes of a sparse file, which takes no room
-
-
-@pytest.fixture(scope="module")
-def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
-    arena = Arena(tmp_path_factory.mktemp("attacks"))
-    yield arena
-    arena.forked.close()
 
 
 def linked(file: str) -> Prepare:

@@ -5,21 +5,17 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 from attacked import COMMANDS, RUN, UNFINISHED, Arena, Case, Prepare, faults
 
+from resnet_repro.errors import printable
+
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="limits memory by Linux's /proc")
-
-
-@pytest.fixture(scope="module")
-def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
-    arena = Arena(tmp_path_factory.mktemp("attacks"))
-    yield arena
-    arena.forked.close()
 
 
 WRONG = ['"x"', "[1]", "1" + "0" * 400, "-1", "true", "NaN", "null"]
@@ -77,7 +73,7 @@ def test_rows_that_no_run_writes(arena: Arena) -> None:
     probes["other steps"] = with_rows(lambda rows: rows[: len(rows) // 3], "probes.csv")
     for value in ("nan", "1e38", "-1e38", "0", "1e-300"):
         probes[f"value {value}"] = with_rows(with_cell(4, value), "probes.csv")
-    arena.attack(probes, ["plot"])
+    arena.attack(probes, ["plot of probes"])
 
 
 def test_more_rows_than_fit(arena: Arena) -> None:
@@ -91,7 +87,7 @@ def test_more_rows_than_fit(arena: Arena) -> None:
         rows = (f"{step},1,1,1,1,1,1,1,1,1\n" for step in range(1, 400_001))
         (folder / "metrics.csv").write_text(head + "\n" + "".join(rows))
 
-    arena.attack({"rows": many}, ["list", "table", "claims"])
+    arena.attack({"rows": many}, ["claims"])
 
 
 NAMES = [
@@ -118,21 +114,24 @@ def test_a_folder_with_a_hostile_name(arena: Arena, command: str) -> None:
 
 
 def test_the_commands_of_the_report_are_safe_to_paste(arena: Arena) -> None:
-    cases = []
+    """Also for a terminal, which may take a control character or a new line in a pasted text for a key."""
+    project = arena.project()
+    for seed, name in enumerate([*NAMES, "\x1b[201~\x15touch X\n"]):
+        folder = shutil.copytree(project / "results" / RUN, project / "results" / name / "seed-0")
+        spec = (folder / "spec.yaml").read_text()
+        (folder / "spec.yaml").write_text(spec.replace("seed: 0", f"seed: {seed + 1}"))
+    result = arena.forked.run([Case("", project, COMMANDS["report"])])[""]
+    assert result.code == 0, result.err
+    page = (project / "results/report.html").read_text()
+    commands = [html.unescape(found) for found in re.findall(r"<code>(resnet-repro train .*?)</code>", page, re.DOTALL)]
+    words = [shlex.split(command) for command in commands]
     for name in NAMES:
-        project = arena.project()
-        (project / "results/plain8").rename(project / "results" / name)
-        cases.append(Case(name, project, COMMANDS["report"]))
-    for case, result in zip(cases, arena.forked.run(cases).values(), strict=True):
-        assert result.code == 0, result.err
-        page = (case.folder / "results/report.html").read_text()
-        commands = [
-            html.unescape(found) for found in re.findall(r"<code>(resnet-repro train .*?)</code>", page, re.DOTALL)
+        assert [*("resnet-repro", "train"), f"results/{printable(name)}/seed-0/spec.yaml"] in [
+            line[:3] for line in words
         ]
-        words = [shlex.split(command) for command in commands]
-        assert [*("resnet-repro", "train"), f"results/{case.name}/seed-0/spec.yaml"] in [line[:3] for line in words]
-        for command, line in zip(commands, words, strict=True):
-            assert shlex.join(line) == command
+    for command, line in zip(commands, words, strict=True):
+        assert shlex.join(line) == command
+        assert command.isprintable()
 
 
 TEXTS = [
@@ -150,23 +149,39 @@ TEXTS = [
 def test_names_of_data_and_devices_are_plain_text_on_every_page(arena: Arena) -> None:
     cases = []
     for number, text in enumerate(TEXTS):
-        project = arena.project()
-        for run in (RUN, UNFINISHED):
-            path = project / "results" / run / "environment.json"
-            content = json.loads(path.read_text())
-            content["device_name"] = text
-            content["data"] = {"name": text, "exact": False}
-            path.write_text(json.dumps(content))
-        commands = (["table", "results", "--markdown"], ["claims", "results", "--markdown"], COMMANDS["report"],
+        project = recorded_as(arena, text)
+        commands = (["table", "results", "--markdown"], ["claims", "results", "--markdown"],
                     ["table", "results", "--published", "--markdown"])  # fmt: skip
         cases += [Case(f"{number} {command}", project, command) for command in commands]
     found = arena.forked.run(cases)
     for case, result in zip(cases, found.values(), strict=True):
         assert faults(result) == []
         text = TEXTS[int(case.name.split()[0])]
-        shown = (case.folder / "results/report.html").read_text() if case.arguments[0] == "report" else result.out
-        assert "<img src=x" not in shown
-        if case.arguments[0] != "report":
-            assert "](javascript:" not in shown
+        assert "<img src=x" not in result.out
+        assert "](javascript:" not in result.out
         if case.arguments[0] == "table" and text[0] in "#[`":
-            assert not any(line.startswith(text) for line in shown.splitlines())
+            assert not any(line.startswith(text) for line in result.out.splitlines())
+
+
+def recorded_as(arena: Arena, text: str) -> Path:
+    """A project whose runs recorded this text as their data, device, precision, versions and commit."""
+    project = arena.project()
+    for run in (RUN, UNFINISHED):
+        path = project / "results" / run / "environment.json"
+        content = json.loads(path.read_text())
+        content |= {"device_name": text, "data": {"name": text, "exact": False}, "precision": text, "engine": text}
+        content |= {"versions": {text: text, "torch": text}, "git": {"commit": text, "dirty": text}}
+        content["resumed"] = [{"precision": text + text}]
+        path.write_text(json.dumps(content))
+    return project
+
+
+def test_text_on_the_report_is_neither_html_nor_turned_around(arena: Arena) -> None:
+    text = "".join(TEXTS) + "</script><script>x\u202e\x1b]8;;http:x\x07\r\x9b"
+    project = recorded_as(arena, text)
+    result = arena.forked.run([Case("", project, COMMANDS["report"])])[""]
+    assert (result.code, faults(result)) == (0, [])
+    page = (project / "results/report.html").read_bytes().decode()
+    assert "<img src=x" not in page
+    assert page.count("<script>") == 1
+    assert all(line.isprintable() for line in page.split("\n"))

@@ -4,24 +4,21 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from attacked import COMMANDS, RUN, UNFINISHED, Arena, Case, Prepare, faults
 from hostile_checkpoints import ATTACKS
 
+from resnet_repro.bench.columns import TextTable
+from resnet_repro.bench.page import tables
+from resnet_repro.errors import RunError
+from resnet_repro.record.run import find_runs
+
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="limits memory by Linux's /proc")
 
 HUGE = 50_000_000_000  # bytes of a sparse file, which takes no room
 SOON = 10.0  # seconds
-
-
-@pytest.fixture(scope="module")
-def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
-    arena = Arena(tmp_path_factory.mktemp("attacks"))
-    yield arena
-    arena.forked.close()
 
 
 def refused(arena: Arena, prepare: Prepare, arguments: list[str]) -> str:
@@ -46,8 +43,8 @@ def with_environment(key: str, value: str) -> Prepare:
 
 
 def test_what_the_checkpoint_of_a_stranger_holds(arena: Arena) -> None:
-    for prepare in ATTACKS.values():
-        assert "checkpoint" in refused(arena, prepare, [*COMMANDS["train"][:1], *COMMANDS["train"][2:]])
+    for name, prepare in ATTACKS.items():
+        assert "checkpoint" in refused(arena, prepare, ["train", "resnet8.yaml", "--device", "cpu"]), name
 
 
 def test_json_that_indentation_would_blow_up(arena: Arena) -> None:
@@ -104,6 +101,24 @@ def test_folders_without_end(arena: Arena) -> None:
     finally:
         subprocess.run(["rm", "-r", str(project / "results/d")], check=True)  # pytest cannot remove it
     assert (result.code, faults(result)) == (0, [])
+
+
+def test_more_folders_than_can_be_looked_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resnet_repro.record.run.MOST_FOLDERS", 100)
+    for seed in range(101):
+        (tmp_path / f"seed-{seed}").mkdir()
+        (tmp_path / f"seed-{seed}/spec.yaml").touch()
+    with pytest.raises(RunError, match="holds more than 100 folders"):
+        find_runs(tmp_path)
+
+
+def test_more_measurements_than_fit_on_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resnet_repro.bench.page.table_of", lambda found: TextTable("x", [], []))
+    monkeypatch.setattr("resnet_repro.bench.page.LARGEST_TABLES", 20)
+    for number in range(10):
+        (tmp_path / f"{number}.json").write_text("[             ]")
+    with pytest.raises(RunError, match=r"1\.json: this file and those before it are too much"):
+        tables(tmp_path)
 
 
 def test_measurements_that_are_none(arena: Arena) -> None:

@@ -1,7 +1,6 @@
 """Resumes a run from 100 checkpoints that are damaged, or hostile with a correct checksum."""
 
 import hashlib
-import io
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from outcomes import contents, tidy
 
-from resnet_repro.training.checkpoint import DIGEST, FORMAT
+from resnet_repro.training.checkpoint import DIGEST, FORMAT, packed, unpacked
 
 
 @contextmanager
@@ -39,20 +38,18 @@ def interrupted(cli: Cli, tmp_path: Path) -> Path:
 
 
 @st.composite
-def packed(draw: st.DrawFn, whole: bytes) -> bytes:
+def hostile(draw: st.DrawFn, whole: bytes) -> bytes:
     """A checkpoint with a correct checksum, but other bytes, or values of other types and shapes."""
     saved = whole[len(FORMAT) + DIGEST :]
     if draw(st.booleans()):
         saved = draw(st.one_of(damaged(saved), WHOLE_FILES))
     else:
-        content: Any = torch.load(io.BytesIO(saved), weights_only=True)
+        content: Any = unpacked(saved, len(saved))
         section = content[draw(st.sampled_from(["engine", "trainer", "trainer", "recorded"]))]
         section = draw(st.sampled_from([content, section, section]))
         key = draw(st.sampled_from(sorted(section)))
         section[key] = draw(VALUES | st.sampled_from([torch.zeros(3), torch.zeros(2, 10**4), 10**9, -1, float("nan")]))
-        buffer = io.BytesIO()
-        torch.save(content, buffer)
-        saved = buffer.getvalue()
+        saved = packed(content)
     return FORMAT + hashlib.sha256(saved).digest() + saved
 
 
@@ -62,7 +59,7 @@ def test_a_run_resumes_or_the_checkpoint_is_refused_in_one_line(
     cli: Cli, interrupted: Path, data: st.DataObject
 ) -> None:
     whole = (interrupted / "results/tiny/seed-0/checkpoint.pt").read_bytes()
-    content = data.draw(st.one_of(WHOLE_FILES, damaged(whole), packed(whole), packed(whole)))
+    content = data.draw(st.one_of(WHOLE_FILES, damaged(whole), hostile(whole), hostile(whole)))
     with tempfile.TemporaryDirectory() as name:
         results = Path(shutil.copytree(interrupted / "results", Path(name) / "results"))
         (results / "tiny/seed-0/checkpoint.pt").write_bytes(content)
