@@ -17,7 +17,7 @@ from resnet_repro.launch.growth import Growth
 from resnet_repro.launch.plan import print_plan
 from resnet_repro.launch.queue import Notice, Queue
 from resnet_repro.launch.slots import Slot, available_memory, find_devices, plan_slots, say_slots
-from resnet_repro.launch.tasks import Task, describe_nets, longest_first
+from resnet_repro.launch.tasks import Task, begun_first, describe_nets, longest_first
 from resnet_repro.launch.tracking import QueuedRun
 from resnet_repro.launch.worker import free_memory
 from resnet_repro.record.folder import RunFolder, Status
@@ -31,7 +31,7 @@ from resnet_repro.training.device import resolve_device, usable_cores
 
 
 def find_tasks(experiments: Iterable[Experiment], options: TrainOptions, tier: int = 0) -> list[Task]:
-    """The runs of `experiments`, with the steps each has done already.
+    """The runs of `experiments`, with the steps each has done already; interrupted ones come first.
 
     Raises RunError or SpecError if a run folder is damaged or holds a run of another spec.
     """
@@ -46,7 +46,7 @@ def find_tasks(experiments: Iterable[Experiment], options: TrainOptions, tier: i
         folder = RunFolder(options.results, experiment)
         status = folder.status(options.restart)
         tasks.append(Task(experiment, status, folder.steps_done() if status == "unfinished" else 0, tier))
-    return tasks
+    return begun_first(tasks)
 
 
 def show_plan(tasks: Sequence[Task], options: TrainOptions) -> None:

@@ -49,6 +49,15 @@ def test_a_running_run_shows_its_numbers_and_the_time_left() -> None:
     ]
 
 
+def test_a_run_that_has_ended_shows_the_numbers_of_its_last_row() -> None:
+    run = running(3)
+    last = Row(64_000, 163.0, 0.001, 0.5, 12.25, 11.0, 0.75, 25.5, 950.0, 7000.0)
+    for event in (last, TrainingProgress(64_000, 0.25, 9.5, 1280.0), Ended("finished")):
+        run.take(event)
+    line = next(line for line in shown([], [run]).splitlines() if "seed-3" in line)
+    assert line.split()[3:] == ["64000/64000", "0.500", "12.2", "25.5", "950"]
+
+
 def test_two_hundred_runs_are_a_few_lines_and_their_counts() -> None:
     ended = [queued(seed, "finished") for seed in range(90)] + [queued(90, "diverged")]
     runs = [*ended, *map(running, range(91, 95)), *(queued(seed) for seed in range(95, 199)), queued(199, "skipped")]
