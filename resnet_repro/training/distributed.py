@@ -124,7 +124,7 @@ def joined_ranks(device: str) -> Iterator[Ranks]:
     if not (seat := read_seat()):
         yield ALONE
         return
-    ranks = Ranks(seat.rank, seat.count, seat.local_rank)
+    ranks = Ranks(seat.rank, seat.size, seat.local_rank)
     on_gpus = device != "cpu" and torch.cuda.is_available() and dist.is_nccl_available()
     lost = False
     # If imported later, its default arguments would hold the group, whose threads may then crash at exit.
@@ -134,7 +134,7 @@ def joined_ranks(device: str) -> Iterator[Ranks]:
         logging.getLogger("resnet_repro").setLevel(logging.CRITICAL)
     try:
         backend = "cpu:gloo,cuda:nccl" if on_gpus else "gloo"
-        dist.init_process_group(backend, store=store, rank=seat.rank, world_size=seat.count)
+        dist.init_process_group(backend, store=store, rank=seat.rank, world_size=seat.size)
         yield ranks
     except RuntimeError as error:
         if not (lost := _is_lost_rank(error)):

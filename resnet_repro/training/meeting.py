@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch.distributed as dist
 
@@ -23,11 +23,11 @@ log = logging.getLogger(__name__)
 
 
 class Seat(NamedTuple):
-    """A rank among `count`, and where they meet."""
+    """A rank among `size`, and where they meet."""
 
     rank: int
     local_rank: int
-    count: int
+    size: int
     address: str
     port: int
 
@@ -40,16 +40,18 @@ def read_seat() -> Seat | None:
     if unset := [name for name in PLACE_VARIABLES if not os.environ.get(name)]:
         raise RunError(f"{said}: {' and '.join(unset)} should be set too; {REMEDY}")
     try:
-        rank, local_rank, count, port = (int(os.environ[name]) for name in (*RANK_VARIABLES, "MASTER_PORT"))
+        rank, local_rank, size, port = (int(os.environ[name]) for name in (*RANK_VARIABLES, "MASTER_PORT"))
     except ValueError:
-        rank = local_rank = count = port = -1
-    if not (0 <= rank < count and 0 <= local_rank < count and 0 < port < 2**16):
+        rank = local_rank = size = port = -1
+    if not (0 <= rank < size and 0 <= local_rank < size and 0 < port < 2**16):
         raise RunError(f"{said}, MASTER_PORT={os.environ['MASTER_PORT']}: is no rank of several; {REMEDY}")
-    return Seat(rank, local_rank, count, os.environ["MASTER_ADDR"], port)
+    return Seat(rank, local_rank, size, os.environ["MASTER_ADDR"], port)
 
 
-def meet(seat: Seat) -> "dist.Store":  # which some builds of torch lack
-    """Wait until all ranks are here, and return their common store. Raises RunError if one does not come in time."""
+def meet(seat: Seat) -> Any:
+    """Wait until all ranks are here, and return their `Store`. Raises RunError if one does not come in time."""
+    from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]  # which some builds lack
+
     began = time.monotonic()
     has_said = False
 
@@ -70,10 +72,10 @@ def meet(seat: Seat) -> "dist.Store":  # which some builds of torch lack
         wait_for(lambda: [] if _is_open(seat) else [0])
     remaining = timedelta(seconds=MEETING_SECONDS)
     try:
-        whole = dist.TCPStore(seat.address, seat.port, seat.count, hosts, remaining, wait_for_workers=False)
-        store = dist.PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", whole)
+        whole = TCPStore(seat.address, seat.port, seat.size, hosts, remaining, wait_for_workers=False)
+        store = PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", whole)
         store.set(str(seat.rank), "here")
-        wait_for(lambda: [rank for rank in range(seat.count) if not store.check([str(rank)])])
+        wait_for(lambda: [rank for rank in range(seat.size) if not store.check([str(rank)])])
     except dist.DistError as error:
         reason = str(error).partition("\n")[0]
         raise RunError(f"{_said(seat)}: the ranks cannot meet ({reason}); {REMEDY}") from None
@@ -81,7 +83,7 @@ def meet(seat: Seat) -> "dist.Store":  # which some builds of torch lack
 
 
 def _said(seat: Seat) -> str:
-    return f"rank {seat.rank} of {seat.count} at {seat.address}:{seat.port} (RANK, WORLD_SIZE, MASTER_ADDR)"
+    return f"rank {seat.rank} of {seat.size} at {seat.address}:{seat.port} (RANK, WORLD_SIZE, MASTER_ADDR)"
 
 
 def _is_open(seat: Seat) -> bool:

@@ -29,7 +29,7 @@ def running(seed: int) -> QueuedRun:
 
 def shown(runs: list[QueuedRun], last_ended: list[QueuedRun], width: int = 110) -> str:
     console = Console(record=True, width=width, file=io.StringIO())
-    console.print(draw(runs, last_ended))
+    console.print(draw(runs, last_ended, width))
     return console.export_text()
 
 
@@ -110,3 +110,17 @@ def test_events_update_a_run() -> None:
     assert (run.step, run.test_error_pct) == (20, 81.0)
     run.take(Ended("diverged"))
     assert (run.status, run.seconds_left) == ("diverged", None)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 160])
+def test_a_narrow_terminal_shows_whole_numbers_and_tells_the_runs_apart(width: int) -> None:
+    runs = [running(seed) for seed in range(3)]
+    for run in runs[1:]:
+        named = run.task.experiment.model_copy(update={"name": "identity_mappings/shortcut-only-gate-0"})
+        run.task = Task(named, "new")
+    lines = shown(runs, [], width).splitlines()
+    assert max(map(len, lines)) <= width
+    rows = [line.split() for line in lines if "seed-" in line]
+    assert [row[0][-6:] for row in rows] == ["seed-0", "seed-1", "seed-2"]
+    assert all(row[1] == "running" and "58.2" in row for row in rows)
+    assert all(("2000/64000" in row) == (width >= 60) for row in rows)
