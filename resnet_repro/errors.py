@@ -17,6 +17,11 @@ def print_error(text: str) -> None:
     print(f"error: {printable(short)}", file=sys.stderr, flush=True)
 
 
+def summary_of(error: BaseException) -> str:
+    """An error that is not ours as one line, with its type."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+
+
 class ReproError(Exception):
     """Base of these failures. The message names the file, the field and the fix."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY, TINY, Cli
-from helpers import train
+from helpers import assert_mistake_named, train
 
 from resnet_repro.errors import DataError
 from resnet_repro.record.run import read_run
@@ -135,6 +135,25 @@ def test_the_demo_without_data_or_network_uses_synthetic_images_and_says_so(
     assert re.search(r"fix: plain-8 against ResNet-8, test error: [+-]\d+\.\d points \(n=1, 1\)", outcome.out)
     assert read_run(tmp_path / "demo/synthetic/plain8/seed-0").status == "finished"
     assert list((tmp_path / "demo/synthetic/figures").glob("*.png"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("elsewhere",), "elsewhere: there is no such folder; name the one that holds the quick specs"),
+        (("empty",), "empty: holds no .yaml file"),
+        (("tiny.yaml", "--device", "gpu"), "--device gpu: is not a device"),
+        (("tiny.yaml", "--results", "file"), "file: File exists; choose another --results"),
+    ],
+)
+def test_a_demo_that_cannot_run_downloads_nothing(
+    cli: Cli, tiny: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], reason: str
+) -> None:
+    monkeypatch.chdir(tiny.parent)
+    Path("empty").mkdir()
+    Path("file").touch()
+    monkeypatch.setattr("resnet_repro.data.cifar10.fetch_cifar10", lambda *_: pytest.fail("downloads"))
+    assert_mistake_named(cli("demo", *arguments), 1, reason)
 
 
 def test_help_and_reading_results_need_no_torch(trained: Path) -> None:

@@ -13,6 +13,7 @@ from resnet_repro.cli.demo import demo
 from resnet_repro.cli.nets import describe, evaluate, export
 from resnet_repro.cli.options import notice
 from resnet_repro.cli.results import claims, list_runs, plot, report, table
+from resnet_repro.cli.streams import keep_streams_usable
 from resnet_repro.cli.train import reproduce, train
 from resnet_repro.errors import DismissedError, ReproError, print_error
 
@@ -49,18 +50,25 @@ for name, command in {"fetch": fetch, "check": check}.items():
 def main() -> None:
     """Run the command line. A failure that is not a bug prints one line on stderr and exits with 1."""
     logging.getLogger("resnet_repro").handlers = [_NoticeHandler()]
+    keep_streams_usable()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name of a file may hold bytes that are no text
             stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # nobody reads the results any more
+        sys.exit(1)
     except DismissedError:
         sys.exit(1)
     except ReproError as error:
         print_error(str(error))
         sys.exit(1)
     except OSError as error:  # such as a path that is too long, or a folder without read permission
-        print_error(f"{error.filename}: {error.strerror or error}")
+        reason = error.strerror or str(error)
+        print_error(f"{error.filename}: {reason}" if error.filename else reason)
         sys.exit(1)
 
 

@@ -23,8 +23,16 @@ def demo(
     Trains on CIFAR-10 if the data folder holds it or it can be downloaded, else on synthetic images.
     """
     from resnet_repro.data.cifar10 import fetch_cifar10, find_cifar10
-    from resnet_repro.errors import DataError
+    from resnet_repro.errors import DataError, SpecError
+    from resnet_repro.files import make_folder
+    from resnet_repro.spec.suite import load_suite
+    from resnet_repro.training.device import resolve_device
 
+    if not specs.exists():
+        raise SpecError(f"{specs}: there is no such folder; name the one that holds the quick specs")
+    load_suite([specs], (), None)  # whatever is wrong is said before anything is downloaded
+    resolve_device(device)
+    make_folder(results)
     dataset = "cifar10"
     if folder := find_cifar10(data_dir):
         notice(f"trains on CIFAR-10 in {folder}")

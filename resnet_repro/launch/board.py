@@ -7,18 +7,26 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import get_args
 
-from rich import box
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from resnet_repro.errors import printable
 from resnet_repro.launch.tracking import Event, LogLine, QueuedRun, QueueStatus
 from resnet_repro.runner.progress import REFRESH_SECONDS
-from resnet_repro.text_tables import counted
+from resnet_repro.text_tables import counted, fit, make_table
 
 LAST_ENDED = 5  # how many of the runs that have ended are shown
+COLUMNS = ("run", "status", "device", "step", "loss", "train %", "test %", "images/s", "left")
+OPTIONAL = (
+    "device",
+    "images/s",
+    "loss",
+    "train %",
+    "left",
+    "step",
+    "test %",
+)  # on a narrow terminal, from the first on
 
 
 class Board:
@@ -85,20 +93,19 @@ class LiveBoard(Board):
 
     def _show(self) -> None:
         self.refreshed = time.monotonic()
-        self.live.update(draw(self.runs, self.last_ended), refresh=True)
+        self.live.update(draw(self.runs, self.last_ended, self.live.console.width), refresh=True)
 
 
-def draw(runs: Sequence[QueuedRun], last_ended: Sequence[QueuedRun]) -> Group:
+def draw(runs: Sequence[QueuedRun], last_ended: Sequence[QueuedRun], width: int) -> Group:
     """A table of the last runs that ended and of those that train, above the number of runs by status."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
-    table.add_column("run")  # is cut where the terminal is narrow
-    table.add_column("status", no_wrap=True)
-    table.add_column("device", no_wrap=True)
-    for name in ("step", "loss", "train %", "test %", "images/s", "left"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for run in [*last_ended, *(run for run in runs if run.status == "running")]:
-        table.add_row(Text(run.label, no_wrap=True, overflow="ellipsis"), run.status, *_cells(run))
-    return Group(table, Text(count(runs)))
+    shown = [*last_ended, *(run for run in runs if run.status == "running")]
+    rows = [[_shortened(run.label, width // 2), run.status, *_cells(run)] for run in shown]
+    return Group(make_table(fit(COLUMNS, rows, width, OPTIONAL), width), Text(), Text(count(runs)))
+
+
+def _shortened(label: str, width: int) -> str:
+    """The end of a label, which tells it from others."""
+    return label if len(label) <= width else f"…{label[1 - width :]}"
 
 
 def count(runs: Sequence[QueuedRun]) -> str:

@@ -2,31 +2,36 @@
 
 import sys
 import time
+import traceback
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from resnet_repro.errors import RunError, SpecError, print_error
-from resnet_repro.files import make_folder
+import torch
+
+from resnet_repro.errors import DataError, ReproError, RunError, print_error, summary_of
+from resnet_repro.files import make_folder, open_to_append
 from resnet_repro.launch.board import new_board
 from resnet_repro.launch.growth import Growth
 from resnet_repro.launch.plan import print_plan
 from resnet_repro.launch.queue import Notice, Queue
 from resnet_repro.launch.slots import Slot, available_memory, find_devices, plan_slots, say_slots
-from resnet_repro.launch.tasks import Task, describe_nets, longest_first
+from resnet_repro.launch.tasks import Task, begun_first, describe_nets, longest_first
 from resnet_repro.launch.tracking import QueuedRun
-from resnet_repro.record.folder import RunFolder
+from resnet_repro.launch.worker import free_memory
+from resnet_repro.record.folder import RunFolder, Status
 from resnet_repro.runner.datasets import Datasets
 from resnet_repro.runner.options import TrainOptions
 from resnet_repro.runner.progress import new_watcher
 from resnet_repro.runner.train import Watcher, train_run
-from resnet_repro.spec import Experiment
+from resnet_repro.spec import DataSpec, Experiment
 from resnet_repro.text_tables import counted
 from resnet_repro.training.device import resolve_device, usable_cores
 
 
 def find_tasks(experiments: Iterable[Experiment], options: TrainOptions, tier: int = 0) -> list[Task]:
-    """The runs of `experiments`, with the steps each has done already.
+    """The runs of `experiments`, with the steps each has done already; interrupted ones come first.
 
     Raises RunError or SpecError if a run folder is damaged or holds a run of another spec.
     """
@@ -41,7 +46,7 @@ def find_tasks(experiments: Iterable[Experiment], options: TrainOptions, tier: i
         folder = RunFolder(options.results, experiment)
         status = folder.status(options.restart)
         tasks.append(Task(experiment, status, folder.steps_done() if status == "unfinished" else 0, tier))
-    return tasks
+    return begun_first(tasks)
 
 
 def show_plan(tasks: Sequence[Task], options: TrainOptions) -> None:
@@ -68,31 +73,48 @@ def _one_by_one(ahead: Sequence[Task], asked: TrainOptions) -> int:
     """Train in this process; under torchrun all ranks call this together."""
     ranks, datasets = asked.ranks, Datasets(asked.data_dir)
     options = replace(asked, device=str(ranks.each(lambda: ranks.device(asked.device))))
+    ready = ahead if ranks.count > 1 else _with_data(ahead, datasets)
     watcher = new_watcher() if ranks.is_first else Watcher()
-    failed = False
-    for number, task in enumerate(ahead):
+    statuses: list[Status | None] = []
+    for number, task in enumerate(ready):
         if ranks.any(time.monotonic() >= options.deadline)[0]:
             if ranks.is_first:
-                left = f"{len(ahead) - number} of {counted(len(ahead), 'run')}"
+                left = f"{len(ready) - number} of {counted(len(ready), 'run')}"
                 print(f"note: time is up with {left} left; run the same command to resume", file=sys.stderr)
             return 130
-        try:
-            status = train_run(task.experiment, options, watcher, datasets)
-        except (RunError, SpecError) as error:
-            if ranks.count > 1:  # which may no longer be in sync
-                raise
-            print_error(str(error))
-            failed = True
-            continue
-        if status == "interrupted":
+        statuses.append(_train_one(task, options, watcher, datasets))
+        if statuses[-1] == "interrupted":
             return 130
-    return 1 if failed else 0
+    return 1 if None in statuses or len(ready) < len(ahead) else 0
 
 
-def _side_by_side(tasks: Sequence[Task], ahead: Sequence[Task], options: TrainOptions, notice: Notice) -> int:
+def _train_one(task: Task, options: TrainOptions, watcher: Watcher, datasets: Datasets) -> Status | None:
+    """Train a run. If it fails, print why in one line and return None; several ranks raise, being out of sync then."""
+    try:
+        return train_run(task.experiment, options, watcher, datasets)
+    except Exception as error:
+        if options.ranks.count > 1:
+            raise
+        print_error(str(error) if isinstance(error, ReproError) else _logged(error, task, options.results))
+    free_memory(torch.device(options.device))  # which the error held
+    return None
+
+
+def _logged(error: Exception, task: Task, results: Path) -> str:
+    """A message about an error that is not ours, whose traceback goes into the log of its run."""
+    log = RunFolder(results, task.experiment).log
+    where = ""
+    with suppress(RunError, OSError), open_to_append(log) as file:
+        file.write("".join(traceback.format_exception(error)).encode(errors="backslashreplace"))
+        where = f"; {log} has the traceback"
+    return f"{task.label}: {summary_of(error)}{where}"
+
+
+def _side_by_side(tasks: Sequence[Task], wanted: Sequence[Task], options: TrainOptions, notice: Notice) -> int:
+    if not (ahead := _with_data(wanted, Datasets(options.data_dir))):
+        return 1
     slots = _slots(ahead, options)
     measured = _is_measured(slots, options)
-    _check_data(ahead, options.data_dir)
     make_folder(options.results)
     notice(f"{counted(len(ahead), 'run')}, {say_slots(slots, measured)}")
     weights: dict[str, float] = {}
@@ -107,7 +129,7 @@ def _side_by_side(tasks: Sequence[Task], ahead: Sequence[Task], options: TrainOp
     skipped = [QueuedRun(task, logs[task.label], "skipped") for task in tasks if task.is_ended]
     growths = _growths(runs, slots) if measured else {}
     Queue(runs, slots, options, new_board([*skipped, *runs]), growths, notice).train_all()
-    return _exit_code(runs)
+    return _exit_code(runs) or int(len(ahead) < len(wanted))
 
 
 def _growths(runs: Sequence[QueuedRun], slots: Sequence[Slot]) -> dict[str, Growth]:
@@ -143,8 +165,14 @@ def _is_measured(slots: Sequence[Slot], options: TrainOptions) -> bool:
     return options.jobs == "auto" and slots[0].shared
 
 
-def _check_data(ahead: Sequence[Task], data_dir: Path) -> None:
-    """Raise DataError once in this process, instead of in the process of every run."""
-    datasets = Datasets(data_dir)
+def _with_data(ahead: Sequence[Task], datasets: Datasets) -> Sequence[Task]:
+    """The runs whose data can be loaded. Of the data that cannot, each is an error line, before any run starts."""
+    missing: dict[DataSpec, str] = {}
     for data in dict.fromkeys(task.experiment.data for task in ahead):
-        datasets.load(data)
+        try:
+            datasets.load(data)
+        except DataError as error:
+            missing[data] = str(error)
+    for message in dict.fromkeys(missing.values()):
+        print_error(message)
+    return [task for task in ahead if task.experiment.data not in missing]

@@ -34,7 +34,7 @@ def print_plan(
         ]
         for task in tasks
     ]
-    print_table(f"would run {say_slots(slots, measured)}", COLUMNS, rows)
+    print_table(f"would run {say_slots(slots, measured)}", COLUMNS, rows, optional=["parameters"])
     work = sum(task.training_work(nets) for task in tasks) / 1e12
     print(f"work ahead: {work:,.1f} x 10^12 multiply-adds of training")
     if not rate:

@@ -4,6 +4,7 @@ import io
 import os
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -31,7 +32,8 @@ class RunLog:
         _this_thread.log = self
 
     def write(self, text: str) -> None:
-        self.file.write(text.encode(errors="backslashreplace"))
+        with suppress(OSError):  # such as a full disk, which costs lines of the log, not the run
+            self.file.write(text.encode(errors="backslashreplace"))
 
     def survive_restart(self) -> None:
         """If a restart has deleted the file, write what was printed since it was opened into a new one."""

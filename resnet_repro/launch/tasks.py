@@ -67,5 +67,10 @@ def describe_nets(tasks: Sequence[Task]) -> Nets:
 
 
 def longest_first(tasks: Sequence[Task], nets: Nets) -> list[Task]:
-    """The tasks by tier, the most work first within each, so that no long run trains alone at the end."""
-    return sorted(tasks, key=lambda task: (task.tier, -task.work(nets)))
+    """The tasks by tier; within each those that have begun, then the most work, so that no long run is last alone."""
+    return sorted(tasks, key=lambda task: (task.tier, not task.steps_done, -task.work(nets)))
+
+
+def begun_first(tasks: Sequence[Task]) -> list[Task]:
+    """The tasks in their order, but those that have begun first, so that what was interrupted is not left behind."""
+    return sorted(tasks, key=lambda task: not task.steps_done)

@@ -70,7 +70,8 @@ class QueuedRun:
         """Update this run with an event."""
         match event:
             case TrainingProgress():
-                self.progress = event
+                if event.step != self.step:  # else the row of this step is there, as in metrics.csv
+                    self.progress = event
             case Row():
                 self.progress = TrainingProgress(
                     event.step, event.train_loss, event.train_error_pct, event.images_per_second

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import torch
 
-from resnet_repro.errors import ReproError, print_error
+from resnet_repro.errors import ReproError, print_error, summary_of
 from resnet_repro.launch.run_log import RunLog, separate_threads
 from resnet_repro.launch.slots import Slot
 from resnet_repro.launch.tracking import Ended, Event, Failed, LogLine, Memory
@@ -110,7 +110,7 @@ class Worker:
         """Train one run in this thread, free its memory and tell the queue how it ended."""
         label = assignment.experiment.label
         event = self._trained(assignment)
-        _free_memory(self.device)
+        free_memory(self.device)
         if isinstance(event, Failed) and _is_lost(self.device):
             self.send(label, event._replace(lost=True))
             os._exit(LOST_DEVICE)
@@ -128,7 +128,7 @@ class Worker:
             return Failed(str(error))
         except BaseException as error:
             traceback.print_exc()
-            return Failed(" ".join(f"{type(error).__name__}: {error}".split())[:300])
+            return Failed(summary_of(error))
 
 
 @contextmanager
@@ -140,7 +140,7 @@ def _own_stream(device: torch.device, urgent: bool) -> Iterator[None]:
         yield
 
 
-def _free_memory(device: torch.device) -> None:
+def free_memory(device: torch.device) -> None:
     """Return unused memory to the GPU; torch would keep it for the run's own stream, which no other run uses."""
     gc.collect()
     if device.type == "cuda":

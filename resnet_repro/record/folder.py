@@ -16,7 +16,8 @@ from resnet_repro.record.documents import Status as Status
 from resnet_repro.record.documents import parse_environment
 from resnet_repro.record.lease import Lease
 from resnet_repro.record.provenance import changes
-from resnet_repro.record.rows import ProbeRow, Row, parse_rows, rows_text, write_rows
+from resnet_repro.record.row_file import RowFile
+from resnet_repro.record.rows import ProbeRow, Row, parse_rows
 from resnet_repro.record.run import (
     CHECKPOINT,
     ENVIRONMENT,
@@ -46,8 +47,8 @@ class RunFolder:
         check_within(self.path, results)
         self.experiment = experiment
         self.environment: dict[str, Any] = {}
-        self.rows: list[Row] = []
-        self.probe_rows: list[ProbeRow] = []
+        self.metrics = RowFile(self.path / METRICS, Row)
+        self.probes = RowFile(self.path / PROBES, ProbeRow)
         self._lease: Lease | None = None
 
     @property
@@ -109,9 +110,12 @@ class RunFolder:
             (self.path / SUMMARY).unlink(missing_ok=True)
         write_text(self.path / SPEC, dump_spec(self.experiment))
         write_text(self.path / ENVIRONMENT, to_json(self.environment))
-        write_rows(self.path / METRICS, Row, self.rows)
+        self._write_rows()
+
+    def _write_rows(self) -> None:
+        self.metrics.write()
         if self.experiment.probes.measure:
-            write_rows(self.path / PROBES, ProbeRow, self.probe_rows)
+            self.probes.write()
 
     def _restore(self, recorded: dict[str, bytes]) -> None:
         try:
@@ -119,8 +123,10 @@ class RunFolder:
             earlier = parse_environment(recorded[ENVIRONMENT])
             changed = changes(earlier, self.environment)
             self.environment = resumed(earlier, self.environment)
-            self.rows = parse_rows(recorded[METRICS], self.checkpoint, Row, steps)
-            self.probe_rows = parse_rows(recorded[PROBES], self.checkpoint, ProbeRow, steps)
+            self.metrics = RowFile(self.metrics.path, Row, parse_rows(recorded[METRICS], self.checkpoint, Row, steps))
+            self.probes = RowFile(
+                self.probes.path, ProbeRow, parse_rows(recorded[PROBES], self.checkpoint, ProbeRow, steps)
+            )
         except (RunError, AttributeError, KeyError, TypeError, ValueError):
             raise RunError(
                 f"{self.checkpoint}: is not a resnet-repro checkpoint; delete it, or use --restart"
@@ -137,35 +143,37 @@ class RunFolder:
         """Everything that `begin` needs to resume from here: the contents of text files, by their names."""
         return {
             ENVIRONMENT: to_json(self.environment).encode(),
-            METRICS: rows_text(Row, self.rows).encode(),
-            PROBES: rows_text(ProbeRow, self.probe_rows).encode(),
+            METRICS: bytes(self.metrics.text),
+            PROBES: bytes(self.probes.text),
         }
 
     def append(self, row: Row) -> None:
         self.check_held()
-        self.rows.append(row)
-        write_rows(self.path / METRICS, Row, self.rows)
+        self.metrics.append([row])
 
     def append_probes(self, rows: Iterable[ProbeRow]) -> None:
         """Append rows with values rounded to six digits, which is precise enough and halves the file."""
         self.check_held()
-        self.probe_rows += (replace(row, value=float(f"{row.value:.6g}")) for row in rows)
-        write_rows(self.path / PROBES, ProbeRow, self.probe_rows)
+        self.probes.append(replace(row, value=float(f"{row.value:.6g}")) for row in rows)
 
     def forget_probes_after(self, step: int) -> None:
         """Delete probe rows after `step`, the last one with a finite loss."""
-        if self.probe_rows:
-            self.probe_rows = [row for row in self.probe_rows if row.step <= step]
-            write_rows(self.path / PROBES, ProbeRow, self.probe_rows)
+        if self.probes.rows:
+            self.probes = RowFile(self.probes.path, ProbeRow, [row for row in self.probes.rows if row.step <= step])
+            self.probes.write()
 
     def close(self, status: Status, steps: int, parameters: int, data: dict[str, Any], total_seconds: float) -> None:
-        """Write `summary.json`, the last file of a run. `steps` counts the steps done, up to the one that diverged."""
+        """Write the rows as a whole, then `summary.json`, the last file of a run.
+
+        `steps` counts the steps done, up to the one that diverged.
+        """
+        self._write_rows()
         write_text(
             self.path / SUMMARY,
             to_json({
                 "status": status,
                 "steps": steps,
-                "final": asdict(self.rows[-1]) if self.rows else None,
+                "final": asdict(self.metrics.rows[-1]) if self.metrics.rows else None,
                 "parameters": parameters,
                 "data": data,
                 "total_seconds": total_seconds,

@@ -4,16 +4,29 @@ The holder writes a file with its process and host, and touches it every 40 seco
 this host that has died, the next process takes over at once. A holder on another host counts as dead if it has not
 touched its file for LEASE_SECONDS by the waiting process's own clock, so the clocks of the hosts may differ. This is
 long enough for network file systems, which may show a change up to a minute late.
+
+The holder also locks the file (flock), which every process of its machine sees at once, also in another container,
+where it could not look for the process of that number. Windows has no such locks, some network file systems neither.
 """
 
 import logging
+import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import LeaseSettingsMismatch, SoftFileLease, Timeout
 
 from resnet_repro.errors import RunError
 
+try:
+    import fcntl
+except ImportError:
+    fcntl = None  # type: ignore[assignment]
+
+OPEN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+NAMESPACE = "?pidns-"  # in filelock's name of a host, before the number of a container's process namespace
+INITIAL_NAMESPACE = 0xEFFFFFFC  # of Linux, outside of any container
 LEASE_SECONDS = 120.0
 SETTLING_SECONDS = 10.0  # extra time for the waiting process to notice the end of the lease and take over
 
@@ -25,6 +38,7 @@ class Lease:
 
     def __init__(self, file: Path) -> None:
         self.folder, self.file = file.parent, file
+        self._lock: int | None = None  # the descriptor of the locked file
         self._lease = SoftFileLease(file, lease_duration=LEASE_SECONDS)
         try:
             try:
@@ -34,6 +48,10 @@ class Lease:
         except (Timeout, LeaseSettingsMismatch):
             remedy = "wait for it or stop it" if self._lease.owner else f"if there is none, delete {file.name} there"
             raise RunError(f"{self.folder}: {self._holder()} is training this run; {remedy}") from None
+        if fcntl:
+            with suppress(OSError):  # where there are no such locks, the rest has to do
+                self._lock = os.open(file, os.O_RDWR | OPEN)
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def check(self) -> None:
         """Raises RunError if another process has taken the folder over."""
@@ -45,12 +63,15 @@ class Lease:
             )
 
     def release(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
         self._lease.release()
 
     def _outwait_a_dead_host(self) -> None:
         """Take over if the holder's host is dead. Raises Timeout as soon as the holder touches its file."""
         owner = self._lease.owner
-        if owner and owner.hostname == socket.gethostname():
+        if is_locked(self.file) or (owner and owner.hostname == _own_name()):
             raise Timeout(str(self.file))
         log.warning(
             "%s: %s holds this run; waiting up to %.0f seconds to see whether it is still alive",
@@ -72,5 +93,35 @@ class Lease:
             return None
 
     def _holder(self) -> str:
-        owner = self._lease.owner
-        return f"process {owner.pid} on {owner.hostname}" if owner else "another process"
+        if not (owner := self._lease.owner):
+            return "another process"
+        host, container, _ = owner.hostname.partition(NAMESPACE)
+        where = " in another container" if container and owner.hostname != _own_name() else ""
+        return f"process {owner.pid} on {host}{where}"
+
+
+def is_locked(file: Path) -> bool:
+    """Whether a live process of this machine has locked the file."""
+    if not fcntl:
+        return False
+    try:
+        descriptor = os.open(file, os.O_RDONLY | OPEN)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _own_name() -> str:
+    """What filelock calls this host, or this container."""
+    with suppress(OSError):
+        if (namespace := os.stat("/proc/self/ns/pid").st_ino) != INITIAL_NAMESPACE:
+            return f"{socket.gethostname()}{NAMESPACE}{namespace:x}"
+    return socket.gethostname()

@@ -1,16 +1,16 @@
-"""The rows of `metrics.csv` and `probes.csv`, and how they are read and written."""
+"""The rows of `metrics.csv` and `probes.csv`, and how they are read and put into text."""
 
 import csv
 import io
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from resnet_repro.errors import RunError
-from resnet_repro.files import read_bytes, write_text
+from resnet_repro.files import read_bytes
 
 FLOAT32_LEAST, FLOAT32_END = 1e-45, 2.0**128  # probes compute in float32, whose values lie between, or are 0
 
@@ -22,7 +22,8 @@ class Row:
     Errors are in %. `train_loss` and `train_error_pct` are running: the mean over the augmented mini-batches since
     the previous row, measured while training on them. `train_error_clean_pct` is measured in evaluation mode, without
     augmentation, on the first `training.clean_images` training images. It and the two test fields are None in rows
-    between two evaluations and after a divergence.
+    between two evaluations and after a divergence. `images_per_second` is the speed since the previous row, at which
+    everything but the evaluations counts as time.
     """
 
     step: int
@@ -81,28 +82,34 @@ MOST_ROWS = 1_000_000  # 16 for each step of the paper's schedule; they take hal
 REMEDY = "restore the file, or train again with --restart"
 
 
-def write_rows(path: Path, kind: type[T], rows: Sequence[T]) -> None:
-    """Replace the file at `path` by the text of `rows`."""
-    write_text(path, rows_text(kind, rows))
-
-
-def rows_text(kind: type[T], rows: Sequence[T]) -> str:
+def rows_text(kind: type[T], rows: Iterable[T]) -> str:
     """A header with the fields of `kind`, and a line for each row."""
+    return _text([_columns(kind)]) + lines_text(rows)
+
+
+def lines_text(rows: Iterable[Row | ProbeRow]) -> str:
+    """A line for each row."""
+    return _text(astuple(row) for row in rows)
+
+
+def _text(lines: Iterable[Iterable[Any]]) -> str:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_columns(kind))
-    writer.writerows(astuple(row) for row in rows)
+    csv.writer(text, lineterminator="\n").writerows(lines)
     return text.getvalue()
 
 
-def read_rows(path: Path, kind: type[T], last_step: int = sys.maxsize) -> list[T]:
+def read_rows(path: Path, kind: type[T], last_step: int = sys.maxsize, grows: bool = False) -> list[T]:
     """The rows of a file; none if there is no file. Raises RunError with the line number if it is damaged.
 
-    The last line must end with a newline too, so that a file cut within its last number is recognised.
+    The last line must end with a newline too, so that a file cut within its last number is recognised. While a file
+    `grows`, its last row may just be being written, and is then left out.
     """
     if not path.exists():
         return []
-    return parse_rows(read_bytes(path, LARGEST_FILE), path, kind, last_step)
+    content = read_bytes(path, LARGEST_FILE)
+    if grows:
+        content = content[: content.rfind(b"\n") + 1] or content
+    return parse_rows(content, path, kind, last_step)
 
 
 def parse_rows(content: bytes, path: Path, kind: type[T], last_step: int = sys.maxsize) -> list[T]:

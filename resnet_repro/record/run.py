@@ -58,14 +58,15 @@ class Run:
     @cached_property
     def probes(self) -> tuple[ProbeRow, ...]:
         """The rows of probes.csv, empty without probes. Read on first use, as the file may be large."""
-        return tuple(read_rows(self.path / PROBES, ProbeRow, self.experiment.training.steps))
+        steps = self.experiment.training.steps
+        return tuple(read_rows(self.path / PROBES, ProbeRow, steps, grows=not self.summary))
 
 
 def read_run(folder: Path) -> Run:
     """The run in `folder`. Raises RunError or SpecError with the name of the file if one is damaged."""
     experiment = load_spec(folder / SPEC)
     environment, summary = read_environment(folder / ENVIRONMENT), read_summary(folder / SUMMARY)
-    rows = tuple(read_rows(folder / METRICS, Row, experiment.training.steps))
+    rows = tuple(read_rows(folder / METRICS, Row, experiment.training.steps, grows=not summary))
     if summary.get("status") == "finished" and not (rows and rows[-1].is_result_of(summary["steps"])):
         raise RunError(
             f"{folder / METRICS}: should end with the errors after step {summary['steps']}, as summary.json says that "

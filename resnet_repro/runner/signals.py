@@ -7,26 +7,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+INSISTENT = (signal.SIGINT, signal.SIGTERM)  # a second one ends the process at once
+
 
 def signals_that_stop() -> list[signal.Signals]:
-    """SIGINT, SIGTERM, and SIGHUP unless it is ignored, as under nohup."""
-    hangup = getattr(signal, "SIGHUP", None)  # which Windows lacks
-    hung_up = [hangup] if hangup and signal.getsignal(hangup) != signal.SIG_IGN else []
-    return [signal.SIGINT, signal.SIGTERM, *hung_up]
+    """SIGINT, SIGTERM, and unless they are ignored, as under nohup: SIGHUP, and what schedulers send before the end."""
+    there = [getattr(signal, name, None) for name in ("SIGHUP", "SIGUSR1", "SIGUSR2")]  # Windows lacks them
+    return [*INSISTENT, *(number for number in there if number and signal.getsignal(number) != signal.SIG_IGN)]
 
 
 @contextmanager
 def stop_signals(deadline: float = math.inf) -> Iterator[Callable[[], bool]]:
     """Yield a function that returns True after a signal, or once time.monotonic() has reached `deadline`.
 
-    A second signal raises KeyboardInterrupt at once. Within 1 s of the first it is ignored: launchers forward a Ctrl-C
-    that we already received.
+    A second SIGINT or SIGTERM raises KeyboardInterrupt at once. Within 1 s of the first signal it is ignored: launchers
+    forward a Ctrl-C that we already received.
     """
     received: list[float] = []
 
     def note(number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
-        if received and now - received[0] > 1:
+        if received and now - received[0] > 1 and number in INSISTENT:
             raise KeyboardInterrupt
         received.append(now)
 

@@ -2,7 +2,6 @@
 
 import importlib
 import logging
-import os
 import signal
 import traceback
 from collections.abc import Callable, Iterator
@@ -17,8 +16,7 @@ from torch import Tensor, nn
 from resnet_repro.errors import DismissedError, ReproError, RunError
 from resnet_repro.text_tables import counted
 from resnet_repro.training.device import resolve_device
-
-TORCHRUN = {"RANK", "LOCAL_RANK", "WORLD_SIZE"}  # environment variables of every process that torchrun starts
+from resnet_repro.training.meeting import meet, read_seat
 
 T = TypeVar("T")
 
@@ -122,20 +120,22 @@ ALONE = Ranks()
 def joined_ranks(device: str) -> Iterator[Ranks]:
     """Join the other ranks if torchrun started this process, and leave them at the end. `device` is that of --device.
 
-    Raises RunError as soon as a call inside finds that another rank has stopped.
+    Raises RunError if the ranks do not meet, and as soon as a call inside finds that another rank has stopped.
     """
-    if not os.environ.keys() >= TORCHRUN or os.environ["WORLD_SIZE"] == "1":
+    if not (seat := read_seat()):
         yield ALONE
         return
-    ranks = Ranks(*(int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")))
-    if not ranks.is_first:
-        logging.getLogger("resnet_repro").setLevel(logging.CRITICAL)
+    ranks = Ranks(seat.rank, seat.size, seat.local_rank)
     on_gpus = device != "cpu" and torch.cuda.is_available() and dist.is_nccl_available()
     lost = False
     # If imported later, its default arguments would hold the group, whose threads may then crash at exit.
     importlib.import_module("torch.distributed.nn")
+    store = meet(seat)
+    if not ranks.is_first:
+        logging.getLogger("resnet_repro").setLevel(logging.CRITICAL)
     try:
-        dist.init_process_group("cpu:gloo,cuda:nccl" if on_gpus else "gloo")
+        backend = "cpu:gloo,cuda:nccl" if on_gpus else "gloo"
+        dist.init_process_group(backend, store=store, rank=seat.rank, world_size=seat.size)
         yield ranks
     except BaseException as error:
         # The error keeps the net alive. If the net freed the group, it would do so holding Python's lock, and wait for

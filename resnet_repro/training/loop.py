@@ -42,7 +42,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self._began = time.monotonic()
-        self._training_seconds, self._training_steps = 0.0, 0  # since the last row, for images_per_second
+        self._restart_clock()
 
     def run(self) -> Iterator[Row | None]:
         """Train to the end, yielding after every step. The caller may stop at any yield.
@@ -50,6 +50,7 @@ class Trainer:
         A loss that is not finite ends the run. The last row then covers the finite steps before it, without an
         evaluation.
         """
+        self._restart_clock()  # the time before was spent on building, not on training
         while self._row_is_due or not self.finished:
             if not self._row_is_due:
                 self._advance()
@@ -92,14 +93,16 @@ class Trainer:
         self.history[:, : self.step] = state["history"].to(self.history.device)
         self._began = time.monotonic() - state["elapsed_seconds"]
 
+    def _restart_clock(self) -> None:
+        """Measure images_per_second from here. Whatever the caller does between two steps counts, such as writing."""
+        self._training_from, self._training_steps = time.monotonic(), 0
+
     def _advance(self) -> None:
-        began = time.monotonic()
         rate = learning_rate(self.step, self.schedule, self.warmup_ended)
         self.stepper(self.step, rate)
         self.step += 1
         if self.step % CHECK_EVERY == 0 or self._is_at_row(self.step):
             self._check()
-        self._training_seconds += time.monotonic() - began
         self._training_steps += 1
 
     def _check(self) -> None:
@@ -125,6 +128,7 @@ class Trainer:
 
     def _row(self) -> Row:
         losses, errors = self.history[:, self.row_step : self.step].cpu().double()
+        training_seconds = time.monotonic() - self._training_from
         clean_error = test_loss = test_error = None
         evaluated = self.step == self.steps or self.step % self.evaluate_every == 0
         if evaluated and self.diverged_at is None:
@@ -140,9 +144,9 @@ class Trainer:
             train_error_clean_pct=clean_error,
             test_loss=test_loss,
             test_error_pct=test_error,
-            images_per_second=self._training_steps * batch_size / max(self._training_seconds, 1e-9),
+            images_per_second=self._training_steps * batch_size / max(training_seconds, 1e-9),
             elapsed_seconds=self.elapsed_seconds,
         )
         self.row_step = self.step
-        self._training_seconds, self._training_steps = 0.0, 0
+        self._restart_clock()
         return row

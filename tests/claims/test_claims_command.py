@@ -45,7 +45,7 @@ def test_the_table_has_verdicts_values_published_values_and_conditions(results: 
     assert lines[-3] == (
         "[R] Deep Residual Learning for Image Recognition, He, Zhang, Ren, Sun, 2015, https://arxiv.org/abs/1512.03385"
     )
-    assert any(line.startswith(" C1 ") and "reproduced (short schedule)" in line for line in lines)
+    assert any(line.startswith("C1 ") and "reproduced (short schedule)" in line for line in lines)
     assert any(line.startswith("a: CIFAR-10 · 400 steps of 64 (short") for line in lines)
 
 
@@ -99,9 +99,9 @@ def test_an_unknown_claim_is_wrong_usage(results: Path, cli: Cli) -> None:
 def test_the_papers_tables_stand_beside_ours(results: Path, cli: Cli) -> None:
     out = cli("table", results, "--published").out
     full = out.split("[R] Fig. 6, plain nets, test error %")[-1].split("[I] Table 1")[0]
-    [line] = [line for line in full.splitlines() if line.startswith(" plain56 ")]
+    [line] = [line for line in full.splitlines() if line.startswith("plain56 ")]
     assert line.split() == ["plain56", "13.3", "13.50", "±", "0.10", "(n=3)", "+0.20", "1", "min", "CPU"]
-    assert "plain110   > 60        not run" in full
+    assert "plain110  > 60       not run" in full
     assert "64000 steps of 128\n" in full
     assert "none of its nets has been run" in out.split("[I] Table 2")[1]
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from outcomes import contents, tidy
 
 from resnet_repro.record.folder import RunFolder
-from resnet_repro.record.rows import ProbeRow, Row, write_rows
+from resnet_repro.record.row_file import RowFile
+from resnet_repro.record.rows import ProbeRow, Row
 from resnet_repro.spec.file import load_spec
 
 PROBES = "probes: {measure: [layer_response, gradient_norm, branch_to_shortcut]}\n"
@@ -160,10 +161,10 @@ def test_absurd_but_possible_numbers_and_names_are_drawn(
 ) -> None:
     with copied(run) as folder, monkeypatch.context() as patch:
         patch.setattr("resnet_repro.cli.show.figures.USUAL_FORMATS", ("svg",))
-        write_rows(folder / "metrics.csv", Row, rows)
+        RowFile(folder / "metrics.csv", Row, rows).write()
         probes = [ProbeRow(24, probe, f"{name}{place}", "std", value) for probe in ("layer_response", "gradient_norm")
                   for place, value in enumerate(values)]  # fmt: skip
-        write_rows(folder / "probes.csv", ProbeRow, probes)
+        RowFile(folder / "probes.csv", ProbeRow, probes).write()
         environment = {**ENVIRONMENT, "device_name": name, "data": {**DATA, "name": name}}
         (folder / "environment.json").write_bytes(as_json(environment))
         results = folder.parent.parent

@@ -29,7 +29,7 @@ def running(seed: int) -> QueuedRun:
 
 def shown(runs: list[QueuedRun], last_ended: list[QueuedRun], width: int = 110) -> str:
     console = Console(record=True, width=width, file=io.StringIO())
-    console.print(draw(runs, last_ended))
+    console.print(draw(runs, last_ended, width))
     return console.export_text()
 
 
@@ -47,6 +47,15 @@ def test_a_running_run_shows_its_numbers_and_the_time_left() -> None:
         "1280",
         "1:43:20",
     ]
+
+
+def test_a_run_that_has_ended_shows_the_numbers_of_its_last_row() -> None:
+    run = running(3)
+    last = Row(64_000, 163.0, 0.001, 0.5, 12.25, 11.0, 0.75, 25.5, 950.0, 7000.0)
+    for event in (last, TrainingProgress(64_000, 0.25, 9.5, 1280.0), Ended("finished")):
+        run.take(event)
+    line = next(line for line in shown([], [run]).splitlines() if "seed-3" in line)
+    assert line.split()[3:] == ["64000/64000", "0.500", "12.2", "25.5", "950"]
 
 
 def test_two_hundred_runs_are_a_few_lines_and_their_counts() -> None:
@@ -101,3 +110,17 @@ def test_events_update_a_run() -> None:
     assert (run.step, run.test_error_pct) == (20, 81.0)
     run.take(Ended("diverged"))
     assert (run.status, run.seconds_left) == ("diverged", None)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 160])
+def test_a_narrow_terminal_shows_whole_numbers_and_tells_the_runs_apart(width: int) -> None:
+    runs = [running(seed) for seed in range(3)]
+    for run in runs[1:]:
+        named = run.task.experiment.model_copy(update={"name": "identity_mappings/shortcut-only-gate-0"})
+        run.task = Task(named, "new")
+    lines = shown(runs, [], width).splitlines()
+    assert max(map(len, lines)) <= width
+    rows = [line.split() for line in lines if "seed-" in line]
+    assert [row[0][-6:] for row in rows] == ["seed-0", "seed-1", "seed-2"]
+    assert all(row[1] == "running" and "58.2" in row for row in rows)
+    assert all(("2000/64000" in row) == (width >= 60) for row in rows)

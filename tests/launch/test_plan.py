@@ -31,7 +31,9 @@ def table(out: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.usefixtures("rate")
-def test_the_plan_lists_the_longest_run_first_and_only_what_is_left(cli: Cli, tiny: Path, tmp_path: Path) -> None:
+def test_the_plan_lists_interrupted_runs_then_the_longest_first_and_only_what_is_left(
+    cli: Cli, tiny: Path, tmp_path: Path
+) -> None:
     deep = tmp_path / "deep.yaml"
     deep.write_text("extends: tiny.yaml\nmodel: {depth: 14}\n")
     results = tmp_path / "r"
@@ -48,7 +50,7 @@ def test_the_plan_lists_the_longest_run_first_and_only_what_is_left(cli: Cli, ti
     assert shown.code == 0
     assert "would run 2 side by side (2 on cpu), 1 CPU thread each" in shown.out
     runs = table(shown.out)
-    assert list(runs) == ["deep/seed-0", "deep/seed-1", "deep/seed-2", "tiny/seed-2", "tiny/seed-1", "tiny/seed-0"]
+    assert list(runs) == ["tiny/seed-1", "deep/seed-0", "deep/seed-1", "deep/seed-2", "tiny/seed-2", "tiny/seed-0"]
     assert [runs[run][0] for run in ("tiny/seed-2", "tiny/seed-1", "tiny/seed-0")] == ["new", "unfinished", "finished"]
     assert [runs[run][2] for run in ("tiny/seed-2", "tiny/seed-1", "tiny/seed-0")] == ["24", "12", "0"]
     hours = {run: float(cells[-1]) for run, cells in runs.items()}

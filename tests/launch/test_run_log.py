@@ -90,3 +90,9 @@ def test_runs_side_by_side_have_a_log_each(tmp_path: Path) -> None:
         assert f"RuntimeError: {name}\n" in text
         assert not any(f"RuntimeError: {other}" in text for other in "abc" if other != name)
     assert sum("the process itself" in text for text in logs.values()) == 1  # in that of the log opened last
+
+
+def test_a_full_disk_costs_lines_of_the_log_not_the_run(tmp_path: Path) -> None:
+    setup, _, _ = PROGRAM.partition("print(")
+    call(f"{setup}log.file = open('/dev/full', 'wb', 0)\nprint('lost')\nos.system('echo after')", str(tmp_path / "log"))
+    assert (tmp_path / "log").read_text() == "after\n"

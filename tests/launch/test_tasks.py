@@ -6,7 +6,7 @@ import pytest
 
 from resnet_repro.launch.command import find_tasks
 from resnet_repro.launch.estimate import side_by_side_ends
-from resnet_repro.launch.tasks import Task, describe_nets, longest_first
+from resnet_repro.launch.tasks import Task, begun_first, describe_nets, longest_first
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.runner.options import TrainOptions
 from resnet_repro.spec import Experiment
@@ -43,7 +43,7 @@ def test_a_run_that_has_ended_has_no_work_left_and_an_interrupted_one_has_the_re
     assert Task(experiment, "unfinished", 20).training_images == 4 * 32
 
 
-def test_the_longest_run_starts_first_and_equal_ones_keep_their_order(tiny: Path) -> None:
+def test_an_interrupted_run_starts_first_then_the_longest_and_equal_ones_keep_their_order(tiny: Path) -> None:
     def task(name: str, steps_done: int = 0, **overrides: int) -> Task:
         experiment = load_spec(tiny, [f"name={name}", *(f"{field}={value}" for field, value in overrides.items())])
         return Task(experiment, "unfinished", steps_done)
@@ -54,7 +54,8 @@ def test_the_longest_run_starts_first_and_equal_ones_keep_their_order(tiny: Path
     ]  # fmt: skip
     nets = describe_nets(tasks)
     assert len(nets) == 2
-    assert [task.experiment.name for task in longest_first(tasks, nets)] == ["long", "deep", "a", "b", "half"]
+    assert [task.experiment.name for task in longest_first(tasks, nets)] == ["half", "long", "deep", "a", "b"]
+    assert [task.experiment.name for task in begun_first(tasks[::-1])] == ["half", "long", "deep", "b", "a"]
 
 
 def test_side_by_side_the_first_free_slot_takes_the_next_run() -> None:

@@ -1,12 +1,13 @@
 """One process at a time may write into a run folder, and another can take over from a dead one."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -35,9 +36,20 @@ def stranger(file: Path) -> Iterator[subprocess.Popen[str]]:
     process.communicate()
 
 
-def elsewhere(file: Path) -> None:
-    """Rewrite the file as if the holder were on another host."""
-    file.write_text(file.read_text().replace(f"host={socket.gethostname()}", "host=node7"))
+def rename_host(file: Path, name: str) -> None:
+    """Rewrite the file as if the holder called its host so."""
+    file.write_text(re.sub("(?m)^host=.*$", f"host={name}", file.read_text()))
+
+
+@pytest.fixture
+def elsewhere(file: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Makes it look as if the holder were on another host."""
+
+    def move() -> None:
+        rename_host(file, "node7")
+        monkeypatch.setattr(lease, "is_locked", lambda file: False)
+
+    return move
 
 
 def test_the_second_is_told_which_process_on_which_host_holds_the_run(
@@ -64,10 +76,43 @@ def test_the_claim_of_a_killed_process_is_taken_over_at_once(file: Path, strange
     assert time.monotonic() - began < 5
 
 
-def test_a_process_on_another_host_is_refused_once_it_shows_that_it_lives(
-    file: Path, stranger: subprocess.Popen[str], caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (f"{socket.gethostname()}?pidns-f0000123", f"{socket.gethostname()} in another container"),
+        ("3f2a9c1b?pidns-f0000123", "3f2a9c1b in another container"),
+        ("3f2a9c1b", "3f2a9c1b"),
+    ],
+)
+def test_a_live_process_of_this_machine_is_told_at_once_whatever_container_it_is_in(
+    file: Path, stranger: subprocess.Popen[str], name: str, shown: str
 ) -> None:
-    elsewhere(file)
+    rename_host(file, name)
+    began = time.monotonic()
+    with pytest.raises(RunError) as refused:
+        Lease(file)
+    assert time.monotonic() - began < 5
+    assert str(refused.value) == (
+        f"{file.parent}: process {stranger.pid} on {shown} is training this run; wait for it or stop it"
+    )
+
+
+def test_a_second_process_in_a_container_is_told_at_once(
+    file: Path, stranger: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "INITIAL_NAMESPACE", 0)  # so that this machine counts as a container
+    monkeypatch.setattr(lease, "is_locked", lambda file: False)
+    rename_host(file, f"{socket.gethostname()}?pidns-{os.stat('/proc/self/ns/pid').st_ino:x}")
+    began = time.monotonic()
+    with pytest.raises(RunError, match=f"process {stranger.pid} on {socket.gethostname()} is training this run"):
+        Lease(file)
+    assert time.monotonic() - began < 5
+
+
+def test_a_process_on_another_host_is_refused_once_it_shows_that_it_lives(
+    file: Path, stranger: subprocess.Popen[str], elsewhere: Callable[[], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    elsewhere()
     touching = threading.Timer(1.5, lambda: os.utime(file))
     touching.start()
     began = time.monotonic()
@@ -78,12 +123,12 @@ def test_a_process_on_another_host_is_refused_once_it_shows_that_it_lives(
 
 
 def test_the_claim_of_a_silent_process_on_another_host_is_taken_over_by_age(
-    file: Path, monkeypatch: pytest.MonkeyPatch
+    file: Path, elsewhere: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease, "LEASE_SECONDS", 3.0)
     first = Lease(file)
     first._lease._stop_heartbeat()  # as if its host had lost power
-    elsewhere(file)
+    elsewhere()
     began = time.monotonic()
     second = Lease(file)
     assert time.monotonic() - began >= 3.0

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resnet_repro.errors import RunError
-from resnet_repro.record.rows import ProbeRow, Row, read_rows, write_rows
+from resnet_repro.record.row_file import RowFile
+from resnet_repro.record.rows import ProbeRow, Row, read_rows
 
 PROBE_HEADER = "step,probe,layer,name,value"
 INFINITE = float("inf")
@@ -33,7 +34,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @settings(deadline=None, max_examples=40)
 def test_measurements_are_read_back_as_they_were_written(path: Path, rows: list[Row]) -> None:
     rows = [replace(row, step=row.step + sum(other.step for other in rows[:place])) for place, row in enumerate(rows)]
-    write_rows(path, Row, rows)
+    RowFile(path, Row, rows).write()
     assert read_rows(path, Row) == rows
 
 
@@ -41,13 +42,13 @@ def test_measurements_are_read_back_as_they_were_written(path: Path, rows: list[
 @settings(deadline=None, max_examples=40)
 def test_probe_rows_are_read_back_as_they_were_written(path: Path, rows: list[ProbeRow]) -> None:
     rows.sort(key=lambda row: row.step)
-    write_rows(path, ProbeRow, rows)
+    RowFile(path, ProbeRow, rows).write()
     assert read_rows(path, ProbeRow) == rows
 
 
 def test_numbers_that_are_none_or_not_finite_are_read_back(tmp_path: Path) -> None:
     row = Row(3, 0.1, 1e-300, INFINITE, 100.0, None, float("nan"), None, 0.1 + 0.2, 5e-324)
-    write_rows(tmp_path / "rows.csv", Row, [row])
+    RowFile(tmp_path / "rows.csv", Row, [row]).write()
     (found,) = read_rows(tmp_path / "rows.csv", Row)
     assert found.test_loss is not None
     assert math.isnan(found.test_loss)
@@ -57,9 +58,11 @@ def test_numbers_that_are_none_or_not_finite_are_read_back(tmp_path: Path) -> No
 
 def test_the_file_is_plain_csv(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
-    write_rows(path, ProbeRow, [ProbeRow(1, "a", "b,c", 'say "d"', 0.5), ProbeRow(2, "", "é", "p15", float("inf"))])
+    RowFile(
+        path, ProbeRow, [ProbeRow(1, "a", "b,c", 'say "d"', 0.5), ProbeRow(2, "", "é", "p15", float("inf"))]
+    ).write()
     assert path.read_bytes().decode() == f'{PROBE_HEADER}\n1,a,"b,c","say ""d""",0.5\n2,,é,p15,inf\n'
-    write_rows(path, ProbeRow, [])
+    RowFile(path, ProbeRow, []).write()
     assert path.read_text() == f"{PROBE_HEADER}\n"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -107,7 +110,7 @@ def test_a_quote_that_never_ends_is_damage_however_long_the_file(tmp_path: Path)
 
 def test_a_missing_metric_is_damage(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
-    write_rows(path, Row, [Row(3, 0.1, 0.1, 2.0, 50.0, None, None, None, 10.0, 1.0)])
+    RowFile(path, Row, [Row(3, 0.1, 0.1, 2.0, 50.0, None, None, None, 10.0, 1.0)]).write()
     whole = path.read_text()
     assert whole.splitlines()[1] == "3,0.1,0.1,2.0,50.0,,,,10.0,1.0"
     path.write_text(whole.replace("2.0,", ","))

@@ -1,6 +1,7 @@
 """The training loop: steps, rows, stop and resume."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -152,6 +153,33 @@ def test_evaluating_more_often_changes_neither_weights_nor_losses(dataset: Datas
     assert len(rows_of(seldom)) == 1
     assert_same(held(often), held(seldom))
     assert torch.equal(often.history, seldom.history)
+
+
+def test_images_per_second_counts_the_time_between_steps_but_not_that_of_evaluations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A step takes 1 s, what the caller does after it 3 s, each of the two evaluations 50 s; a step has 10 images."""
+    now = 0.0
+
+    def taking(seconds: float, action: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*arguments: Any) -> Any:
+            nonlocal now
+            now += seconds
+            return action(*arguments)
+
+        return timed
+
+    monkeypatch.setattr("resnet_repro.training.loop.time.monotonic", lambda: now)
+    script = Script([1.0] * 6)
+    monkeypatch.setattr(script, "take", taking(1, script.take))
+    monkeypatch.setattr(script, "evaluate", taking(50, script.evaluate))
+    trainer = script.trainer(record_every=2, evaluate_every=4)
+    now += 1000  # spent on building
+    speeds = []
+    for row in trainer.run():
+        speeds += [row.images_per_second] if row else []
+        now += 3
+    assert speeds == [20 / 5, 20 / 8, 20 / 8]
 
 
 CADENCE = st.integers(1, 60)

@@ -81,7 +81,7 @@ def _print_layers(description: Description) -> None:
         ]
         for layer in description.layers
     ]
-    print_table(f"{description.name}, for one {_shape(description)} image", columns, rows)
+    print_table(f"{description.name}, for one {_shape(description)} image", columns, rows, ["sees (pixels)", "depth"])
     print(
         f"{description.layers_counted} weighted layers on the longest path, {description.parameters:,} parameters, "
         f"{description.multiply_adds:,} multiply-adds, receptive field {description.receptive_field} pixels"

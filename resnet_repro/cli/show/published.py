@@ -22,7 +22,7 @@ def print_papers_tables(runs: Sequence[Run], markdown: bool) -> None:
             head = "\n".join([title[0], *map(markdown_text, title[1:])])
             print(f"{head}\n\n{markdown_table(COLUMNS, rows)}\n")
         else:
-            print_table("\n".join(title), COLUMNS, rows)
+            print_table("\n".join(title), COLUMNS, rows, optional=["device", "training time"])
     print("\n".join(f"- {line}" if markdown else line for line in source_lines(markdown)))
 
 

@@ -18,17 +18,17 @@ def print_runs(runs: Sequence[Run]) -> None:
         [
             str(run.path.parent),
             str(run.experiment.seed),
-            run.status,
+            run.status + " ≠" * (run.path.parent.as_posix() in mixed),
             f"{run.final.step if run.final else 0} of {run.experiment.training.steps}",
             _number(run.final.train_error_pct if run.final else None),
             _number(run.final.test_error_pct if run.final else None),
             run.data_name,
-            run.device_name + " ≠" * (run.path.parent.as_posix() in mixed),
+            run.device_name,
             _number(run.final.elapsed_seconds / 60 if run.final else None, 1),
         ]
         for run in runs
     ]
-    print_table(counted(len(runs), "run"), columns, rows)
+    print_table(counted(len(runs), "run"), columns, rows, optional=["device", "minutes", "data", "steps"])
     for found in mixed.values():
         print(f"≠ {printable(str(found))}")
 

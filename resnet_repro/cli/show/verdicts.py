@@ -34,7 +34,7 @@ def print_verdicts(verdicts: Sequence[Verdict], markdown: bool) -> None:
         print(f"{title}\n\n{markdown_table(COLUMNS, rows)}\n")
         print("".join(f"- {line}\n" for line in notes), end="")
     else:
-        print_table(title, COLUMNS, rows)
+        print_table(title, COLUMNS, rows, prose=COLUMNS[2])
         print("".join(f"{line}\n" for line in notes), end="")
 
 
