@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import sys
 from collections.abc import Callable
 
@@ -49,6 +50,7 @@ for name, command in {"fetch": fetch, "check": check}.items():
 def main() -> None:
     """Run the command line. A failure that is not a bug prints one line on stderr and exits with 1."""
     logging.getLogger("resnet_repro").handlers = [_NoticeHandler()]
+    os.environ["MPLBACKEND"] = "agg"  # no window is needed; a notebook asks for a backend that may not be installed
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name of a file may hold bytes that are no text
             stream.reconfigure(errors="backslashreplace")
