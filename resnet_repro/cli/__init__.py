@@ -15,7 +15,7 @@ from resnet_repro.cli.nets import describe, evaluate, export
 from resnet_repro.cli.options import notice
 from resnet_repro.cli.results import claims, list_runs, plot, report, table
 from resnet_repro.cli.train import reproduce, train
-from resnet_repro.errors import DismissedError, ReproError, print_error
+from resnet_repro.errors import SIMPLER, DismissedError, ReproError, print_error
 
 app = typer.Typer(
     help="Train plain and residual nets on CIFAR-10, and compare them with the papers' results.",
@@ -52,8 +52,8 @@ def main() -> None:
     logging.getLogger("resnet_repro").handlers = [_NoticeHandler()]
     os.environ["MPLBACKEND"] = "agg"  # no window is needed; a notebook asks for a backend that may not be installed
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a name of a file may hold bytes that are no text
-            stream.reconfigure(errors="backslashreplace")
+        if isinstance(stream, io.TextIOWrapper):  # a name of a file may also hold bytes that are no text
+            stream.reconfigure(errors=SIMPLER)
     try:
         app()
     except DismissedError:
