@@ -1,10 +1,13 @@
 """The command line. Results go to stdout, progress and notices to stderr."""
 
+import functools
 import io
 import logging
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -41,10 +44,28 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo,
     "reproduce": reproduce,
 }
+
+
+def _expanding(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, whose paths may begin with ~ also where no shell expands it: in --results=~/x, or in a variable."""
+
+    @functools.wraps(command)
+    def expanded(**options: Any) -> None:
+        command(**{name: _expanded(value) for name, value in options.items()})
+
+    return expanded
+
+
+def _expanded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_expanded(part) for part in value]
+    return Path(os.path.expanduser(value)) if isinstance(value, Path) else value
+
+
 for name, command in COMMANDS.items():
-    app.command(name)(command)
+    app.command(name)(_expanding(command))
 for name, command in {"fetch": fetch, "check": check}.items():
-    data_app.command(name)(command)
+    data_app.command(name)(_expanding(command))
 
 
 def main() -> None:
