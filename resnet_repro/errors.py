@@ -1,5 +1,6 @@
 """Failures that are not bugs: the command prints one clear line, without traceback, and exits with 1."""
 
+import codecs
 import sys
 
 
@@ -8,6 +9,19 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+SIMPLER = "simpler"  # the name of an error handler, as `errors` of a stream
+# Ours, for terminals and pipes of older encodings, which lack some of them.
+PLAINER = {"−": "-", "–": "-", "±": "+/-", "·": "-", "×": "x", "≠": "!=", "†": "*", "²": "^2"}
+
+
+def _simpler(error: UnicodeError) -> tuple[str, int]:
+    """Write characters that an encoding lacks in a simpler way, or as escapes."""
+    assert isinstance(error, UnicodeEncodeError)
+    lacking = error.object[error.start : error.end]
+    return "".join(PLAINER.get(c) or c.encode("ascii", "backslashreplace").decode() for c in lacking), error.end
+
+
+codecs.register_error(SIMPLER, _simpler)
 LONGEST_MESSAGE = 1000  # characters; a message may quote a file
 
 

@@ -133,9 +133,9 @@ def read_bytes(path: Path, largest: int) -> bytes:
 
 
 def read_text(path: Path, largest: int) -> str:
-    """The text of a regular UTF-8 file of at most `largest` bytes. Raises RunError."""
+    """The text of a regular UTF-8 file of at most `largest` bytes, without a byte order mark. Raises RunError."""
     try:
-        return read_bytes(path, largest).decode()
+        return read_bytes(path, largest).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise RunError(f"{path}: is damaged: not UTF-8 text") from None
 

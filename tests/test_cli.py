@@ -184,3 +184,20 @@ def test_the_python_interface(results: Path) -> None:
     assert len(resnet_repro.load_runs(results)) == 4
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = resnet_repro.nonsense
+
+
+@pytest.mark.parametrize("option", ["--results=~/r", "--results=~"])
+def test_a_path_may_begin_with_the_home_folder_where_no_shell_expands_it(
+    cli: Cli, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert "tiny/seed-0" in cli("train", "~/tiny.yaml", option, "--dry-run").out
+    (tmp_path / "r").mkdir()
+    assert f"error: {tmp_path / 'r'}: there is no run" in cli("list", "~/r").err
+    assert f"error: {tmp_path / 'data'}: there is no CIFAR-10" in cli("data", "check", "--data-dir=~/data").err
+    monkeypatch.setenv("RESNET_REPRO_DATA", "~/other")
+    assert f"error: {tmp_path / 'other'}: there is no CIFAR-10" in cli("data", "check").err
+    assert f"error: {tmp_path / 'no'}: there is no such folder" in cli("plot", "~/no", "~/r").err
+    assert "~nobody-here" in cli("list", "~nobody-here/r").err
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("~")] == []

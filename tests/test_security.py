@@ -149,10 +149,21 @@ def test_an_absolute_path_in_an_archive_stays_inside(tmp_path: Path, served: Ser
     assert not list((tmp_path / "data").iterdir())
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/x", "FILE:///etc/passwd", "data:,x"])
-def test_an_archive_is_downloaded_over_http_only(cli: Cli, tmp_path: Path, url: str) -> None:
-    assert "does not begin with http" in refused(cli, "data", "fetch", "--data-dir", tmp_path / "data", "--url", url)
-    assert not (tmp_path / "data").exists()
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("file:///etc/passwd", "not the official archive: expected MD5"),
+        ("FILE:///etc/passwd", "not the official archive: expected MD5"),
+        ("file:///dev/zero", "there is no such file"),
+        ("ftp://127.0.0.1/x", "does not begin with http"),
+        ("data:,x", "there is no such file"),
+    ],
+)
+def test_an_archive_is_downloaded_over_http_only_and_a_file_must_be_the_official_one(
+    cli: Cli, tmp_path: Path, url: str, fault: str
+) -> None:
+    assert fault in refused(cli, "data", "fetch", "--data-dir", tmp_path / "data", "--url", url)
+    assert not (tmp_path / "data").exists() or not list((tmp_path / "data").iterdir())
 
 
 def test_an_archive_of_another_md5_is_not_opened(

@@ -1,9 +1,13 @@
 """The command line. Results go to stdout, progress and notices to stderr."""
 
+import functools
 import io
 import logging
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -15,7 +19,7 @@ from resnet_repro.cli.options import notice
 from resnet_repro.cli.results import claims, list_runs, plot, report, table
 from resnet_repro.cli.streams import keep_streams_usable
 from resnet_repro.cli.train import reproduce, train
-from resnet_repro.errors import DismissedError, ReproError, print_error
+from resnet_repro.errors import SIMPLER, DismissedError, ReproError, print_error
 
 app = typer.Typer(
     help="Train plain and residual nets on CIFAR-10, and compare them with the papers' results.",
@@ -41,19 +45,38 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo,
     "reproduce": reproduce,
 }
+
+
+def _expanding(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, whose paths may begin with ~ also where no shell expands it: in --results=~/x, or in a variable."""
+
+    @functools.wraps(command)
+    def expanded(**options: Any) -> None:
+        command(**{name: _expanded(value) for name, value in options.items()})
+
+    return expanded
+
+
+def _expanded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_expanded(part) for part in value]
+    return Path(os.path.expanduser(value)) if isinstance(value, Path) else value
+
+
 for name, command in COMMANDS.items():
-    app.command(name)(command)
+    app.command(name)(_expanding(command))
 for name, command in {"fetch": fetch, "check": check}.items():
-    data_app.command(name)(command)
+    data_app.command(name)(_expanding(command))
 
 
 def main() -> None:
     """Run the command line. A failure that is not a bug prints one line on stderr and exits with 1."""
     logging.getLogger("resnet_repro").handlers = [_NoticeHandler()]
+    os.environ["MPLBACKEND"] = "agg"  # no window is needed; a notebook asks for a backend that may not be installed
     keep_streams_usable()
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a name of a file may hold bytes that are no text
-            stream.reconfigure(errors="backslashreplace")
+        if isinstance(stream, io.TextIOWrapper):  # a name of a file may also hold bytes that are no text
+            stream.reconfigure(errors=SIMPLER)
     try:
         try:
             app()

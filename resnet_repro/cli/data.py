@@ -10,14 +10,13 @@ from resnet_repro.cli.options import DataDir, notice
 
 def fetch(
     data_dir: DataDir = Path("data"),
-    url: Annotated[str | None, typer.Option(help="Another URL of cifar-10-python.tar.gz.")] = None,
+    url: Annotated[str | None, typer.Option(help="Another URL of cifar-10-python.tar.gz, or its path.")] = None,
 ) -> None:
     """Download CIFAR-10 (170 MB), unless the folder holds it already."""
-    from resnet_repro.data.cifar10 import fetch_cifar10, find_cifar10, load_cifar10
+    from resnet_repro.data.cifar10 import fetch_cifar10, find_cifar10, open_cifar10
 
-    folder = find_cifar10(data_dir)
-    if folder:
-        load_cifar10(data_dir)  # raises if it is damaged
+    if find_cifar10(data_dir):
+        folder, _ = open_cifar10(data_dir)  # raises if it is damaged
         notice(f"{folder} is already complete; nothing to download")
     else:
         folder = fetch_cifar10(data_dir, url)
@@ -27,7 +26,7 @@ def fetch(
 def check(data_dir: DataDir = Path("data")) -> None:
     """Print the number of images of each class, and whether this is the true CIFAR-10."""
     from resnet_repro.cli.show.data import print_data
-    from resnet_repro.data.cifar10 import CLASSES, find_cifar10, load_cifar10
+    from resnet_repro.data.cifar10 import CLASSES, open_cifar10
 
-    dataset = load_cifar10(data_dir)
-    print_data(dataset, str(find_cifar10(data_dir)), CLASSES)
+    folder, dataset = open_cifar10(data_dir)
+    print_data(dataset, str(folder), CLASSES)

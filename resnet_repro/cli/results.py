@@ -103,15 +103,15 @@ def claims(
 
 def list_runs(results: Results, as_json: Json = False) -> None:
     """List the runs in a results folder."""
-    from resnet_repro.analysis.loading import load_runs
+    from resnet_repro.analysis.loading import read_runs
     from resnet_repro.cli.show.runs import print_runs, runs_json
     from resnet_repro.files import to_json
 
-    runs = load_runs(results, notice=notice)
+    runs, faults = read_runs(results, notice=notice)
     if as_json:
-        print(to_json(runs_json(runs)), end="")
+        print(to_json(runs_json(runs, faults)), end="")
     else:
-        print_runs(runs)
+        print_runs(runs, faults)
 
 
 def report(

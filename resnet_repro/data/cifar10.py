@@ -1,6 +1,7 @@
 """Finds, checks and reads CIFAR-10 (Krizhevsky 2009) in either official layout, and downloads it by torchvision."""
 
 import hashlib
+import logging
 import shutil
 import tarfile
 import tempfile
@@ -14,13 +15,15 @@ from typing import Any
 import numpy as np
 
 from resnet_repro.data.dataset import Dataset, Split, content_digest
+from resnet_repro.data.places import BINARY_FOLDER as BINARY_FOLDER
+from resnet_repro.data.places import LARGEST_ARCHIVE, Place, find_places, local_archive, unpack, what_is_there
+from resnet_repro.data.places import PYTHON_FOLDER as PYTHON_FOLDER
+from resnet_repro.data.places import TRAIN_FILES as TRAIN_FILES
 from resnet_repro.data.torchvision import import_torchvision
 from resnet_repro.errors import DataError, RunError
 from resnet_repro.files import read_bytes
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-PYTHON_FOLDER, BINARY_FOLDER = "cifar-10-batches-py", "cifar-10-batches-bin"
-TRAIN_FILES = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST_FILES = ("test_batch",)
 IMAGES_A_FILE = 10_000
 LARGEST_BATCH = 50_000_000  # bytes of a pickled batch; the official ones have 31 million
@@ -28,24 +31,44 @@ RECORD = 1 + 3 * 32 * 32  # bytes: the label, then the red, green and blue plane
 # `content_digest` of each split of the true CIFAR-10.
 TRAIN_DIGEST = "72083841cd0fa633f09b24c0833cf6d6a1809caff400317117334e0aa6b0ed46"
 TEST_DIGEST = "f1bbb931260cda782c84c1948c82d910e2c193cb1d56756293f445027090946b"
-LARGEST_ARCHIVE = 1_000_000_000  # bytes; the official archive has 170 million
 SILENCE = 20.0  # seconds without a byte, after which a download fails
+
+log = logging.getLogger(__name__)
 
 
 def load_cifar10(data_dir: Path, train_images: int = 50_000, test_images: int = 10_000) -> Dataset:
     """CIFAR-10 from `data_dir`, always the whole of it. Raises DataError if it is absent or a file is damaged."""
-    folder = find_cifar10(data_dir)
-    if folder is None:
-        raise DataError(
-            f"{data_dir}: there is no CIFAR-10 here ({PYTHON_FOLDER} or {BINARY_FOLDER}); "
-            "download it with 'resnet-repro data fetch', name its folder with --data-dir, "
-            "or train on synthetic images with --set data.dataset=synthetic"
-        )
+    return open_cifar10(data_dir)[1]
+
+
+def open_cifar10(data_dir: Path) -> tuple[Path, Dataset]:
+    """CIFAR-10 and its folder, the first one that is not damaged. Raises DataError if there is none."""
+    faults: list[DataError] = []
+    for place in find_places(data_dir):
+        try:
+            dataset = _open(place)
+        except DataError as error:
+            faults.append(error)
+            continue
+        if faults:
+            log.warning("%s; %s is used instead", faults[0], place.folder)
+        return place.folder, dataset
+    if faults:
+        raise faults[0]
+    raise DataError(
+        f"{data_dir}: there is no CIFAR-10 here ({PYTHON_FOLDER}, {BINARY_FOLDER}, or the official archive of one)"
+        f"{what_is_there(data_dir)}; "
+        "download it with 'resnet-repro data fetch', name its folder with --data-dir, "
+        "or train on synthetic images with --set data.dataset=synthetic"
+    )
+
+
+def _open(place: Place) -> Dataset:
     read = _read_binary
-    if folder.name == PYTHON_FOLDER:
-        _check_python(folder)
+    if place.layout == "python":
+        _check_python(place.folder)
         read = _read_python
-    train, test = read(folder, TRAIN_FILES), read(folder, TEST_FILES)
+    train, test = read(place.folder, TRAIN_FILES), read(place.folder, TEST_FILES)
     digests = content_digest(train), content_digest(test)
     exact = digests == (TRAIN_DIGEST, TEST_DIGEST)
     name = "CIFAR-10" if exact else f"not the true CIFAR-10 (digests {digests[0][:8]}, {digests[1][:8]})"
@@ -54,10 +77,8 @@ def load_cifar10(data_dir: Path, train_images: int = 50_000, test_images: int = 
 
 def find_cifar10(data_dir: Path) -> Path | None:
     """The folder of either layout in `data_dir`, or `data_dir` itself, or None. Prefers the Python version."""
-    for folder in (data_dir / PYTHON_FOLDER, data_dir / BINARY_FOLDER, data_dir.absolute()):
-        if folder.name in (PYTHON_FOLDER, BINARY_FOLDER) and folder.is_dir():
-            return folder
-    return None
+    places = find_places(data_dir)
+    return places[0].folder if places else None
 
 
 def _check_python(folder: Path) -> None:
@@ -88,7 +109,9 @@ def _read_python(folder: Path, names: tuple[str, ...]) -> Split:
     """Read the Python version, which must have been checked."""
     with warnings.catch_warnings():  # NumPy 2.4 warns about the old official pickles
         warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)
-        data = import_torchvision().datasets.CIFAR10(folder.parent, train=names == TRAIN_FILES)
+        cifar10 = import_torchvision().datasets.CIFAR10
+        here = type("CIFAR10", (cifar10,), {"base_folder": ""})  # whatever the folder is called
+        data = here(folder, train=names == TRAIN_FILES)
     return Split(np.ascontiguousarray(data.data), np.array(data.targets, np.int64))
 
 
@@ -118,22 +141,23 @@ def _read_binary(folder: Path, names: tuple[str, ...]) -> Split:
 def fetch_cifar10(data_dir: Path, url: str | None = None) -> Path:
     """Download CIFAR-10 into `data_dir`, replacing an earlier copy, and return its folder. Raises DataError.
 
-    The archive is downloaded to a temporary folder, checked by its official MD5, unpacked there, and moved into place
-    as a whole. So a broken connection never leaves half a data set.
+    `url` may also be the path of the archive. A download goes to a temporary folder; the archive is checked by its
+    official MD5, unpacked in a temporary folder, and moved into place as a whole. So a broken connection never leaves
+    half a data set.
     """
     cifar10 = import_torchvision().datasets.CIFAR10
     url = url or cifar10.url
+    goal = data_dir / PYTHON_FOLDER
     try:
-        if not url.startswith(("http://", "https://")):
-            raise ValueError("the address does not begin with http:// or https://")
+        local = local_archive(url)
         data_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".fetch-", dir=data_dir) as temporary:
-            _download(cifar10, url, Path(temporary))
-            _unpack(Path(temporary) / cifar10.filename)
-            goal = data_dir / PYTHON_FOLDER
+            if local is None:
+                _download(cifar10, url, Path(temporary))
+            unpacked = unpack(local or Path(temporary) / cifar10.filename, cifar10.tgz_md5, Path(temporary) / goal.name)
             if goal.exists():
                 shutil.rmtree(goal)
-            (Path(temporary) / PYTHON_FOLDER).rename(goal)
+            unpacked.rename(goal)
     except (OSError, HTTPException, RuntimeError, EOFError, ValueError, AttributeError, tarfile.TarError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
@@ -143,12 +167,6 @@ def fetch_cifar10(data_dir: Path, url: str | None = None) -> Path:
             "synthetic images, which need no network (--set data.dataset=synthetic)"
         ) from None
     return goal
-
-
-def _unpack(archive: Path) -> None:
-    """Unpack into the archive's folder. The filter refuses paths and links out of it, as an MD5 can be forged."""
-    with tarfile.open(archive) as tar:
-        tar.extractall(archive.parent, filter="data")
 
 
 def _download(cifar10: Any, url: str, folder: Path) -> None:

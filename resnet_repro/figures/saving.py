@@ -64,6 +64,9 @@ def save_figure(
 ) -> Iterator[Path]:
     """Write one figure and its caption. `path` has no ending; the rest is as for `save_figures`."""
     with drawing(style):
+        figure.set_dpi(style.dpi)
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # each drawing would arrange the panels anew, beginning from the one before
         contents = {ending: FORMATS[ending](figure, style) for ending in formats}
     contents["txt"] = caption.encode()
     make_folder(path.parent, ELSEWHERE)

@@ -124,9 +124,14 @@ def entry_styles(entries: Sequence[Entry]) -> dict[Entry, tuple[str, str]]:
 
 @contextmanager
 def drawing(style: Style) -> Iterator[None]:
-    """The context in which figures are drawn. Letters that no font has do not warn, as names come from files."""
-    with matplotlib.rc_context(style.settings()), warnings.catch_warnings():
+    """The context in which figures are drawn: matplotlib's defaults under this style, whatever a matplotlibrc says.
+
+    Letters that no font has do not warn, as names come from files.
+    """
+    with matplotlib.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(style.settings())
         yield
 
 

@@ -1,5 +1,6 @@
 """The rows of `metrics.csv` and `probes.csv`, and how they are read and put into text."""
 
+import codecs
 import csv
 import io
 import math
@@ -140,7 +141,7 @@ def parse_rows(content: bytes, path: Path, kind: type[T], last_step: int = sys.m
 
 def _lines(content: bytes) -> Iterator[str]:
     """The lines of a file. A longer one than any of ours comes in parts, which are no rows."""
-    file = io.BytesIO(content)
+    file = io.BytesIO(content.removeprefix(codecs.BOM_UTF8))  # which Excel puts there
     while line := file.readline(LONGEST_LINE):
         yield line.decode()
 

@@ -61,8 +61,8 @@ def _states(entry: Entry) -> str:
 def origins(runs: Sequence[Run]) -> list[Origin]:
     """An origin for each experiment, in the order of the run folders."""
     mixed = {found.experiment: str(found) for found in mixed_environments(runs)}
-    return [_origin(folder, list(found), mixed.get(folder, "")) for folder, found in
-            groupby(runs, key=lambda run: run.path.parent.as_posix())]  # fmt: skip
+    found = groupby(sorted(runs, key=lambda run: run.experiment_path), lambda run: run.experiment_path.as_posix())
+    return [_origin(folder, list(runs), mixed.get(folder, "")) for folder, runs in found]
 
 
 def _origin(folder: str, runs: Sequence[Run], mixed: str) -> Origin:

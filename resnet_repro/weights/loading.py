@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError, deserialize
+from safetensors.torch import load
 from torch import Tensor
 
 from resnet_repro.data import Dataset
 from resnet_repro.errors import RunError
-from resnet_repro.files import explained
+from resnet_repro.files import read_bytes
 from resnet_repro.models.network import Network
 from resnet_repro.record.run import SPEC, WEIGHTS, Run, find_runs, read_run
 from resnet_repro.runner.assembly import build_net
@@ -75,15 +76,14 @@ def _read(run: Run, expected: dict[str, Tensor]) -> dict[str, Tensor]:
         raise RunError(f"{path}: there is no such file, as weights are not committed; {remedy}")
     if not path.is_file():  # safetensors would wait for the other end of a FIFO
         raise RunError(f"{path}: is not a regular file; restore it, or {remedy}")
-    if path.stat().st_size > sum(tensor.nbytes for tensor in expected.values()) + LARGEST_HEADER:
+    if path.stat().st_size > (largest := sum(tensor.nbytes for tensor in expected.values()) + LARGEST_HEADER):
         raise RunError(f"{path}: is too large for the net in {SPEC}; restore it, or {remedy}")
     try:
-        with explained(path), safe_open(path, framework="pt") as file:
-            found = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  # not a dict
-            layout = {name: (entry.get_dtype(), tuple(entry.get_shape())) for name, entry in found.items()}
-            if fault := _difference(layout, {name: (TYPES[t.dtype], tuple(t.shape)) for name, t in expected.items()}):
-                raise RunError(f"{path}: does not fit the net in {SPEC}: {fault}; restore it, or {remedy}")
-            tensors = {name: file.get_tensor(name) for name in expected}
+        content = read_bytes(path, largest)  # safetensors itself opens no path that is not UTF-8
+        layout = {name: (entry["dtype"], tuple(entry["shape"])) for name, entry in deserialize(content)}
+        if fault := _difference(layout, {name: (TYPES[t.dtype], tuple(t.shape)) for name, t in expected.items()}):
+            raise RunError(f"{path}: does not fit the net in {SPEC}: {fault}; restore it, or {remedy}")
+        tensors = load(content)
     except SafetensorError as error:
         reason = short(str(error))
         raise RunError(f"{path}: is damaged, or not a safetensors file ({reason}); restore it, or {remedy}") from None

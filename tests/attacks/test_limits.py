@@ -68,6 +68,7 @@ def test_a_line_without_end(arena: Arena) -> None:
         with (project / "results" / RUN / "metrics.csv").open("wb") as file:
             file.write("😀".encode())
             file.truncate(99_000_000)
+        shutil.rmtree(project / "results" / UNFINISHED)  # else it would be listed
 
     assert "metrics.csv:1: the columns should be" in refused(arena, prepare, COMMANDS["list"])
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from run_folders import COLUMNS, PROBE_COLUMNS, PROBED, probed_folder, unfinished_folder
 
-from resnet_repro.errors import RunError
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.record.run import read_run
 
@@ -72,9 +71,13 @@ def test_damage_is_named(folder: RunFolder, name: str, content: str | bytes, fra
         (b"\x80", "probes.csv:1: is damaged"),
     ],
 )
-def test_damage_to_probe_rows_is_named(probed: RunFolder, content: str | bytes, fragment: str) -> None:
+def test_damage_to_probe_rows_is_named_and_the_rest_of_the_run_is_read(
+    probed: RunFolder, content: str | bytes, fragment: str, caplog: pytest.LogCaptureFixture
+) -> None:
     (probed.path / "probes.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(RunError) as refused:
-        read_run(probed.path).probes  # noqa: B018  (read on first use)
-    assert str(refused.value).startswith(f"{probed.path / fragment}")
-    assert "\n" not in str(refused.value)
+    run = read_run(probed.path)
+    assert (len(run.rows), run.probes) == (1, ())
+    [message] = caplog.messages
+    assert message.startswith(f"{probed.path / fragment}")
+    assert message.endswith("; the probes of this run are left out")
+    assert "\n" not in message

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from resnet_repro.errors import SpecError
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec, Warmup
 from resnet_repro.spec.file import differences, dump_spec, load_spec
+from resnet_repro.spec.suite import load_suite
 
 
 def write(folder: Path, text: str, name: str = "spec.yaml") -> Path:
@@ -149,3 +150,13 @@ def test_a_dump_writes_every_default_out() -> None:
     assert set(values["training"]) == set(TrainingSpec.model_fields)
     assert set(values["data"]) == set(DataSpec.model_fields)
     assert values["training"]["milestones"] == [32000, 48000]
+
+
+def test_a_folder_of_specs_holds_yaml_and_yml_but_no_hidden_files(tmp_path: Path) -> None:
+    for name in ("b.yaml", "a.yml"):
+        (tmp_path / name).write_text("model: {depth: 8}\n")
+    for name in ("._b.yaml", ".hidden.yml", "notes.txt", "b.yaml~", "#b.yaml#"):
+        (tmp_path / name).write_bytes(b"\0\x05\x16\x07")
+    (tmp_path / ".#b.yaml").symlink_to("someone@host.123")  # Emacs, while the file is open
+    assert [experiment.name for experiment in load_suite([tmp_path], (), None)] == ["a", "b"]
+    assert load_suite([tmp_path / "a.yml"], (), None)[0].name == "a"

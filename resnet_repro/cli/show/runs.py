@@ -1,7 +1,8 @@
 """What `list` prints: a line or a JSON object for each run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from resnet_repro.analysis.loading import mixed_environments
@@ -9,16 +10,18 @@ from resnet_repro.errors import printable
 from resnet_repro.record.run import Run
 from resnet_repro.text_tables import counted, print_table
 
+Faults = Mapping[Path, str]  # why damaged runs cannot be read, by their folders
 
-def print_runs(runs: Sequence[Run]) -> None:
+
+def print_runs(runs: Sequence[Run], faults: Faults) -> None:
     """A row for each run; ≠ marks the runs of an experiment that were made in different environments."""
     mixed = {found.experiment: found for found in mixed_environments(runs)}
     columns = ["run", "seed", "status", "steps", "training error %", "test error %", "data", "device", "minutes"]
-    rows = [
-        [
-            str(run.path.parent),
+    rows = {
+        run.path: [
+            str(run.experiment_path),
             str(run.experiment.seed),
-            run.status + " ≠" * (run.path.parent.as_posix() in mixed),
+            run.status + " ≠" * (run.experiment_path.as_posix() in mixed),
             f"{run.final.step if run.final else 0} of {run.experiment.training.steps}",
             _number(run.final.train_error_pct if run.final else None),
             _number(run.final.test_error_pct if run.final else None),
@@ -27,15 +30,27 @@ def print_runs(runs: Sequence[Run]) -> None:
             _number(run.final.elapsed_seconds / 60 if run.final else None, 1),
         ]
         for run in runs
-    ]
-    print_table(counted(len(runs), "run"), columns, rows, optional=["device", "minutes", "data", "steps"])
+    } | {folder: [str(folder), "", "damaged", *[""] * (len(columns) - 3)] for folder in faults}
+    sorted_rows = [rows[folder] for folder in sorted(rows)]
+    print_table(counted(len(rows), "run"), columns, sorted_rows, optional=["device", "minutes", "data", "steps"])
     for found in mixed.values():
         print(f"≠ {printable(str(found))}")
+    for fault in faults.values():
+        print(f"damaged: {printable(fault)}")
 
 
-def runs_json(runs: Sequence[Run]) -> list[dict[str, Any]]:
+def runs_json(runs: Sequence[Run], faults: Faults) -> list[dict[str, Any]]:
+    """An object for each run, with the same keys; a damaged one has only path, status and fault."""
     mixed = {found.experiment: list(found.fields) for found in mixed_environments(runs)}
-    return [{**_run_json(run), "environments_differ_in": mixed.get(run.path.parent.as_posix(), [])} for run in runs]
+    objects = {
+        run.path: _run_json(run)
+        | {"environments_differ_in": mixed.get(run.experiment_path.as_posix(), []), "fault": None}
+        for run in runs
+    }
+    unknown = dict.fromkeys(_run_json(runs[0])) | {"environments_differ_in": []}
+    for folder, fault in faults.items():
+        objects[folder] = unknown | {"path": folder.as_posix(), "status": "damaged", "fault": fault}
+    return [objects[folder] for folder in sorted(objects)]
 
 
 def _run_json(run: Run) -> dict[str, Any]:

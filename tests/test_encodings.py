@@ -1,0 +1,53 @@
+"""Terminals, pipes and paths that are not UTF-8."""
+
+import io
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import TINY, Cli
+from helpers import train
+
+from resnet_repro.spec.file import load_spec
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run in a folder whose name is Latin-1."""
+    folder = tmp_path_factory.mktemp("encodings") / os.fsdecode(b"r\xe9sultats")
+    folder.mkdir()
+    (folder / "tiny.yaml").write_text(TINY)
+    train(load_spec(folder / "tiny.yaml"), folder)
+    train(load_spec(folder / "tiny.yaml", ["seed=1"]), folder)
+    return folder
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp932", "ascii"])
+@pytest.mark.parametrize("command", ["list", "table", "claims"])
+def test_signs_that_an_encoding_lacks_are_written_in_a_simpler_way(
+    cli: Cli, results: Path, monkeypatch: pytest.MonkeyPatch, encoding: str, command: str
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+    outcome = cli(command, results)
+    assert (outcome.code, outcome.err) == (0, "")
+    sys.stdout.flush()
+    shown = written.getvalue().decode(encoding)
+    assert "\\" not in shown.replace("\\udce9", "")  # the name of the folder
+    assert "±" in shown or "+/-" in shown or command != "table"
+
+
+@pytest.mark.parametrize("command", ["list", "table", "claims", "plot --format svg", "report"])
+def test_a_results_path_that_is_not_utf8_is_read(cli: Cli, results: Path, command: str) -> None:
+    name, *options = command.split()
+    outcome = cli(name, results, *options)
+    assert (outcome.code, outcome.err) == (0, "")
+
+
+def test_weights_below_a_path_that_is_not_utf8_are_read(cli: Cli, results: Path, tmp_path: Path) -> None:
+    evaluated = cli("evaluate", results / "tiny/seed-0", "--device", "cpu")
+    assert evaluated.code == 0, evaluated.err
+    assert "agrees with the recorded numbers" in evaluated.out
+    exported = cli("export", results / "tiny/seed-0", tmp_path / os.fsdecode(b"\xff"))
+    assert exported.code == 0, exported.err
