@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,18 +20,40 @@ RUN, ROW, SPEC_BYTE, JSON_BYTE = 200_000, 350, 200, 25
 def load_runs(*results: str | Path, notice: Callable[[str], None] = warnings.warn) -> list[Run]:
     """Every run below these folders, sorted by path.
 
-    A run with the same spec, seed and data as an earlier one is left out, so that no result counts twice; `notice` is
-    called with a message then. Raises RunError if a folder holds no run or a file is damaged.
+    Of runs with the same spec, seed, data and precision one is kept, so that no result counts twice: one that has
+    finished if any has, else the first. `notice` is called with a message then, also if their results differ, and for a
+    finished run whose training error is not over exactly its last epoch. Raises RunError if a folder holds no run or a
+    file is damaged.
     """
-    runs: dict[object, Run] = {}
+    kept: dict[object, Run] = {}
     folders = dict.fromkeys(folder for path in results for folder in _run_folders(Path(path)))
     _check_memory(folders)
     for folder in folders:
         run = read_run(folder)
-        first = runs.setdefault((run.experiment.model_copy(update={"name": ""}), run.data_name), run)
-        if first is not run:
-            notice(f"{run.path} repeats {first.path} (same spec, seed and data) and is left out")
-    return list(runs.values())
+        key = run.experiment.model_copy(update={"name": ""}), run.digest, run.data_name, run.precision
+        first = kept.get(key)
+        if first is None:
+            kept[key] = run
+            continue
+        stays, leaves = (run, first) if first.status != "finished" == run.status else (first, run)
+        kept[key] = replace(stays, left_out=first.left_out + 1)
+        notice(
+            f"{leaves.path} repeats {stays.path} (same spec, seed and data) and is left out{_contrast(leaves, stays)}"
+        )
+    for run in kept.values():
+        if run.status == "finished" and not run.is_result_exact:
+            notice(f"{run.path}: its rows do not line up with its last epoch, so its training error is approximate")
+    return list(kept.values())
+
+
+def _contrast(leaves: Run, stays: Run) -> str:
+    """How a repeat differs from the run that is kept: in its state, or in its test error; empty if it does not."""
+    if leaves.status != stays.status:
+        return f": it is {leaves.status}, the other {stays.status}"
+    ours, theirs = (run.result("test_error_pct") for run in (leaves, stays))
+    if ours is None or theirs is None or ours == theirs:
+        return ""
+    return f", although they disagree: its test error is {ours:.2f} %, the other's {theirs:.2f} %"
 
 
 def _check_memory(folders: Iterable[Path]) -> None:

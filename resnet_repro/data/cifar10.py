@@ -17,6 +17,7 @@ from resnet_repro.data.dataset import Dataset, Split, content_digest
 from resnet_repro.data.torchvision import import_torchvision
 from resnet_repro.errors import DataError, RunError
 from resnet_repro.files import read_bytes
+from resnet_repro.papers.data import CIFAR10_NAME, TEST_DIGEST, TRAIN_DIGEST
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 PYTHON_FOLDER, BINARY_FOLDER = "cifar-10-batches-py", "cifar-10-batches-bin"
@@ -25,9 +26,6 @@ TEST_FILES = ("test_batch",)
 IMAGES_A_FILE = 10_000
 LARGEST_BATCH = 50_000_000  # bytes of a pickled batch; the official ones have 31 million
 RECORD = 1 + 3 * 32 * 32  # bytes: the label, then the red, green and blue planes
-# `content_digest` of each split of the true CIFAR-10.
-TRAIN_DIGEST = "72083841cd0fa633f09b24c0833cf6d6a1809caff400317117334e0aa6b0ed46"
-TEST_DIGEST = "f1bbb931260cda782c84c1948c82d910e2c193cb1d56756293f445027090946b"
 LARGEST_ARCHIVE = 1_000_000_000  # bytes; the official archive has 170 million
 SILENCE = 20.0  # seconds without a byte, after which a download fails
 
@@ -48,7 +46,7 @@ def load_cifar10(data_dir: Path, train_images: int = 50_000, test_images: int = 
     train, test = read(folder, TRAIN_FILES), read(folder, TEST_FILES)
     digests = content_digest(train), content_digest(test)
     exact = digests == (TRAIN_DIGEST, TEST_DIGEST)
-    name = "CIFAR-10" if exact else f"not the true CIFAR-10 (digests {digests[0][:8]}, {digests[1][:8]})"
+    name = CIFAR10_NAME if exact else f"not the true CIFAR-10 (digests {digests[0][:8]}, {digests[1][:8]})"
     return Dataset(name, exact, " ".join(digests), train, test)
 
 

@@ -158,14 +158,26 @@ class RunFolder:
             self.probe_rows = [row for row in self.probe_rows if row.step <= step]
             write_rows(self.path / PROBES, ProbeRow, self.probe_rows)
 
-    def close(self, status: Status, steps: int, parameters: int, data: dict[str, Any], total_seconds: float) -> None:
-        """Write `summary.json`, the last file of a run. `steps` counts the steps done, up to the one that diverged."""
+    def close(
+        self,
+        status: Status,
+        steps: int,
+        parameters: int,
+        data: dict[str, Any],
+        total_seconds: float,
+        last_epoch: dict[str, float] | None = None,
+    ) -> None:
+        """Write `summary.json`, the last file of a run. `steps` counts the steps done, up to the one that diverged.
+
+        `last_epoch` has the training loss and error over the last whole epoch of a finished run.
+        """
         write_text(
             self.path / SUMMARY,
             to_json({
                 "status": status,
                 "steps": steps,
                 "final": asdict(self.rows[-1]) if self.rows else None,
+                **({"last_epoch": last_epoch} if last_epoch else {}),
                 "parameters": parameters,
                 "data": data,
                 "total_seconds": total_seconds,

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from resnet_repro.errors import RunError
+from resnet_repro.papers.data import CIFAR10_DIGEST, CIFAR10_NAME
 from resnet_repro.record.documents import Status as Status
 from resnet_repro.record.documents import read_environment, read_summary
+from resnet_repro.record.last_epoch import RUNNING, last_epoch, line_up, mean_between
 from resnet_repro.record.rows import ProbeRow, Row, read_rows
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.file import load_spec
+from resnet_repro.spec.naming import held_out_phrase
 
 SPEC, ENVIRONMENT, SUMMARY = "spec.yaml", "environment.json", "summary.json"
 METRICS, PROBES = "metrics.csv", "probes.csv"
@@ -33,16 +36,44 @@ class Run:
     environment: dict[str, Any]
     rows: tuple[Row, ...]
     summary: dict[str, Any]
+    left_out: int = 0  # runs of the same spec, seed, data and precision, of which `load_runs` kept this one
 
     @property
     def status(self) -> str:
         return str(self.summary.get("status", "unfinished"))
 
     @property
+    def data(self) -> dict[str, Any]:
+        """The name and the digest of the data, as far as they were recorded."""
+        return self.environment.get("data") or self.summary.get("data") or {}
+
+    @property
+    def digest(self) -> str:
+        """The recorded digest of the training and the test set, which alone says what the data are; "" if unknown."""
+        return str(self.data.get("digest", ""))
+
+    @property
+    def is_cifar10(self) -> bool:
+        """Whether the data are the papers', by their digest."""
+        return self.digest == CIFAR10_DIGEST
+
+    @property
     def data_name(self) -> str:
-        """The recorded name of the data; only the true CIFAR-10 is called CIFAR-10."""
-        data = self.environment.get("data") or self.summary.get("data") or {}
-        return str(data.get("name", "unknown data"))
+        """The name of the data, and on which images the net is tested if not on the test set.
+
+        Only the true CIFAR-10 is called so. Other data keep their recorded name, with the start of their digest.
+        """
+        held_out = held_out_phrase(self.experiment.data.validation_images)
+        if self.is_cifar10:
+            return f"{CIFAR10_NAME}{held_out}"
+        name = str(self.data.get("name", "unknown data")).removesuffix(held_out)
+        name = f"data called {name}" if name == CIFAR10_NAME else name
+        return name + (f" ({self.digest[:8]})" if self.digest else "") + held_out
+
+    @property
+    def precision(self) -> str:
+        """The recorded number format of convolutions."""
+        return str(self.environment.get("precision") or "unknown precision")
 
     @property
     def device_name(self) -> str:
@@ -51,8 +82,29 @@ class Run:
 
     @property
     def final(self) -> Row | None:
-        """The result of the run: the last row, not the best one."""
+        """The last row. Its running training error depends on how often rows were recorded; `result` does not."""
         return self.rows[-1] if self.rows else None
+
+    def result(self, column: str) -> float | None:
+        """The run's value for a column of metrics.csv: in its last row, never its best one.
+
+        The running training error and loss are over the last whole epoch (`last_epoch`), from summary.json or, if that
+        is older, from the rows.
+        """
+        if column not in RUNNING or not self.final:
+            return getattr(self.final, column, None)
+        if column in (exact := self.summary.get("last_epoch") or {}):
+            return float(exact[column])
+        return mean_between(self.rows, column, *self._last_epoch)
+
+    @property
+    def is_result_exact(self) -> bool:
+        """Whether the training error of `result` is over exactly the last epoch, not over rows that overlap with it."""
+        return "last_epoch" in self.summary or line_up(self.rows, *self._last_epoch)
+
+    @property
+    def _last_epoch(self) -> tuple[int, int]:
+        return last_epoch(self.final.step if self.final else 0, self.experiment.steps_of("epoch"))
 
     @cached_property
     def probes(self) -> tuple[ProbeRow, ...]:

@@ -2,7 +2,6 @@
 
 import shlex
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -50,17 +49,12 @@ def load_net(run: Run) -> Network:
     return net.eval()
 
 
-def recorded_data(run: Run) -> dict[str, Any]:
-    """The name, exactness and digest of the run's data, as far as it recorded them."""
-    return dict(run.environment.get("data") or run.summary.get("data") or {})
-
-
 def same_data(run: Run, dataset: Dataset) -> tuple[bool | None, bool | None]:
     """Whether all images are those of the run, and whether the training images are; None, None if it recorded neither.
 
     Compares the whole training and test sets: the spec determines which images are held out for validation.
     """
-    recorded = recorded_data(run).get("digest")  # of the training images, then of the test images
+    recorded = run.digest  # of the training images, then of the test images
     return (
         (recorded == dataset.digest, recorded.split()[:1] == dataset.digest.split()[:1]) if recorded else (None, None)
     )

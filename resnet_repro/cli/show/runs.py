@@ -13,17 +13,29 @@ from resnet_repro.text_tables import counted, print_table
 def print_runs(runs: Sequence[Run]) -> None:
     """A row for each run; ≠ marks the runs of an experiment that were made in different environments."""
     mixed = {found.experiment: found for found in mixed_environments(runs)}
-    columns = ["run", "seed", "status", "steps", "training error %", "test error %", "data", "device", "minutes"]
+    columns = [
+        "run",
+        "seed",
+        "status",
+        "steps",
+        "training error %",
+        "test error %",
+        "data",
+        "device",
+        "precision",
+        "minutes",
+    ]
     rows = [
         [
             str(run.path.parent),
             str(run.experiment.seed),
             run.status,
             f"{run.final.step if run.final else 0} of {run.experiment.training.steps}",
-            _number(run.final.train_error_pct if run.final else None),
-            _number(run.final.test_error_pct if run.final else None),
+            _number(run.result("train_error_pct")),
+            _number(run.result("test_error_pct")),
             run.data_name,
             run.device_name + " ≠" * (run.path.parent.as_posix() in mixed),
+            run.precision,
             _number(run.final.elapsed_seconds / 60 if run.final else None, 1),
         ]
         for run in runs
@@ -47,7 +59,9 @@ def _run_json(run: Run) -> dict[str, Any]:
         "steps": run.experiment.training.steps,
         "data": run.environment.get("data"),
         "device": run.environment.get("device_name"),
+        "precision": run.environment.get("precision"),
         "final": asdict(run.final) if run.final else None,
+        "train_error_pct": run.result("train_error_pct"),
     }
 
 
