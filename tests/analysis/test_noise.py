@@ -2,6 +2,7 @@
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from conftest import make_run
@@ -139,7 +140,7 @@ def test_holm_allows_the_smaller_p_values_less(p_values: list[float], count: int
     assert holm(p_values, count) == pytest.approx(levels)
 
 
-def runs_of(depth: int, errors: list[float], **fields: object) -> list[Run]:
+def runs_of(depth: int, errors: list[float], **fields: Any) -> list[Run]:
     return [make_run(depth, seed=seed, test_error=error, **fields) for seed, error in enumerate(errors)]
 
 
