@@ -85,13 +85,14 @@ def _own(random: np.random.Generator, std: float, count: int, groups: int) -> Sp
 
 
 def _false_verdicts(differences: Array, p_values: Array) -> float:
-    """The share of groups in which a claim of falling values is contradicted or reproduced, after Holm (1979)."""
-    order = np.argsort(p_values, axis=0)
-    count = len(p_values)
-    levels = CHANCE / np.arange(count, 0, -1)[:, None]
-    passed = np.logical_and.accumulate(np.take_along_axis(p_values, order, axis=0) < levels, axis=0)
-    rises = np.take_along_axis(differences, order, axis=0) < 0
-    return float(((passed & rises).any(axis=0) | (passed & ~rises).all(axis=0)).mean())
+    """The share of groups in which a claim of falling values is contradicted or reproduced.
+
+    It is contradicted if a rise passes the first of Holm's levels; the later ones add nothing to that.
+    """
+    falls = differences > 0
+    contradicted = (~falls & (p_values < CHANCE / len(p_values))).any(axis=0)
+    reproduced = (falls & (p_values < CHANCE)).all(axis=0)
+    return float((contradicted | reproduced).mean())
 
 
 def cells() -> Iterator[tuple[str, list[Cell]]]:
@@ -133,9 +134,10 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description="Simulate the intervals and verdicts, and renew docs/statistics.md.")
     parser.add_argument("--groups", type=int, default=GROUPS, help="simulated groups in each cell")
     chosen = parser.parse_args(arguments)
+    simulated = table(chosen.groups)
     head, rest = PAGE.read_text().split(BEGIN)
     tail = rest.split(END)[1]
-    PAGE.write_text(f"{head}{BEGIN}\n{table(chosen.groups)}\n{END}{tail}")
+    PAGE.write_text(f"{head}{BEGIN}\n{simulated}\n{END}{tail}")
     print(PAGE)
 
 

@@ -29,13 +29,20 @@ class Effect(NamedTuple):
 
 
 def effects(group: Group) -> list[Effect]:
-    """The deepest plain net against the shallowest (degradation) and against the ResNet of its depth (fix)."""
+    """The deepest plain net against the shallowest (degradation) and against the ResNet of its depth (fix).
+
+    Nets that were trained differently, such as with other learning rates, are not compared.
+    """
     depths = [entry.model.depth for entry in group.entries if group.find("none", entry.model.depth) is entry]
     if not depths:
         return []
     deep = group.find("none", depths[-1])
     others = {"degradation": group.find("none", depths[0]), "fix": group.find("identity", depths[-1])}
-    pairs = [(name, deep, other) for name, other in others.items() if deep and other and other is not deep]
+    pairs = [
+        (name, deep, other)
+        for name, other in others.items()
+        if deep and other and other is not deep and not deep.training_differences(other)
+    ]
     return [
         effect
         for name, deep, other in pairs

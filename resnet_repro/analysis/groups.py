@@ -1,5 +1,6 @@
 """Sorts runs into groups whose results may be compared. Needs no torch."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -43,6 +44,11 @@ class Entry:
     def recipe(self) -> dict[str, object]:
         """What must be equal in two trainings for their results to be pooled or compared: schedule and precision."""
         return {**self.training.model_dump(exclude=BOOKKEEPING), "precision": self.runs[0].precision}
+
+    def training_differences(self, other: "Entry") -> list[str]:
+        """In what two nets were trained differently, except the warm-up, which only deep nets have."""
+        theirs = other.recipe
+        return [field for field, value in self.recipe.items() if value != theirs[field] and field != "warmup"]
 
     @property
     def finished(self) -> tuple[Run, ...]:
@@ -117,8 +123,7 @@ class Condition(NamedTuple):
     @property
     def slug(self) -> str:
         """A part of file names: "cifar-10-400x64"."""
-        letters = (letter if letter.isascii() and letter.isalnum() else "-" for letter in self.data.lower())
-        data = "".join(letters).strip("-")
+        data = re.sub("[^a-z0-9]+", "-", self.data.lower()).strip("-")
         unaugmented = "" if self.augmentation == "crop_flip" else "-unaugmented"
         drops = "" if self.milestones == default_milestones(self.steps) else f"-{'-'.join(map(str, self.milestones))}"
         return f"{data}{unaugmented}-{self.steps}x{self.batch_size}{drops}"
@@ -134,6 +139,11 @@ class Group:
     @property
     def runs(self) -> list[Run]:
         return [run for entry in self.entries for run in entry.runs]
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether its nets were trained in several precisions."""
+        return len({run.precision for run in self.runs}) > 1
 
     def only(self, entries: Sequence[Entry]) -> "Group":
         """The group of some of the entries, as a figure's title should name the conditions of what it draws."""

@@ -7,9 +7,9 @@ from functools import partial
 from resnet_repro.analysis.groups import Condition, Group, comparable_groups
 from resnet_repro.analysis.known import known
 from resnet_repro.analysis.measures import MEASURES
-from resnet_repro.analysis.noise import Interval, Known, exact, holm, interval, none_wrong, spread_of
+from resnet_repro.analysis.noise import CHANCE, Interval, Known, exact, holm, interval, none_wrong, spread_of
 from resnet_repro.claims.missing import divergence, seeds_missing
-from resnet_repro.claims.net_results import net_result, papers_result, training_differences
+from resnet_repro.claims.net_results import net_result, papers_result
 from resnet_repro.claims.verdict import Evidence, NetResult, Outcome, Ruling, Verdict
 from resnet_repro.papers import CLAIMS, Check, Claim, find_number
 from resnet_repro.papers.claims import Scope
@@ -62,15 +62,22 @@ def _ruling(claim: Claim, groups: Sequence[Group]) -> Ruling:
 
 
 def _decided(evidence: Sequence[Evidence]) -> list[Evidence]:
-    """The evidence of one ruling, its comparisons decided together, so that all are right in 95 % of cases (Holm).
+    """The evidence of one ruling, each comparison decided so that the claim gets a false verdict in 5 % at most.
 
-    Comparisons that could not be made count too, as the claim named them in advance.
+    All comparisons have to hold for a claim, so each that speaks for it is tested at 5 %. One alone contradicts it, so
+    those that speak against it share the 5 % (Holm); comparisons that could not be made count among them too.
     """
-    compared = [found for found in evidence if found.is_compared]
-    p_values = [found.interval.p_value(nearest_bound(found)) for found in compared if found.interval]
+    against = [found for found in evidence if found.is_compared and not _speaks_for(found)]
+    p_values = [found.interval.p_value(nearest_bound(found)) for found in against if found.interval]
     statistical = sum(not MEASURES[found.check.measure].is_exact for found in evidence)
-    chances = dict(zip(map(id, compared), holm(p_values, statistical), strict=True))
-    return [_decide(found, chances[id(found)]) if found.is_compared else found for found in evidence]
+    chances = dict(zip(map(id, against), holm(p_values, statistical), strict=True))
+    return [_decide(found, chances.get(id(found), CHANCE)) if found.is_compared else found for found in evidence]
+
+
+def _speaks_for(found: Evidence) -> bool:
+    """Whether the value lies within the bounds of the check."""
+    assert found.interval is not None
+    return found.check.low < found.interval.value < found.check.high
 
 
 def _decide(found: Evidence, chance: float) -> Evidence:
@@ -105,7 +112,8 @@ def _evidence(check: Check, group: Group) -> Evidence:
         faults = ", ".join(result.fault for result in results if result.fault)
         return of(None, "inconclusive" if diverged else "not run", faults)
     compared = [result for result in results if result.entries]
-    if len(compared) > 1 and not MEASURES[check.measure].is_exact and (fields := training_differences(*compared)):
+    fields = compared[0].entries[0].training_differences(compared[-1].entries[0])
+    if fields and not MEASURES[check.measure].is_exact:
         names = " and ".join(result.name for result in compared)
         return of(None, "inconclusive", f"{names} were trained differently ({', '.join(fields)})")
     accounts = [_known(result, check.measure, group) for result in results]

@@ -58,12 +58,6 @@ def net_result(group: Group, net: str, measure: str) -> NetResult:
     return _summarise(net, name, entries, measure)
 
 
-def training_differences(left: NetResult, right: NetResult) -> list[str]:
-    """In what the trainings of two nets differ, except the warm-up, which only deep nets have."""
-    ours, theirs = (result.entries[0].recipe for result in (left, right))
-    return [field for field in ours if ours[field] != theirs[field] and field != "warmup"]
-
-
 def _follows(entry: Entry, recipe: TrainingSpec) -> bool:
     """Whether a net was trained by a recipe, in any precision."""
     return entry.training.model_dump(exclude=BOOKKEEPING) == recipe.model_dump(exclude=BOOKKEEPING)

@@ -17,8 +17,8 @@ ABOUT_OUTCOMES = (
     "Its verdict is that of the longest schedule. docs/statistics.md explains the rules and tests them."
 )
 ABOUT_INTERVALS = (
-    "Beside a difference, ± is half the width of its confidence interval. Together the intervals of a claim are all "
-    "right in 95 % of cases: 95 % for a single comparison, more for each of several (Holm)."
+    "Beside a difference, ± is half the width of its 95 % confidence interval; of a higher one where one of several "
+    "comparisons speaks against its claim (Holm), so that a claim gets a false verdict in 5 % of cases at most."
 )
 
 

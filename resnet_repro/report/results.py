@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from resnet_repro.analysis.groups import COLUMNS, Condition, Entry, Group
+from resnet_repro.analysis.groups import COLUMNS, Entry, Group
 from resnet_repro.analysis.loading import mixed_environments
 from resnet_repro.claims.net_results import published_number
 from resnet_repro.claims.published_tables import published_column
@@ -42,19 +42,24 @@ class Origin(NamedTuple):
 def final_errors(group: Group) -> SortableTable:
     """The final errors of each net in %, beside the papers' values, if these are of the same data."""
     published = published_column(group.condition)
-    columns = ["net", *(f"{label} %" for label in group.condition.labels.values()), *([published] if published else [])]
+    columns = [
+        "net",
+        *["precision"] * group.is_mixed,
+        *(f"{label} %" for label in group.condition.labels.values()),
+        *([published] if published else []),
+    ]
     columns += ["ours − the paper's"] * group.condition.is_papers
-    return SortableTable(columns, [_errors(entry, group.condition)[: len(columns)] for entry in group.entries])
+    return SortableTable(columns, [_errors(entry, group)[: len(columns)] for entry in group.entries])
 
 
-def _errors(entry: Entry, at: Condition) -> list[SortableCell]:
-    cells = [SortableCell(entry.name)]
+def _errors(entry: Entry, group: Group) -> list[SortableCell]:
+    cells = [SortableCell(entry.name), *[SortableCell(entry.runs[0].precision)] * group.is_mixed]
     for column in COLUMNS:
         found = entry.final(column)
         cells.append(SortableCell(entry.final_text(column), found.mean if found else None))
     number, ours = published_number(entry, "test_error_pct"), entry.final("test_error_pct")
     cells.append(SortableCell(published_value(number), number.value) if number else SortableCell(""))
-    if number and ours and number.relation == "=" and at.is_papers:
+    if number and ours and number.relation == "=" and group.condition.is_papers:
         return [*cells, SortableCell(f"{ours.mean - number.value:+z.2f}", ours.mean - number.value)]
     return [*cells, SortableCell("")]
 

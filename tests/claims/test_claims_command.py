@@ -49,7 +49,7 @@ def test_the_table_has_verdicts_values_published_values_and_conditions(results: 
         assert part in compared
     assert not any(line.startswith("†") for line in lines)
     for meaning in (
-        "difference, ± is half the width of its confidence interval.",
+        "difference, ± is half the width of its 95 % confidence interval;",
         "mean over n runs, ± is one standard",
     ):
         assert any(line.startswith(f"Beside a {meaning}") for line in lines)

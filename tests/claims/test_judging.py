@@ -127,7 +127,7 @@ def test_one_contradicted_check_contradicts_the_claim() -> None:
     assert verdict_on("C3", [*runs, *runs_of(44, "none", [14.3])]).outcome == "contradicted"
 
 
-def test_of_several_comparisons_each_has_to_be_clearer_than_alone() -> None:
+def test_one_of_several_comparisons_has_to_be_clearer_than_alone_to_contradict_a_claim() -> None:
     """Three comparisons: Holm tests the clearest at 5/3 %, so that a claim is falsely contradicted in 5 % at most."""
     runs = [run for depth in (20, 32, 44) for run in runs_of(depth, "none", [9.7])] + runs_of(56, "none", [8.5])
     found = ruling_on("C3", runs)
@@ -137,6 +137,13 @@ def test_of_several_comparisons_each_has_to_be_clearer_than_alone() -> None:
     assert last.interval.chance == pytest.approx(0.05 / 3)
     assert last.interval.at(0.05).high < 0
     assert ruling_on("C2", runs_of(20, "none", [9.7]) + runs_of(56, "none", [8.5])).outcome == "contradicted"
+
+
+def test_comparisons_that_speak_for_a_claim_are_each_tested_at_5_pct_as_all_have_to_hold() -> None:
+    errors = ((20, 9.7), (32, 10.9), (44, 12.1), (56, 13.3))
+    found = ruling_on("C3", [run for depth, error in errors for run in runs_of(depth, "none", [error])])
+    assert found.outcome == "reproduced"
+    assert [evidence.interval and evidence.interval.chance for evidence in found.evidence] == [0.05] * 3
 
 
 def test_comparisons_that_could_not_be_made_count_too() -> None:

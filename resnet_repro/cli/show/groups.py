@@ -24,8 +24,16 @@ def print_groups(groups: Sequence[Group], markdown: bool) -> None:
 def _print_group(group: Group, markdown: bool) -> None:
     """A table of final errors, the degradation and its fix in points, and what ± means in both."""
     title, column = group.title(), published_column(group.condition)
-    columns = ["net", *(f"{label} %" for label in group.condition.labels.values()), *([column] if column else [])]
-    rows = [[entry.name, *_finals(entry), *([_published(entry)] if column else [])] for entry in group.entries]
+    columns = [
+        "net",
+        *["precision"] * group.is_mixed,
+        *(f"{label} %" for label in group.condition.labels.values()),
+        *[column] * bool(column),
+    ]
+    rows = [
+        [entry.name, *[entry.runs[0].precision] * group.is_mixed, *_finals(entry), *[_published(entry)] * bool(column)]
+        for entry in group.entries
+    ]
     found = effects(group)
     lines = [
         f"{effect.name}: {effect.worse} against {effect.better}, {group.condition.labels[effect.column]}: {effect}"
