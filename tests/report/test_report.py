@@ -88,7 +88,7 @@ def test_a_command_pins_the_precision_that_was_recorded_and_repeats_no_other() -
     text = Page(render_page([*FOUR[:2], *bf16], "results")).text
     for seeds, precision in (("0-1", "fp32"), ("2-3", "bf16")):
         assert f"--seeds {seeds} --set training.precision={precision} --results again" in text
-    assert "fp32" in text.split("Results")[0]
+    assert "CPU · bf16 or fp32 · 2 seeds per net" in text
 
 
 def test_the_command_on_the_page_repeats_the_run(tiny: Path, tmp_path: Path, cli: Cli) -> None:
