@@ -8,7 +8,7 @@ TIME_LIMIT ?= 8h
 GPU_SECONDS ?= 130
 GPU_OUTPUT ?= results/bench
 
-.PHONY: demo reproduce test coverage browser-test lint setup docs figures bench gpu-check stress clean help
+.PHONY: demo reproduce test coverage browser-test lint setup docs figures statistics bench gpu-check stress clean help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ figures: setup ## draw the figures of the committed results anew, and write thei
 
 docs: setup ## write the pages that come from the code: commands, spec, schema, units.svg
 	$(BIN)/python docs/generate.py
+
+statistics: setup ## simulate the intervals and verdicts anew and write the table of docs/statistics.md: two minutes
+	$(BIN)/python docs/simulate.py
 
 bench: setup ## measure the speed of training on this machine into results/bench, on a quiet machine
 	$(RUN) bench --output results/bench

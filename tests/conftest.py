@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cache
 from multiprocessing import forkserver
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 import torch
@@ -17,6 +17,7 @@ import typer
 
 from resnet_repro.cli import app, main
 from resnet_repro.data import synthetic
+from resnet_repro.papers.data import CIFAR10_DIGEST
 from resnet_repro.record.rows import Row
 from resnet_repro.record.run import Run
 from resnet_repro.runner.signals import signals_that_stop
@@ -144,6 +145,10 @@ def make_run(
     )
     early = Row(200, 0.256, 0.02, 2.3, 90.0, 90.0, 2.3, 90.0, 500.0, 10.0)
     last = Row(400, 0.512, 0.02, 2.0, train_error, train_error, 2.0, test_error, 500.0, 20.0)
-    environment = {"device_name": "CPU", "data": {"name": data, "exact": data == "CIFAR-10"}}
+    digest = CIFAR10_DIGEST if data == "CIFAR-10" else ""
+    environment = {"device_name": "CPU", "precision": "fp32", "data": {"name": data, "digest": digest}}
     rows = (early, last) if status == "finished" else (replace(early, test_error_pct=None),)
-    return Run(Path(experiment.label), experiment, environment, rows, {"status": status, "steps": rows[-1].step + 1})
+    summary: dict[str, Any] = {"status": status, "steps": rows[-1].step + 1}
+    if status == "finished":
+        summary["last_epoch"] = {"train_loss": 2.0, "train_error_pct": train_error}
+    return Run(Path(experiment.label), experiment, environment, rows, summary)

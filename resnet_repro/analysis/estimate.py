@@ -1,7 +1,7 @@
 """Mean and standard deviation over seeds."""
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 
@@ -15,10 +15,10 @@ class Estimate(NamedTuple):
     def __str__(self) -> str:
         return self.text()
 
-    def text(self, digits: int = 2) -> str:
-        """As "15.59 ± 0.26 (n=3)", with `digits` after the decimal point."""
+    def text(self, digits: int = 2, also: Sequence[str] = ()) -> str:
+        """As "15.59 ± 0.26 (n=3)", with `digits` after the decimal point; `also` follows the number of runs."""
         spread = "" if self.std is None else f" ± {self.std:.{digits}f}"
-        return f"{self.mean:.{digits}f}{spread} (n={self.n})"
+        return f"{self.mean:.{digits}f}{spread} ({', '.join([f'n={self.n}', *also])})"
 
 
 def estimate(values: Iterable[float]) -> Estimate:

@@ -4,14 +4,16 @@ import stat
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from resnet_repro.errors import ReproError, RunError
 from resnet_repro.files import read_bytes
+from resnet_repro.record.finding import find_runs
 from resnet_repro.record.provenance import differing
 from resnet_repro.record.rows import LARGEST_FILE
-from resnet_repro.record.run import ENVIRONMENT, METRICS, PROBES, SPEC, SUMMARY, Run, find_runs, read_run
+from resnet_repro.record.run import ENVIRONMENT, METRICS, PROBES, SPEC, SUMMARY, Run, read_run
 from resnet_repro.text_tables import counted
 
 MOST_MEMORY = 700_000_000  # bytes for all runs that are read together
@@ -22,8 +24,10 @@ RUN, ROW, SPEC_BYTE, JSON_BYTE = 200_000, 350, 200, 25
 def load_runs(*results: str | Path, notice: Callable[[str], object] = warnings.warn) -> list[Run]:
     """Every run below these folders, sorted by path.
 
-    A damaged run is left out, and a run with the same spec, seed and data as an earlier one, so that no result counts
-    twice; `notice` is called with a message for each. Raises RunError if there is no run that can be read.
+    Of runs with the same spec, seed, data and precision one is kept, so that no result counts twice: one that has
+    finished if any has, else the first. `notice` is called with a message then, also if their results differ, for a
+    finished run whose training error is not over exactly its last epoch, and for a damaged run, which is left out.
+    Raises RunError if there is no run that can be read.
     """
     runs, faults = read_runs(*results, notice=notice)
     for fault in faults.values():
@@ -35,7 +39,7 @@ def read_runs(
     *results: str | Path, notice: Callable[[str], object] = warnings.warn
 ) -> tuple[list[Run], dict[Path, str]]:
     """The runs as from `load_runs`, and why others are damaged, by their folders."""
-    runs: dict[object, Run] = {}
+    kept: dict[object, Run] = {}
     faults: dict[Path, str] = {}
     folders = dict.fromkeys(folder for path in results for folder in _run_folders(Path(path), notice))
     _check_memory(folders)
@@ -44,17 +48,39 @@ def read_runs(
             run = read_run(folder)
         except ReproError as error:
             faults[folder] = str(error)
-            continue
         except OSError as error:
             faults[folder] = f"{folder}: cannot be read: {error.strerror}"
-            continue
-        first = runs.setdefault((run.experiment.model_copy(update={"name": ""}), run.data_name), run)
-        if first is not run:
-            notice(f"{run.path} repeats {first.path} (same spec, seed and data) and is left out")
-    if not runs:
+        else:
+            _keep(run, kept, notice)
+    if not kept:
         first_fault, *others = faults.values()
         raise RunError(first_fault + (f" ({counted(len(others), 'more run')} cannot be read)" if others else ""))
-    return list(runs.values()), faults
+    for run in kept.values():
+        if run.status == "finished" and not run.is_result_exact:
+            notice(f"{run.path}: its rows do not line up with its last epoch, so its training error is approximate")
+    return list(kept.values()), faults
+
+
+def _keep(run: Run, kept: dict[object, Run], notice: Callable[[str], object]) -> None:
+    """Add a run to those that are kept, or choose between it and the one that it repeats."""
+    key = run.experiment.model_copy(update={"name": ""}), run.digest, run.data_name, run.precision
+    first = kept.get(key)
+    if first is None:
+        kept[key] = run
+        return
+    stays, leaves = (run, first) if first.status != "finished" == run.status else (first, run)
+    kept[key] = replace(stays, left_out=first.left_out + 1)
+    notice(f"{leaves.path} repeats {stays.path} (same spec, seed and data) and is left out{_contrast(leaves, stays)}")
+
+
+def _contrast(leaves: Run, stays: Run) -> str:
+    """How a repeat differs from the run that is kept: in its state, or in its test error; empty if it does not."""
+    if leaves.status != stays.status:
+        return f": it is {leaves.status}, the other {stays.status}"
+    ours, theirs = (run.result("test_error_pct") for run in (leaves, stays))
+    if ours is None or theirs is None or ours == theirs:
+        return ""
+    return f", although they disagree: its test error is {ours:.2f} %, the other's {theirs:.2f} %"
 
 
 def _check_memory(folders: Iterable[Path]) -> None:

@@ -1,26 +1,23 @@
 """Judges each claim under every set of conditions in which one of its nets was trained."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from resnet_repro.analysis.estimate import estimate
 from resnet_repro.analysis.groups import Condition, Group, comparable_groups
-from resnet_repro.claims import wording
-from resnet_repro.claims.intervals import Noise, interval, pooled, seeds_needed
-from resnet_repro.claims.measures import MEASURES
-from resnet_repro.claims.net_results import net_result, training_differences
-from resnet_repro.claims.verdict import Evidence, Interval, NetResult, Outcome, Ruling, Verdict
+from resnet_repro.analysis.known import known
+from resnet_repro.analysis.measures import MEASURES
+from resnet_repro.analysis.noise import CHANCE, Interval, Known, exact, holm, interval, none_wrong, spread_of
+from resnet_repro.claims.missing import divergence, seeds_missing
+from resnet_repro.claims.net_results import net_result, papers_result
+from resnet_repro.claims.verdict import Evidence, NetResult, Outcome, Ruling, Verdict
 from resnet_repro.papers import CLAIMS, Check, Claim, find_number
 from resnet_repro.papers.claims import Scope
 from resnet_repro.record.run import Run
 from resnet_repro.spec import PAPER_STEPS, TrainingSpec
-from resnet_repro.text_tables import counted
 
 LEAST_IMAGES = PAPER_STEPS * TrainingSpec().batch_size // 10  # in training, which scope "tenth" needs
 MOST_INFORMATIVE: tuple[Outcome, ...] = ("contradicted", "reproduced", "inconclusive", "not run")
-MOST_SEEDS = 20  # if more are needed, the verdict says that the difference is too small
 
 
 def judge(runs: Sequence[Run], full_length: bool = False) -> list[Verdict]:
@@ -43,29 +40,52 @@ def _can_judge(scope: Scope, at: Condition) -> bool:
     return at.is_papers or scope in ("any", "compare") or (scope == "tenth" and at.images >= LEAST_IMAGES)
 
 
-def _weight(ruling: Ruling) -> tuple[bool, bool, bool, int]:
-    """The sort key of rulings: the paper's conditions, its data, a decision, the longest schedule."""
+def _weight(ruling: Ruling) -> tuple[bool, bool, int]:
+    """The sort key of rulings: the paper's conditions, its data, the longest schedule."""
     at = ruling.groups[0].condition
-    return (
-        at.is_papers,
-        at.data == "CIFAR-10",
-        ruling.outcome in ("reproduced", "contradicted"),
-        at.images,
-    )
+    return at.is_papers, at.has_papers_data, at.images
 
 
 def _ruling(claim: Claim, groups: Sequence[Group]) -> Ruling:
     """The ruling that judges each check by its most informative group. Nets of different groups are never compared."""
     longest_first = sorted(groups, key=lambda group: -group.condition.images)
-    evidence = tuple(
+    evidence = [
         min(
             (_evidence(check, group) for group in longest_first),
             key=lambda found: MOST_INFORMATIVE.index(found.outcome),
         )
         for check in claim.checks
         if not check.at_full_length or all(group.condition.is_papers for group in groups)
-    )
-    return Ruling(claim, evidence, _combined([found.outcome for found in evidence]))
+    ]
+    evidence = _decided(evidence)
+    return Ruling(claim, tuple(evidence), _combined([found.outcome for found in evidence]))
+
+
+def _decided(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """The evidence of one ruling, each comparison decided so that the claim gets a false verdict in 5 % at most.
+
+    All comparisons have to hold for a claim, so each that speaks for it is tested at 5 %. One alone contradicts it, so
+    those that speak against it share the 5 % (Holm); comparisons that could not be made count among them too.
+    """
+    against = [found for found in evidence if found.is_compared and not _speaks_for(found)]
+    p_values = [found.interval.p_value(nearest_bound(found)) for found in against if found.interval]
+    statistical = sum(not MEASURES[found.check.measure].is_exact for found in evidence)
+    chances = dict(zip(map(id, against), holm(p_values, statistical), strict=True))
+    return [_decide(found, chances.get(id(found), CHANCE)) if found.is_compared else found for found in evidence]
+
+
+def _speaks_for(found: Evidence) -> bool:
+    """Whether the value lies within the bounds of the check."""
+    assert found.interval is not None
+    return found.check.low < found.interval.value < found.check.high
+
+
+def _decide(found: Evidence, chance: float) -> Evidence:
+    assert found.interval is not None
+    found = replace(found, interval=found.interval.at(chance))
+    assert found.interval is not None
+    outcome = decide(found.interval, found.check)
+    return replace(found, outcome=outcome, missing=seeds_missing(found) if outcome == "inconclusive" else "")
 
 
 def _combined(outcomes: Sequence[Outcome]) -> Outcome:
@@ -78,8 +98,11 @@ def _combined(outcomes: Sequence[Outcome]) -> Outcome:
 
 
 def _evidence(check: Check, group: Group) -> Evidence:
+    """The evidence of a group, whose outcome is open if an interval is to decide it."""
     left = net_result(group, check.net, check.measure)
-    right = net_result(group, check.than, check.measure) if check.than else None
+    right = None
+    if check.than:
+        right = (papers_result if check.is_published else partial(net_result, group))(check.than, check.measure)
     results = [left] if right is None else [left, right]
     of = partial(Evidence, check, group, left, right)
     if _should_fail(check) and left.diverged and not left.estimate and (right is None or right.estimate):
@@ -88,20 +111,35 @@ def _evidence(check: Check, group: Group) -> Evidence:
         diverged = any(result.diverged for result in results)
         faults = ", ".join(result.fault for result in results if result.fault)
         return of(None, "inconclusive" if diverged else "not run", faults)
-    if right and not MEASURES[check.measure].is_exact and (fields := training_differences(left, right)):
-        return of(None, "inconclusive", f"{left.name} and {right.name} were trained differently ({', '.join(fields)})")
-    estimates = [result.estimate for result in results if result.estimate]
-    noise = _noise(check.measure, group)
-    found = interval(estimates, noise)
+    compared = [result for result in results if result.entries]
+    fields = compared[0].entries[0].training_differences(compared[-1].entries[0])
+    if fields and not MEASURES[check.measure].is_exact:
+        names = " and ".join(result.name for result in compared)
+        return of(None, "inconclusive", f"{names} were trained differently ({', '.join(fields)})")
+    accounts = [_known(result, check.measure, group) for result in results]
+    found = _interval(check, results, accounts)
     if found is None:
         single = " and ".join(result.name for result in results if len(result.runs) == 1)
-        return of(None, "inconclusive", f"needs a second seed of {single}")
+        return of(None, "inconclusive", f"a second seed is needed of {single}")
     if any(result.diverged for result in results[1 if _should_fail(check) else 0 :]):
-        return of(found, "inconclusive", _divergence(results))
-    evidence = of(found, decide(found, check))
-    if evidence.outcome == "inconclusive":
-        return replace(evidence, missing=_seeds_missing(evidence, noise))
-    return evidence
+        return of(found, "inconclusive", divergence(results))
+    if MEASURES[check.measure].is_exact:
+        return of(found, decide(found, check))
+    return of(found, "inconclusive", is_compared=True, known=tuple(accounts))
+
+
+def _known(result: NetResult, measure: str, group: Group) -> Known:
+    assert result.estimate
+    return known(group, measure, result.entries) if result.entries else Known(spread_of(result.estimate))
+
+
+def _interval(check: Check, results: Sequence[NetResult], accounts: Sequence[Known]) -> Interval | None:
+    measure, estimates = MEASURES[check.measure], [result.estimate for result in results if result.estimate]
+    if measure.is_exact:
+        return exact(estimates[0].mean - (estimates[1].mean if len(estimates) > 1 else 0.0))
+    if measure.images and len(results) == 1 and not estimates[0].mean:
+        return none_wrong(measure.images(results[0].runs[0]))
+    return interval(estimates, accounts)
 
 
 def _should_fail(check: Check) -> bool:
@@ -110,44 +148,15 @@ def _should_fail(check: Check) -> bool:
     return number is not None and number.relation == ">"
 
 
+def nearest_bound(found: Evidence) -> float:
+    """The bound of the check that is nearest to the value."""
+    assert found.interval is not None
+    value = found.interval.value
+    return min((found.check.low, found.check.high), key=lambda bound: abs(value - bound))
+
+
 def decide(found: Interval, check: Check) -> Outcome:
     """Reproduced if the whole interval lies within the bounds, contradicted if all of it lies outside."""
     if check.low < found.low and found.high < check.high:
         return "reproduced"
     return "contradicted" if found.high <= check.low or found.low >= check.high else "inconclusive"
-
-
-def _noise(measure: str, group: Group) -> Noise | None:
-    """The spread between seeds to assume for a single run: the published or this group's pooled one, if larger.
-
-    The published spread is that of the full schedule; runs of a short one differ more.
-    """
-    known = MEASURES[measure].seed_noise
-    published = None if known is None else Noise(known, "as published for the test error of ResNet-110")
-    if MEASURES[measure].is_exact:
-        return published
-    values = [[v for run in entry.finished if (v := MEASURES[measure].of(run)) is not None] for entry in group.entries]
-    ours = pooled([estimate(found) for found in values if found])
-    return max((noise for noise in (ours, published) if noise), default=None, key=lambda noise: noise.std)
-
-
-def _divergence(results: Sequence[NetResult]) -> str:
-    return ", ".join(
-        f"{result.name} diverged in {result.diverged} of {counted(result.diverged + len(result.runs), 'run')}"
-        for result in results
-        if result.diverged
-    )
-
-
-def _seeds_missing(evidence: Evidence, noise: Noise | None) -> str:
-    """How many more seeds would decide a check, or that no reasonable number would."""
-    check, results, found = evidence.check, evidence.results, evidence.interval
-    assert found is not None
-    nearest = min((abs(found.value - bound) for bound in (check.low, check.high) if math.isfinite(bound)), default=0.0)
-    needed = seeds_needed([result.estimate for result in results if result.estimate], noise, nearest)
-    what = f"{wording.question(evidence)} is too close to tell ({wording.difference(evidence)})"
-    short = [result for result in results if needed and len(result.runs) < needed]
-    if needed is None or needed > MOST_SEEDS:
-        return f"{what}, even with {MOST_SEEDS} seeds{' of each' if evidence.right else ''}"
-    more = " and ".join(f"{counted(needed - len(result.runs), 'more seed')} of {result.name}" for result in short)
-    return f"{what}; needs about {more}"

@@ -1,16 +1,16 @@
 """Finds the runs of each of the papers' nets under one set of conditions."""
 
-from resnet_repro.analysis.estimate import estimate
-from resnet_repro.analysis.groups import Entry, Group
-from resnet_repro.claims.measures import MEASURES
+from dataclasses import replace
+
+from resnet_repro.analysis.estimate import Estimate, estimate
+from resnet_repro.analysis.groups import BOOKKEEPING, Entry, Group
+from resnet_repro.analysis.measures import MEASURES
 from resnet_repro.claims.verdict import NetResult
-from resnet_repro.papers import NETS, Number, find_number
+from resnet_repro.papers import NETS, NUMBERS, Number, find_number
 from resnet_repro.record.run import Run
-from resnet_repro.spec import ModelSpec, TrainingSpec
+from resnet_repro.spec import PAPER_STEPS, ModelSpec, TrainingSpec
 from resnet_repro.spec.naming import net_name
 
-# Fields of `training` that change how a run is recorded or computed, but its result only in the last digits.
-BOOKKEEPING = {"evaluate_every", "record_every", "clean_images", "precision", "recompute"}
 RECIPES = {
     net: (ModelSpec.model_validate(recipe.model), TrainingSpec.model_validate(recipe.training))
     for net, recipe in NETS.items()
@@ -28,8 +28,13 @@ def nets_of(entry: Entry) -> list[str]:
 
 
 def published_number(entry: Entry, measure: str) -> Number | None:
-    """The papers' final value for that net, at full length; None if it is not one of their nets."""
-    return next((find_number(net, measure) for net in nets_of(entry)), None)
+    """The papers' final value for that net, at full length; None if it is not one of their nets.
+
+    Beside runs of the papers' schedule, only those that follow the whole recipe have one.
+    """
+    found = ((find_number(net, measure), RECIPES[net][1]) for net in nets_of(entry))
+    same_length = entry.training.steps == PAPER_STEPS
+    return next((number for number, recipe in found if not same_length or _follows(entry, recipe)), None)
 
 
 def net_result(group: Group, net: str, measure: str) -> NetResult:
@@ -44,23 +49,26 @@ def net_result(group: Group, net: str, measure: str) -> NetResult:
         return _summarise(net, name, entries, measure)
     entries = [entry for entry in entries if net in nets_of(entry)]
     if group.condition.is_papers:
-        entries = [entry for entry in entries if _recipe(entry.training) == _recipe(training)]
+        entries = [entry for entry in entries if _follows(entry, training)]
     if not entries:
         return NetResult(net, name, (), None)
-    if any(_recipe(entry.training) != _recipe(entries[0].training) for entry in entries):
-        specs = ", ".join(entry.runs[0].experiment.name for entry in entries)
+    if any(entry.recipe != entries[0].recipe for entry in entries):
+        specs = ", ".join(f"{entry.runs[0].experiment.name} in {entry.runs[0].precision}" for entry in entries)
         return NetResult(net, name, (), None, fault=f"{name} was trained in more than one way ({specs}); keep one")
     return _summarise(net, name, entries, measure)
 
 
-def training_differences(left: NetResult, right: NetResult) -> list[str]:
-    """The fields of `training` in which two nets differ, except the warm-up, which only deep nets have."""
-    ours, theirs = (_recipe(result.runs[0].experiment.training) for result in (left, right))
-    return [field for field in ours if ours[field] != theirs[field] and field != "warmup"]
+def _follows(entry: Entry, recipe: TrainingSpec) -> bool:
+    """Whether a net was trained by a recipe, in any precision."""
+    return entry.training.model_dump(exclude=BOOKKEEPING) == recipe.model_dump(exclude=BOOKKEEPING)
 
 
-def _recipe(training: TrainingSpec) -> dict[str, object]:
-    return training.model_dump(exclude=BOOKKEEPING)
+def papers_result(net: str, measure: str) -> NetResult:
+    """The papers' own mean and spread of a net over five runs."""
+    number = next(n for n in NUMBERS if (n.net, n.measure, n.statistic) == (net, measure, "mean of five"))
+    return NetResult(
+        net, f"the published {net.replace('resnet', 'ResNet-')}", (), Estimate(number.value, number.std, 5)
+    )
 
 
 def _summarise(net: str, name: str, entries: list[Entry], measure: str) -> NetResult:
@@ -71,9 +79,9 @@ def _summarise(net: str, name: str, entries: list[Entry], measure: str) -> NetRe
         if value is not None:
             by_seed.setdefault(run.experiment.seed, (run, value))
     diverged = len({run.experiment.seed for run in runs if run.status == "diverged"})
+    found = NetResult(net, name, tuple(run for run, _ in by_seed.values()), None, tuple(entries), diverged)
     if by_seed:
-        values = estimate(value for _, value in by_seed.values())
-        return NetResult(net, name, tuple(run for run, _ in by_seed.values()), values, diverged)
+        return replace(found, estimate=estimate(value for _, value in by_seed.values()))
     finished = any(run.status == "finished" for run in runs)
     why = "diverged" if diverged else f"recorded no {MEASURES[measure].label}" if finished else "is unfinished"
-    return NetResult(net, name, (), None, diverged, f"{name} {why}")
+    return replace(found, fault=f"{name} {why}")

@@ -4,14 +4,24 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from resnet_repro.analysis.groups import Group, comparable_groups
+from resnet_repro.analysis.groups import Condition, Group, comparable_groups
 from resnet_repro.claims.net_results import net_result
 from resnet_repro.claims.verdict import NetResult
 from resnet_repro.papers import NETS, NUMBERS, Number
 from resnet_repro.record.run import Run
+from resnet_repro.spec import PAPER_STEPS
 
 MEASURE = "test_error_pct"
 TABLES = ("[R] Table 6", "[R] Fig. 6, plain nets", "[I] Table 1", "[I] Table 2", "[I] Table 3")
+
+
+def published_column(at: Condition) -> str:
+    """The heading of the published test errors beside runs under these conditions; empty beside other data."""
+    if not at.has_papers_data:
+        return ""
+    return (
+        "the paper's test error %" if at.is_papers else f"the paper's test error % ({PAPER_STEPS:,} steps, its recipe)"
+    )
 
 
 @dataclass(frozen=True)
@@ -20,12 +30,16 @@ class TableRow:
 
     number: Number
     result: NetResult | None
+    is_papers: bool  # whether the conditions are the papers' own
 
     @property
     def difference(self) -> float | None:
-        """Our mean minus the published one, in points; None if that is a bound or the best of several runs."""
+        """Our mean minus the published one, in points.
+
+        None under other conditions than the papers', and if theirs is a bound or the best of several runs.
+        """
         ours, comparable = self.result and self.result.estimate, self.number.relation == "="
-        if not ours or not comparable or self.number.statistic == "best of five":
+        if not self.is_papers or not ours or not comparable or self.number.statistic == "best of five":
             return None
         return ours.mean - self.number.value
 
@@ -51,14 +65,15 @@ def _numbers(table: str) -> list[Number]:
 def _rows(table: str, group: Group | None) -> list[TableRow]:
     """A row for each number of the table."""
     return [
-        TableRow(number, net_result(group, number.net, MEASURE) if group and number.net in NETS else None)
+        TableRow(number, net_result(group, number.net, MEASURE) if group and number.net in NETS else None,
+                 group is not None and group.condition.is_papers)
         for number in _numbers(table)
-    ]
+    ]  # fmt: skip
 
 
 def filled_tables(runs: Sequence[Run]) -> list[tuple[str, Group | None, list[TableRow]]]:
-    """Each table once for each group that has one of its nets; once without our values if none has."""
-    groups = comparable_groups(runs)
+    """Each table once for each group on the papers' data that has one of its nets; once without ours if none has."""
+    groups = [group for group in comparable_groups(runs) if group.condition.has_papers_data]
     found: list[tuple[str, Group | None, list[TableRow]]] = []
     for table in TABLES:
         filled = [(table, group, rows) for group in groups if _has_ours(rows := _rows(table, group))]

@@ -1,36 +1,25 @@
 """The parts of a verdict: it has a ruling for each set of conditions; a ruling has the evidence for each check."""
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 from resnet_repro.analysis.estimate import Estimate
-from resnet_repro.analysis.groups import Group
+from resnet_repro.analysis.groups import Entry, Group, uncounted
+from resnet_repro.analysis.noise import Interval, Known
 from resnet_repro.papers import Check, Claim
 from resnet_repro.record.run import Run
 
 Outcome = Literal["reproduced", "contradicted", "inconclusive", "not run"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 ABOUT_OUTCOMES = (
-    "A claim is reproduced if the 95 % confidence intervals of all its comparisons lie within the bounds that it "
-    "states, contradicted if one lies wholly outside, not run if its nets were not trained, and inconclusive otherwise."
+    "A claim is reproduced if the confidence intervals of all its comparisons lie within the bounds that it states, "
+    "contradicted if one lies wholly outside, not run if its nets were not trained, and inconclusive otherwise. "
+    "Its verdict is that of the longest schedule. docs/statistics.md explains the rules and tests them."
 )
-
-
-class Interval(NamedTuple):
-    """A difference between two nets, or a value of one, with its 95 % confidence interval."""
-
-    value: float
-    half_width: float
-    basis: str  # how the half-width was found: "95 % confidence, Welch", "a single run: ..."
-    borrowed: bool = False  # whether the spread comes from other nets instead of these nets' own seeds
-
-    @property
-    def low(self) -> float:
-        return self.value - self.half_width
-
-    @property
-    def high(self) -> float:
-        return self.value + self.half_width
+ABOUT_INTERVALS = (
+    "Beside a difference, ± is half the width of its 95 % confidence interval; of a higher one where one of several "
+    "comparisons speaks against its claim (Holm), so that a claim gets a false verdict in 5 % of cases at most."
+)
 
 
 @dataclass(frozen=True)
@@ -41,8 +30,14 @@ class NetResult:
     name: str  # as printed: "plain-56"
     runs: tuple[Run, ...]  # those that recorded the measure
     estimate: Estimate | None
+    entries: tuple[Entry, ...] = ()  # whose runs these are, and others without a result
     diverged: int = 0  # how many runs diverged; they have no result
     fault: str = ""  # why runs exist but no estimate
+
+    @property
+    def uncounted(self) -> list[str]:
+        """The runs of the net that are not in the mean, by state: "1 diverged"."""
+        return uncounted(run for entry in self.entries for run in entry.runs)
 
     @property
     def is_absent(self) -> bool:
@@ -61,6 +56,8 @@ class Evidence:
     interval: Interval | None  # None if it cannot be computed
     outcome: Outcome
     missing: str = ""  # what an inconclusive check needs, other than nets that were not trained
+    is_compared: bool = False  # whether the interval decides the outcome, together with those of the other checks
+    known: tuple[Known, ...] = ()  # of the nets' spread, if so
 
     @property
     def results(self) -> list[NetResult]:
@@ -87,8 +84,9 @@ class Ruling:
         at = self.groups[0].condition
         if at.is_papers or self.claim.scope == "any":
             return ""
-        if at.data != "CIFAR-10":
-            return f"on {at.data}, not on CIFAR-10"
+        if not at.has_papers_data:
+            return f"on {at.data}, not on the test set of CIFAR-10" if at.validation_images else (
+                f"on {at.data}, not on CIFAR-10")  # fmt: skip
         part = ", in part" if len(self.evidence) < len(self.claim.checks) else ""
         return f"short schedule{part}" if at.is_short else f"other conditions{part}"
 
@@ -104,7 +102,7 @@ class Ruling:
 
 @dataclass(frozen=True)
 class Verdict:
-    """All rulings on a claim, the one that counts most first."""
+    """All rulings on a claim: under the paper's conditions, else on its data, and then the longest schedule first."""
 
     claim: Claim
     rulings: tuple[Ruling, ...]
@@ -112,7 +110,7 @@ class Verdict:
 
     @property
     def ruling(self) -> Ruling | None:
-        """The ruling that counts most: under the paper's conditions, else on the longest schedule that decides."""
+        """The first ruling, whose outcome is the verdict's."""
         return self.rulings[0] if self.rulings else None
 
     @property

@@ -2,7 +2,8 @@
 
 import math
 
-from resnet_repro.claims.measures import MEASURES
+from resnet_repro.analysis.measures import MEASURES
+from resnet_repro.analysis.noise import Interval
 from resnet_repro.claims.verdict import Evidence, NetResult, Verdict
 from resnet_repro.papers import Check, Number, find_number
 
@@ -29,11 +30,13 @@ def heading(verdict: Verdict) -> dict[str, str]:
 def question(evidence: Evidence) -> str:
     """The inequality of a check: "test error: plain-56 > plain-20"."""
     check, names = evidence.check, [result.name for result in evidence.results]
-    label = MEASURES[check.measure].label
+    label = evidence.group.condition.labels.get(check.measure, MEASURES[check.measure].label)
     if len(names) == 1:
         return f"{label}: {names[0]} {_bounds(check)}"
     if math.isinf(check.high):
         return f"{label}: {' > '.join(names)}" + (f" by more than {check.low:g}" if check.low else "")
+    if math.isinf(check.low):
+        return f"{label}: {' < '.join(names)}"
     return f"{label}: {' = '.join(names)}" if MEASURES[check.measure].is_exact else (
         f"{label}: {' within '.join([names[0], f'{check.high:g} of {names[1]}'])}"
     )  # fmt: skip
@@ -51,26 +54,49 @@ def measured(evidence: Evidence) -> str:
 
 
 def result_value(measure: str, result: NetResult) -> str:
+    """ "14.04 ± 0.35 (n=3, 1 diverged)", or why there is no value."""
     if result.estimate is None:
-        return "diverged" if result.diverged else "?"
+        return ", ".join(result.uncounted) or "?"
     if MEASURES[measure].is_exact:
         return f"{result.estimate.mean:,.{MEASURES[measure].digits}f}"
-    return result.estimate.text(MEASURES[measure].digits)
+    return result.estimate.text(MEASURES[measure].digits, result.uncounted)
+
+
+MOST_DIGITS = 6  # after the decimal point
 
 
 def difference(evidence: Evidence) -> str:
-    """The difference and its 95 % interval, "+44.59 ± 0.81", or the value of a single net; "" if unknown."""
-    found = evidence.interval
+    """The difference and its interval, "+44.59 ± 0.81", or the value of a single net; "" if unknown.
+
+    It has as many digits as show on which side of a bound the interval ends.
+    """
+    found, check = evidence.interval, evidence.check
+    digits = MEASURES[check.measure].digits
     if found is None:
         return ""
-    if MEASURES[evidence.check.measure].is_exact:
-        return f"{found.value:,.{MEASURES[evidence.check.measure].digits}f}"
-    sign, digits = "+" if evidence.right else "", MEASURES[evidence.check.measure].digits
+    if MEASURES[check.measure].is_exact:
+        return f"{found.value:,.{digits}f}"
+    while digits < MOST_DIGITS and _hides_a_side(found, check, digits):
+        digits += 1
+    sign = "+" if evidence.right else ""
     return f"{found.value:{sign}z.{digits}f} ± {found.half_width:.{digits}f}"
+
+
+def _hides_a_side(found: Interval, check: Check, digits: int) -> bool:
+    """Whether an end of the rounded interval seems to be on another side of a bound, or on the bound."""
+    value, width = round(found.value, digits), round(found.half_width, digits)
+    return any(
+        (end > bound, end < bound) != (round(shown - bound, 9) > 0, round(shown - bound, 9) < 0)
+        for bound in (check.low, check.high)
+        if math.isfinite(bound)
+        for end, shown in ((found.low, value - width), (found.high, value + width))
+    )
 
 
 def published(evidence: Evidence) -> str:
     """The published values: "5.8 − 1.3"; empty if the papers give none."""
+    if evidence.check.is_published:
+        return ""  # it stands beside ours already
     numbers = [find_number(result.net, evidence.check.measure) for result in evidence.results]
     return " − ".join(published_value(number) for number in numbers) if any(numbers) else ""
 

@@ -22,15 +22,13 @@ from resnet_repro.data.places import TRAIN_FILES as TRAIN_FILES
 from resnet_repro.data.torchvision import import_torchvision
 from resnet_repro.errors import DataError, RunError
 from resnet_repro.files import read_bytes
+from resnet_repro.papers.data import CIFAR10_NAME, TEST_DIGEST, TRAIN_DIGEST
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 TEST_FILES = ("test_batch",)
 IMAGES_A_FILE = 10_000
 LARGEST_BATCH = 50_000_000  # bytes of a pickled batch; the official ones have 31 million
 RECORD = 1 + 3 * 32 * 32  # bytes: the label, then the red, green and blue planes
-# `content_digest` of each split of the true CIFAR-10.
-TRAIN_DIGEST = "72083841cd0fa633f09b24c0833cf6d6a1809caff400317117334e0aa6b0ed46"
-TEST_DIGEST = "f1bbb931260cda782c84c1948c82d910e2c193cb1d56756293f445027090946b"
 SILENCE = 20.0  # seconds without a byte, after which a download fails
 
 log = logging.getLogger(__name__)
@@ -71,7 +69,7 @@ def _open(place: Place) -> Dataset:
     train, test = read(place.folder, TRAIN_FILES), read(place.folder, TEST_FILES)
     digests = content_digest(train), content_digest(test)
     exact = digests == (TRAIN_DIGEST, TEST_DIGEST)
-    name = "CIFAR-10" if exact else f"not the true CIFAR-10 (digests {digests[0][:8]}, {digests[1][:8]})"
+    name = CIFAR10_NAME if exact else f"not the true CIFAR-10 (digests {digests[0][:8]}, {digests[1][:8]})"
     return Dataset(name, exact, " ".join(digests), train, test)
 
 

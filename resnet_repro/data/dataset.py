@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from resnet_repro.spec.naming import held_out_phrase
+
 Images = npt.NDArray[np.uint8]  # (N, 32, 32, 3), row, column, colour
 Labels = npt.NDArray[np.int64]  # (N,), 0 to 9
 
@@ -34,7 +36,7 @@ def hold_out(dataset: Dataset, count: int) -> Dataset:
     images, labels = dataset.train.images, dataset.train.labels
     return replace(
         dataset,
-        name=f"{dataset.name}, tested on {count} held-out training images",
+        name=f"{dataset.name}{held_out_phrase(count)}",
         train=Split(images[:-count], labels[:-count]),
         test=Split(images[-count:], labels[-count:]),
     )

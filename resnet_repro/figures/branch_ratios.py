@@ -53,7 +53,7 @@ def draw_branch_ratios(group: Group, style: Style = WEB) -> Figure | None:
         axes.set_xlabel("unit, from input to output (all nets scaled to one width)")
         axes.set_ylabel("‖F(x)‖ / ‖h(x)‖")
         add_legend(figure, style, bold, "bold: at the end; faint: after the first step", entries=list(found))
-        add_title(figure, style, "Residual branch relative to shortcut", group.title())
+        add_title(figure, style, "Residual branch relative to shortcut", group.only(list(found)).title())
     return figure
 
 

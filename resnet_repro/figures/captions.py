@@ -5,10 +5,16 @@ from typing import NamedTuple
 
 from resnet_repro.analysis.groups import Condition, Entry
 from resnet_repro.errors import printable
+from resnet_repro.papers.data import CIFAR10_DIGEST
 from resnet_repro.record.run import Run
 from resnet_repro.spec import PAPER_STEPS
+from resnet_repro.text_tables import counted
 
 ABOUT_RUNNING = "Training error is running: the mean over the augmented mini-batches since the previous point."
+
+ABOUT_LAST_EPOCH = (
+    "Training error is running: over the augmented mini-batches of the last whole epoch, or quarter of the run."
+)
 
 
 class Caption(NamedTuple):
@@ -31,25 +37,32 @@ def listed(items: Sequence[str], word: str = "and") -> str:
 
 def _conditions(at: Condition, entries: Sequence[Entry]) -> str:
     runs = [run for entry in entries for run in entry.runs]
-    exact = all((run.environment.get("data") or {}).get("exact") is True for run in runs)
+    exact = at.digest == CIFAR10_DIGEST
     data = "the true CIFAR-10, recognised by its digest" if exact else f"{at.data}; this is not the true CIFAR-10"
-    if exact and at.data != "CIFAR-10":
+    if exact and at.validation_images:
         data = f"{at.data}, from {data}"
     views = "random crops and flips" if at.augmentation == "crop_flip" else "no augmentation"
     rates = listed([f"{rate:g}" for rate in sorted({entry.training.learning_rate for entry in entries})], "or")
     drops = f", times {at.gamma:g} after step {listed([f'{step:,}' for step in at.milestones])}"
     short = f"a short schedule; the paper's has {PAPER_STEPS:,} steps" if at.steps < PAPER_STEPS else ""
     short = "the paper's schedule" if at.is_papers else short
+    precisions = listed(sorted({run.precision for run in runs}))
     devices = listed(sorted({run.device_name for run in runs}))
     return (
         f"Data: {data}, with {views}. Schedule: {at.steps:,} steps of {at.batch_size} images"
-        f"{f' ({short})' if short else ''}, learning rate {rates}{drops if at.milestones else ''}. Device: {devices}."
+        f"{f' ({short})' if short else ''}, learning rate {rates}{drops if at.milestones else ''}. Device: "
+        f"{devices}. Precision: {precisions}."
     )
 
 
 def _runs(entries: Sequence[Entry]) -> str:
-    nets = [f"{entry.name} ({entry.runs[0].experiment.name}, {_seeds(entry.runs)})" for entry in entries]
     runs = [run for entry in entries for run in entry.runs]
+    mixed = len({run.precision for run in runs}) > 1
+    precisions = {entry: f", {entry.runs[0].precision}" if mixed else "" for entry in entries}
+    nets = [
+        f"{entry.name} ({entry.runs[0].experiment.name}, {_seeds(entry.runs)}{precisions[entry]})" for entry in entries
+    ]
+    left_out = sum(run.left_out for run in runs)
     diverged = [f"{run.experiment.label} at step {run.summary['steps']:,}" for run in runs if run.status == "diverged"]
     unfinished = [
         f"{run.experiment.label} at step {run.final.step if run.final else 0:,} of {run.experiment.training.steps:,}"
@@ -60,6 +73,7 @@ def _runs(entries: Sequence[Entry]) -> str:
         f"Runs: {'; '.join(nets)}."
         + (f" Diverged: {listed(diverged)}." if diverged else "")
         + (f" Not finished: {listed(unfinished)}." if unfinished else "")
+        + (f" Left out: {counted(left_out, 'repeat')} of these runs." if left_out else "")
     )
 
 

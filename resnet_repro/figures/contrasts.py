@@ -30,7 +30,8 @@ def draw_contrasts(
     if not panels:
         return None
     with drawing(style):
-        figure, axes = grid(group, style, contrast.title, list(panels), share_y=True, wider=1.3)
+        shown = group.only([entry for entries in panels.values() for entry in entries])
+        figure, axes = grid(shown, style, contrast.title, list(panels), share_y=True, wider=1.3)
         ends = {
             panel: _draw(panel, style, entries, contrast) for panel, entries in zip(axes, panels.values(), strict=True)
         }

@@ -61,15 +61,15 @@ def draw_curves(group: Group, style: Style = WEB) -> Figure:
             axes.set_title(f"{title}, by depth" if entries else f"{title}: no runs yet", loc="left")
             axes.set_ylabel("error (%)" if axes.get_subplotspec().is_first_col() else "")
         add_legend(figure, style, _legend(group, style))
-        add_title(figure, style, "Training and test error", group.title())
+        add_title(figure, style, f"Training and {group.condition.test_label}", group.title())
         label_ends(figure, ends, style)
     return figure
 
 
 def caption_curves(group: Group) -> Caption:
     sentences = [
-        "Thin dashed lines are training error, bold solid lines test error, with its last value at the right. Each "
-        f"depth has a colour, or each net if several nets have the same depth. {ABOUT_RUNNING}"
+        f"Thin dashed lines are training error, bold solid lines {group.condition.test_label}, with its last value at "
+        f"the right. Each depth has a colour, or each net if several nets have the same depth. {ABOUT_RUNNING}"
     ]
     if any(len(entry.runs) > 1 for entry in group.entries):
         sentences.append("Lines are means over the seeds, bands one standard deviation.")
@@ -86,7 +86,8 @@ def caption_curves(group: Group) -> Caption:
     if _highest(group.entries) > _top(group):
         sentences.append(f"Errors above {_top(group):g} % are outside the axis.")
     return Caption(
-        "Training and test error in % over the iterations of training, plain nets beside residual nets.",
+        f"Training and {group.condition.test_label} in % over the iterations of training, plain nets beside residual "
+        "nets.",
         " ".join(sentences), group.entries,
     )  # fmt: skip
 
@@ -181,7 +182,13 @@ def _legend(group: Group, style: Style) -> list[Artist]:
             linewidth=style.line,
             label="training error (running, on augmented images)",
         ),
-        Line2D([], [], color=GREY, linewidth=2 * style.line, label="test error, with its last value at the right"),
+        Line2D(
+            [],
+            [],
+            color=GREY,
+            linewidth=2 * style.line,
+            label=f"{group.condition.test_label}, with its last value at the right",
+        ),
     ]
     if any(len(entry.runs) > 1 for entry in group.entries):
         handles.append(Patch(color=GREY, alpha=0.25, linewidth=0, label="± one standard deviation over seeds"))

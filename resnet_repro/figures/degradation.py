@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from resnet_repro.analysis.groups import Entry, Group
-from resnet_repro.figures.captions import ABOUT_RUNNING, Caption
+from resnet_repro.figures.captions import ABOUT_LAST_EPOCH, Caption
 from resnet_repro.figures.style import (
     PLAIN_COLOUR,
     RESIDUAL_COLOUR,
@@ -24,7 +24,7 @@ from resnet_repro.papers import final_error
 
 # Name, colour, marker, and the offset of a value from its marker, in sizes of its text.
 KINDS = {"none": ("plain", PLAIN_COLOUR, "o", 0.9), "identity": ("residual", RESIDUAL_COLOUR, "s", -1.6)}
-PANELS = {"train_error_pct": "training error (running)", "test_error_pct": "test error"}
+PANELS = {"train_error_pct": " (running)", "test_error_pct": ""}  # columns, and what follows their labels
 ROOM = 0.12  # the share of the axis that a value below its point takes
 
 
@@ -41,10 +41,10 @@ def draw_degradation(group: Group, style: Style = WEB) -> Figure | None:
         figure = new_figure(style, 7.6, 4.1)
         panels = figure.subplots(1, 2, sharey=not group.condition.is_papers)
         depths = sorted({entry.model.depth for entries in found.values() for entry in entries})
-        for axes, (column, title) in zip(panels, PANELS.items(), strict=True):
+        for axes, (column, more) in zip(panels, PANELS.items(), strict=True):
             for kind, entries in found.items():
                 _draw_kind(axes, style, kind, entries, column, depths, papers=group.condition.is_papers)
-            axes.set_title(title, loc="left")
+            axes.set_title(group.condition.labels[column] + more, loc="left")
             axes.set_xlabel("depth (weighted layers)")
             axes.set_xticks(range(len(depths)), [str(depth) for depth in depths])
             axes.margins(x=0.15)
@@ -54,7 +54,8 @@ def draw_degradation(group: Group, style: Style = WEB) -> Figure | None:
         panels[0].set_ylabel("error at the end (%)")
         handles = [_with_marker(line) for line in panels[1].lines if not str(line.get_label()).startswith("_")]
         add_legend(figure, style, handles, "bars: one standard deviation over seeds" if several else None, most=4)
-        add_title(figure, style, "Final error against depth", group.title())
+        shown = group.only([entry for entries in found.values() for entry in entries])
+        add_title(figure, style, "Final error against depth", shown.title())
     return figure
 
 
@@ -71,9 +72,9 @@ def caption_degradation(group: Group) -> Caption:
     entries = [entry for kind in found.values() for entry in kind]
     several = any(len(entry.finished) > 1 for entry in entries)
     return Caption(
-        "Error at the end of training against depth, for plain and residual nets: training error (left) and test "
-        "error (right).",
-        f"{ABOUT_RUNNING} Circles are plain nets, squares residual nets; the number beside each is its last error in %"
+        "Error at the end of training against depth, for plain and residual nets: training error (left) and "
+        f"{group.condition.test_label} (right).",
+        f"{ABOUT_LAST_EPOCH} Circles are plain nets, squares residual nets; the number beside each is its error in %"
         + (", as a mean over seeds; bars are one standard deviation." if several else ".")
         + (" Open markers on dotted lines are the published values." if group.condition.is_papers else ""),
         entries,

@@ -20,7 +20,7 @@ def draw_gradient_norms(group: Group, style: Style = WEB) -> Figure | None:
         return None
     with drawing(style):
         names = [entry.name for entry in found]
-        figure, panels = grid(group, style, "Gradient norm by layer", names, share_y=True)
+        figure, panels = grid(group.only(list(found)), style, "Gradient norm by layer", names, share_y=True)
         chosen = spread_steps(sorted({step for by_step in found.values() for step in by_step}))
         for axes, (entry, by_step) in zip(panels, found.items(), strict=True):
             mark(axes, entry)

@@ -54,7 +54,7 @@ def draw_layer_responses(group: Group, style: Style = WEB) -> Figure | None:
         panels[0].set_ylabel("standard deviation of the response")
         columns = min(3, math.ceil(len(found) / 2))
         add_legend(figure, style, panels[0].lines, most=columns, entries=list(found))
-        add_title(figure, style, "Layer responses at the end of training", group.title())
+        add_title(figure, style, "Layer responses at the end of training", group.only(list(found)).title())
     return figure
 
 

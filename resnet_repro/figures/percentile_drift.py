@@ -20,7 +20,9 @@ def draw_percentile_drift(group: Group, style: Style = WEB) -> Figure | None:
         return None
     with drawing(style):
         names = [entry.name for entry in found]
-        figure, panels = grid(group, style, "Percentiles of the input of a deep activation", names, share_y=False)
+        figure, panels = grid(
+            group.only(list(found)), style, "Percentiles of the input of a deep activation", names, share_y=False
+        )
         width = panel_width(figure, panels[0])
         marker = "." if sum(map(len, found.values())) <= MARKED else None
         for axes, (entry, by_step) in zip(panels, found.items(), strict=True):

@@ -28,7 +28,8 @@ def draw_reproductions(group: Group, style: Style = WEB) -> Figure | None:
         return None
     with drawing(style):
         names = [entries[0].name.split(" (")[0] for entries in panels.values()]
-        figure, axes = grid(group, style, "Comparison with another reproduction", names, share_y=True)
+        shown = group.only([entry for entries in panels.values() for entry in entries])
+        figure, axes = grid(shown, style, "Comparison with another reproduction", names, share_y=True)
         for panel, (net, entries) in zip(axes, panels.items(), strict=True):
             _draw(panel, style, net, entries)
         add_legend(figure, style, _legend(style, [entry for entries in panels.values() for entry in entries]))

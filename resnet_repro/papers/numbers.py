@@ -16,7 +16,7 @@ class Number(NamedTuple):
     """A published value of one net; errors are in %. `relation` is ">" or "<" if the paper gives only a bound."""
 
     net: str  # a name in NETS, or a net by others that the papers compare with
-    measure: str  # a key of resnet_repro.claims.measures.MEASURES
+    measure: str  # a key of resnet_repro.analysis.measures.MEASURES
     value: float
     source: str
     kind: Kind = "printed"

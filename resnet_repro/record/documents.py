@@ -15,6 +15,7 @@ from resnet_repro.files import LARGEST_JSON, parse_json, read_json
 Status = Literal["finished", "diverged", "interrupted"]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Name = Annotated[str, Field(max_length=200), AfterValidator(printable)]  # shown on terminals and in figures
+Percent = Annotated[float, Field(ge=0, le=100)]
 Seconds = Annotated[float, Field(ge=0, le=1e10, allow_inf_nan=False)]
 LENIENT = ConfigDict(extra="allow", strict=True)
 
@@ -23,12 +24,13 @@ class _Data(TypedDict, total=False):
     __pydantic_config__ = LENIENT  # type: ignore[misc]  # pydantic reads it so
     name: Name
     exact: bool
-    digest: str
+    digest: Name
 
 
 class _Segment(TypedDict, total=False):
     __pydantic_config__ = LENIENT  # type: ignore[misc]  # pydantic reads it so
     device_name: Name
+    precision: Name
     data: _Data
     versions: dict[str, Any]
     git: dict[str, Any] | None
@@ -44,8 +46,15 @@ class _Ended(TypedDict):
     steps: Count
 
 
+class _LastEpoch(TypedDict):
+    __pydantic_config__ = LENIENT  # type: ignore[misc]  # pydantic reads it so
+    train_loss: float
+    train_error_pct: Percent
+
+
 class _Summary(_Ended, total=False):
     data: _Data
+    last_epoch: _LastEpoch
     parameters: Count
     total_seconds: Seconds
 

@@ -15,7 +15,7 @@ from resnet_repro.files import check_within, explained, make_folder, remove_inco
 from resnet_repro.record.documents import Status as Status
 from resnet_repro.record.documents import parse_environment
 from resnet_repro.record.lease import Lease
-from resnet_repro.record.provenance import changes
+from resnet_repro.record.provenance import changes, resumed
 from resnet_repro.record.row_file import RowFile
 from resnet_repro.record.rows import ProbeRow, Row, parse_rows
 from resnet_repro.record.run import (
@@ -162,10 +162,19 @@ class RunFolder:
             self.probes = RowFile(self.probes.path, ProbeRow, [row for row in self.probes.rows if row.step <= step])
             self.probes.write()
 
-    def close(self, status: Status, steps: int, parameters: int, data: dict[str, Any], total_seconds: float) -> None:
+    def close(
+        self,
+        status: Status,
+        steps: int,
+        parameters: int,
+        data: dict[str, Any],
+        total_seconds: float,
+        last_epoch: dict[str, float] | None = None,
+    ) -> None:
         """Write the rows as a whole, then `summary.json`, the last file of a run.
 
-        `steps` counts the steps done, up to the one that diverged.
+        `steps` counts the steps done, up to the one that diverged. `last_epoch` has the training loss and error over
+        the last whole epoch of a finished run.
         """
         self._write_rows()
         write_text(
@@ -174,6 +183,7 @@ class RunFolder:
                 "status": status,
                 "steps": steps,
                 "final": asdict(self.metrics.rows[-1]) if self.metrics.rows else None,
+                **({"last_epoch": last_epoch} if last_epoch else {}),
                 "parameters": parameters,
                 "data": data,
                 "total_seconds": total_seconds,
@@ -204,10 +214,3 @@ class RunFolder:
         """Called before each write. Raises RunError if another process has taken the run over."""
         if self._lease:
             self._lease.check()
-
-
-def resumed(earlier: dict[str, Any], environment: dict[str, Any]) -> dict[str, Any]:
-    """The environment in which a run started; "resumed" lists what had changed each time it was resumed."""
-    began = {key: value for key, value in earlier.items() if key != "resumed"}
-    differing = {key: value for key, value in environment.items() if began.get(key) != value}
-    return {**began, "resumed": [*earlier.get("resumed", []), differing]}

@@ -37,3 +37,10 @@ def differing(environments: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
     found = [segment for environment in environments for segment in segments(environment)]
     values = {name: sorted({segment[name] for segment in found}) for name in found[0]} if found else {}
     return {name: several for name, several in values.items() if len(several) > 1}
+
+
+def resumed(earlier: dict[str, Any], environment: dict[str, Any]) -> dict[str, Any]:
+    """The environment in which a run started; "resumed" lists what had changed each time it was resumed."""
+    began = {key: value for key, value in earlier.items() if key != "resumed"}
+    differing = {key: value for key, value in environment.items() if began.get(key) != value}
+    return {**began, "resumed": [*earlier.get("resumed", []), differing]}

@@ -1,20 +1,20 @@
 """Reads a run from its folder, `results/<name>/seed-<k>/`. The names of all its files are defined here."""
 
 import logging
-import os
-import stat
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from resnet_repro.errors import RunError
+from resnet_repro.papers.data import CIFAR10_DIGEST, CIFAR10_NAME
 from resnet_repro.record.documents import Status as Status
 from resnet_repro.record.documents import read_environment, read_summary
+from resnet_repro.record.last_epoch import RUNNING, last_epoch, line_up, mean_between
 from resnet_repro.record.rows import ProbeRow, Row, read_rows
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.file import load_spec
+from resnet_repro.spec.naming import held_out_phrase
 
 SPEC, ENVIRONMENT, SUMMARY = "spec.yaml", "environment.json", "summary.json"
 METRICS, PROBES = "metrics.csv", "probes.csv"
@@ -23,10 +23,6 @@ HOLDER = "holder.lock"
 LOG = "train.log"
 FIGURES = "figures"
 REPORT = "report.html"
-TEXTS = {SPEC, ENVIRONMENT, SUMMARY, METRICS}  # the files by which a run folder is known
-DEEPEST_RUN = 100  # folders below the results; the name of a run has at most 60 parts
-MOST_FOLDERS = 100_000  # below the results, which are looked through in seconds
-MOST_LINKED = 10_000  # folders that are looked at behind links, which may lead to the root of a disk
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +36,7 @@ class Run:
     environment: dict[str, Any]
     rows: tuple[Row, ...]
     summary: dict[str, Any]
+    left_out: int = 0  # runs of the same spec, seed, data and precision, of which `load_runs` kept this one
 
     @property
     def status(self) -> str:
@@ -51,10 +48,37 @@ class Run:
         return self.path.parent if self.path.name == f"seed-{self.experiment.seed}" else self.path
 
     @property
+    def data(self) -> dict[str, Any]:
+        """The name and the digest of the data, as far as they were recorded."""
+        return self.environment.get("data") or self.summary.get("data") or {}
+
+    @property
+    def digest(self) -> str:
+        """The recorded digest of the training and the test set, which alone says what the data are; "" if unknown."""
+        return str(self.data.get("digest", ""))
+
+    @property
+    def is_cifar10(self) -> bool:
+        """Whether the data are the papers', by their digest."""
+        return self.digest == CIFAR10_DIGEST
+
+    @property
     def data_name(self) -> str:
-        """The recorded name of the data; only the true CIFAR-10 is called CIFAR-10."""
-        data = self.environment.get("data") or self.summary.get("data") or {}
-        return str(data.get("name", "unknown data"))
+        """The name of the data, and on which images the net is tested if not on the test set.
+
+        Only the true CIFAR-10 is called so. Other data keep their recorded name, with the start of their digest.
+        """
+        held_out = held_out_phrase(self.experiment.data.validation_images)
+        if self.is_cifar10:
+            return f"{CIFAR10_NAME}{held_out}"
+        name = str(self.data.get("name", "unknown data")).removesuffix(held_out)
+        name = f"data called {name}" if name == CIFAR10_NAME else name
+        return name + (f" ({self.digest[:8]})" if self.digest else "") + held_out
+
+    @property
+    def precision(self) -> str:
+        """The recorded number format of convolutions."""
+        return str(self.environment.get("precision") or "unknown precision")
 
     @property
     def device_name(self) -> str:
@@ -63,8 +87,29 @@ class Run:
 
     @property
     def final(self) -> Row | None:
-        """The result of the run: the last row, not the best one."""
+        """The last row. Its running training error depends on how often rows were recorded; `result` does not."""
         return self.rows[-1] if self.rows else None
+
+    def result(self, column: str) -> float | None:
+        """The run's value for a column of metrics.csv: in its last row, never its best one.
+
+        The running training error and loss are over the last whole epoch (`last_epoch`), from summary.json or, if that
+        is older, from the rows.
+        """
+        if column not in RUNNING or not self.final:
+            return getattr(self.final, column, None)
+        if column in (exact := self.summary.get("last_epoch") or {}):
+            return float(exact[column])
+        return mean_between(self.rows, column, *self._last_epoch)
+
+    @property
+    def is_result_exact(self) -> bool:
+        """Whether the training error of `result` is over exactly the last epoch, not over rows that overlap with it."""
+        return "last_epoch" in self.summary or line_up(self.rows, *self._last_epoch)
+
+    @property
+    def _last_epoch(self) -> tuple[int, int]:
+        return last_epoch(self.final.step if self.final else 0, self.experiment.steps_of("epoch"))
 
     @cached_property
     def probes(self) -> tuple[ProbeRow, ...]:
@@ -91,68 +136,3 @@ def read_run(folder: Path) -> Run:
             "the run has finished; restore it, or train again with --restart"
         )
     return Run(folder, experiment, environment, rows, summary)
-
-
-def find_runs(results: Path, notice: Callable[[str], object] = log.warning) -> list[Path]:
-    """The run folders below `results`, sorted, whatever their names, also those behind links.
-
-    A folder to which several paths lead is found once. `notice` is called with a line for each link that leads nowhere
-    and each folder that cannot be read. Raises RunError for too many folders.
-    """
-    found: list[Path] = []
-    seen: set[tuple[int, int]] = set()
-    roots, left = [results] if results.exists() else [], MOST_LINKED
-    while roots:
-        links: list[Path] = []  # followed after the folders, so that a run is rather found at its own place
-        for root in sorted(roots):
-            ahead = [(root, 0)]
-            while ahead and left:
-                folder, depth = ahead.pop()
-                try:
-                    inside = _look_into(folder, seen)
-                except OSError as error:
-                    if root in (results, folder):
-                        notice(f"{folder}: cannot be read and is left out: {error.strerror}")
-                    continue
-                if root == results and len(seen) > MOST_FOLDERS:
-                    raise RunError(f"{results}: holds more than {MOST_FOLDERS:,} folders; name one of them")
-                left -= root != results
-                links += inside.links
-                ahead += [(path, depth + 1) for path in inside.folders if depth < DEEPEST_RUN]
-                if inside.is_run:
-                    found.append(folder)
-            if ahead:
-                notice(f"{root}: leads to too many folders, of which some are left out; name the one that holds runs")
-                return sorted(found)
-        roots = links
-    return sorted(found)
-
-
-class _Inside(NamedTuple):
-    """What a folder holds, as far as it matters for finding runs."""
-
-    is_run: bool
-    folders: list[Path]
-    links: list[Path]
-
-
-def _look_into(folder: Path, seen: set[tuple[int, int]]) -> _Inside:
-    """What is in a folder; nothing if it is a file, or is among `seen`, to which it is added. Raises OSError.
-
-    A run folder holds two of the files that a run writes, or one if it is called seed-<k>. Links in it are files.
-    """
-    status = os.stat(folder)
-    inside = _Inside(False, [], [])
-    if not stat.S_ISDIR(status.st_mode) or (status.st_dev, status.st_ino) in seen:
-        return inside
-    seen.add((status.st_dev, status.st_ino))
-    texts = 0
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            texts += entry.name in TEXTS
-            if entry.is_symlink():
-                inside.links.append(folder / entry.name)
-            elif entry.is_dir(follow_symlinks=False):
-                inside.folders.append(folder / entry.name)
-    is_run = texts >= 2 - folder.name.startswith("seed-")
-    return inside._replace(is_run=is_run, links=[] if is_run else inside.links)

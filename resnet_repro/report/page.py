@@ -8,9 +8,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from resnet_repro.analysis.groups import ABOUT_ERRORS, Group, comparable_groups
+from resnet_repro.analysis.groups import ABOUT_ERRORS, ABOUT_SPREAD, Group, comparable_groups
 from resnet_repro.claims import Outcome, Verdict, judge
-from resnet_repro.claims.verdict import ABOUT_OUTCOMES
+from resnet_repro.claims.verdict import ABOUT_INTERVALS, ABOUT_OUTCOMES
 from resnet_repro.errors import printable
 from resnet_repro.figures import Drawn, draw_figures
 from resnet_repro.figures.units import PAGE, units_svg
@@ -47,6 +47,8 @@ def render_page(runs: Sequence[Run], name: str) -> str:
         papers=PAPERS,
         units=Markup(units_svg(PAGE)),  # noqa: S704 - ours
         about_errors=ABOUT_ERRORS,
+        about_spread=ABOUT_SPREAD,
+        about_intervals=ABOUT_INTERVALS,
         about_outcomes=ABOUT_OUTCOMES,
     )
 
@@ -59,7 +61,7 @@ def _shown(value: object) -> object:
 def weight(group: Group) -> tuple[bool, bool, int, int]:
     """The sort key of groups: the papers' own conditions, their data, the longest schedule."""
     at = group.condition
-    return at.is_papers, at.data == "CIFAR-10", at.images, len(group.runs)
+    return at.is_papers, at.has_papers_data, at.images, len(group.runs)
 
 
 def _headline(verdicts: Sequence[Verdict]) -> dict[str, list[Verdict]]:

@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from resnet_repro.analysis.groups import FINAL_COLUMNS, Entry, Group
+from resnet_repro.analysis.groups import COLUMNS, Entry, Group
 from resnet_repro.analysis.loading import mixed_environments
 from resnet_repro.claims.net_results import published_number
+from resnet_repro.claims.published_tables import published_column
 from resnet_repro.claims.wording import published_value
 from resnet_repro.record.provenance import decisive
 from resnet_repro.record.run import SPEC, Run
+
+PRECISIONS = ("fp32", "bf16", "fp16")  # that a spec can ask for
 
 
 class SortableCell(NamedTuple):
@@ -37,49 +40,57 @@ class Origin(NamedTuple):
 
 
 def final_errors(group: Group) -> SortableTable:
-    """The final errors of each net in %, beside the papers' values."""
-    columns = ["net", *FINAL_COLUMNS.values(), "the paper's test error %", "ours − the paper's"]
-    return SortableTable(columns, [_errors(entry) for entry in group.entries])
+    """The final errors of each net in %, beside the papers' values, if these are of the same data."""
+    published = published_column(group.condition)
+    columns = [
+        "net",
+        *["precision"] * group.is_mixed,
+        *(f"{label} %" for label in group.condition.labels.values()),
+        *([published] if published else []),
+    ]
+    columns += ["ours − the paper's"] * group.condition.is_papers
+    return SortableTable(columns, [_errors(entry, group)[: len(columns)] for entry in group.entries])
 
 
-def _errors(entry: Entry) -> list[SortableCell]:
-    cells = [SortableCell(entry.name)]
-    for column in FINAL_COLUMNS:
+def _errors(entry: Entry, group: Group) -> list[SortableCell]:
+    cells = [SortableCell(entry.name), *[SortableCell(entry.runs[0].precision)] * group.is_mixed]
+    for column in COLUMNS:
         found = entry.final(column)
-        cells.append(SortableCell(str(found), found.mean) if found else SortableCell(_states(entry)))
+        cells.append(SortableCell(entry.final_text(column), found.mean if found else None))
     number, ours = published_number(entry, "test_error_pct"), entry.final("test_error_pct")
     cells.append(SortableCell(published_value(number), number.value) if number else SortableCell(""))
-    if number and ours and number.relation == "=":
+    if number and ours and number.relation == "=" and group.condition.is_papers:
         return [*cells, SortableCell(f"{ours.mean - number.value:+z.2f}", ours.mean - number.value)]
     return [*cells, SortableCell("")]
-
-
-def _states(entry: Entry) -> str:
-    return ", ".join(sorted({run.status for run in entry.runs}))
 
 
 def origins(runs: Sequence[Run]) -> list[Origin]:
     """An origin for each experiment, in the order of the run folders."""
     mixed = {found.experiment: str(found) for found in mixed_environments(runs)}
-    found = groupby(sorted(runs, key=lambda run: run.experiment_path), lambda run: run.experiment_path.as_posix())
-    return [_origin(folder, list(runs), mixed.get(folder, "")) for folder, runs in found]
+    found = groupby(sorted(runs, key=_repeated_together), _repeated_together)
+    return [_origin(list(runs), mixed.get(folder, "")) for (folder, _), runs in found]
 
 
-def _origin(folder: str, runs: Sequence[Run], mixed: str) -> Origin:
+def _repeated_together(run: Run) -> tuple[str, str]:
+    """The folder and the precision of a run: one command repeats those that share both."""
+    return run.experiment_path.as_posix(), run.precision
+
+
+def _origin(runs: Sequence[Run], mixed: str) -> Origin:
     seeds = sorted(run.experiment.seed for run in runs)
     together = len(seeds) > 1 and seeds == list(range(seeds[0], seeds[-1] + 1))
     chosen = f"{seeds[0]}-{seeds[-1]}" if together else ",".join(map(str, seeds))
+    pinned = ["--set", f"training.precision={runs[0].precision}"] if runs[0].precision in PRECISIONS else []
     spec = (runs[0].path / SPEC).as_posix()
-    command = shlex.join(["resnet-repro", "train", spec, "--seeds", chosen, "--results", "again"])
+    command = shlex.join(["resnet-repro", "train", spec, "--seeds", chosen, *pinned, "--results", "again"])
     columns = ["seed", "state", "steps", "test error %", "data", "device", "precision", "torch", "commit", "minutes"]
     return Origin(runs[0].experiment.name, command, mixed, SortableTable(columns, [_run(run) for run in runs]))
 
 
 def _run(run: Run) -> list[SortableCell]:
-    made, last, data = decisive(run.environment), run.final, run.environment.get("data") or {}
-    error = last.test_error_pct if last else None
+    made, last, error = decisive(run.environment), run.final, run.result("test_error_pct")
     minutes = run.summary.get("total_seconds", last.elapsed_seconds if last else 0.0) / 60
-    exact = "exact" if data.get("exact") else "not the true CIFAR-10"
+    exact = "exact" if run.is_cifar10 else "not the true CIFAR-10"
     return [
         SortableCell(str(run.experiment.seed), run.experiment.seed),
         SortableCell(run.status),

@@ -112,7 +112,10 @@ def _close(folder: RunFolder, trainer: Trainer, checkpoints: Checkpoints, origin
         with replacing(folder.weights) as file:
             file.write(save({name: tensor.contiguous() for name, tensor in net.state_dict().items()}))
     parameters = sum(parameter.numel() for parameter in net.parameters())
-    folder.close(status, trainer.diverged_at or trainer.step, parameters, origin["data"], trainer.elapsed_seconds)
+    folder.close(
+        status, trainer.diverged_at or trainer.step, parameters, origin["data"], trainer.elapsed_seconds,
+        trainer.last_epoch() if status == "finished" else None,
+    )  # fmt: skip
     if status != "interrupted":
         checkpoints.delete()
     return status

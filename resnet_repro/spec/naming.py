@@ -68,6 +68,11 @@ def is_papers_net(model: ModelSpec) -> bool:
     return plain_or_residual and model == ModelSpec(depth=model.depth, shortcut=model.shortcut)
 
 
+def held_out_phrase(validation_images: int) -> str:
+    """What follows the name of the data if a net is not tested on the test set; empty if it is."""
+    return f", tested on {validation_images} held-out training images" if validation_images else ""
+
+
 def schedule_phrase(training: TrainingSpec) -> str:
     """The length of the training, and whether it is short: "400 steps of 64 (short: ...)"."""
     return (

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from resnet_repro.record.last_epoch import RUNNING, last_epoch
 from resnet_repro.record.rows import Row
 from resnet_repro.training.engine import Engine
 from resnet_repro.training.evaluation import evaluate
@@ -74,6 +75,12 @@ class Trainer:
         """Mean loss and error in % over up to 50 last mini-batches, for display."""
         loss, errors = self.history[:, max(self.step - 50, 0) : self.step].mean(dim=1).tolist()
         return loss, 100 * errors / self.batch_size
+
+    def last_epoch(self) -> dict[str, float]:
+        """`train_loss` and `train_error_pct` over the mini-batches of the last whole epoch, however often recorded."""
+        first, last = last_epoch(self.step, -(-self.train_images // self.batch_size))
+        loss, errors = self.history[:, first:last].cpu().double().mean(dim=1).tolist()
+        return dict(zip(RUNNING, (loss, 100 * errors / self.batch_size), strict=True))
 
     def state(self) -> dict[str, Any]:
         """The state of the run without the engine's."""

@@ -12,7 +12,6 @@ from resnet_repro.record.run import SPEC, Run
 from resnet_repro.spec import PAPER_STEPS, ModelSpec, TrainingSpec
 from resnet_repro.spec.naming import net_name, short_phrase
 from resnet_repro.text_tables import counted, markdown_table
-from resnet_repro.weights.loading import recorded_data
 
 MODEL, PREPROCESSING, PROGRAM = "model.safetensors", "preprocessing.safetensors", "model.pt2"
 CONFIG, README = "config.json", "README.md"
@@ -48,8 +47,8 @@ The safetensors files hold only numbers and text; load `{PROGRAM}` only if you t
 
 def model_card(run: Run, parameters: int) -> str:
     """The card as Markdown, with the front matter that model hubs read; text from the run's files is set as code."""
-    experiment, data = run.experiment, recorded_data(run)
-    name, exact = net_name(experiment.model), bool(data.get("exact"))
+    experiment = run.experiment
+    name, exact = net_name(experiment.model), run.is_cifar10
     steps = experiment.training.steps
     trained = f"Trained for {counted(steps, 'step')}; the paper's schedule has {PAPER_STEPS:,}."
     short = f"**{trained} These are not the paper's errors.**"
@@ -70,21 +69,21 @@ def model_card(run: Run, parameters: int) -> str:
 
 
 def _facts(run: Run, parameters: int) -> list[tuple[str, str]]:
-    experiment, data, final = run.experiment, recorded_data(run), run.final
+    experiment, final = run.experiment, run.final
     assert final is not None
-    exact = "the true CIFAR-10, by its digest" if data.get("exact") else "**not the true CIFAR-10**"
+    exact = "the true CIFAR-10, by its digest" if run.is_cifar10 else "**not the true CIFAR-10**"
     held_out = experiment.data.validation_images
     tested_on = f"the last {held_out:,} training images, held out, **not the test set**" if held_out else (
         counted(experiment.data.test_images, "test image"))  # fmt: skip
     clean = min(experiment.training.clean_images, experiment.data.epoch_images)
     return [
         ("net", f"{net_name(experiment.model)}: {experiment.model.depth} weighted layers, {parameters:,} parameters"),
-        ("data", f"{_code(data.get('name'))}, {exact}; augmentation {experiment.data.augmentation}"),
+        ("data", f"{_code(run.data.get('name'))}, {exact}; augmentation {experiment.data.augmentation}"),
         *((f"SHA-256 of the {split} images", _code(digest))
-          for split, digest in zip(("training", "test"), str(data.get("digest", "")).split(), strict=False)),
+          for split, digest in zip(("training", "test"), run.digest.split(), strict=False)),
         ("test error", f"{final.test_error_pct:.2f} % of {tested_on} (loss {final.test_loss:.4f})"),
         ("training error", f"{final.train_error_clean_pct:.2f} % of {clean:,} training images without augmentation; "
-                           f"{final.train_error_pct:.2f} % while training, on augmented ones"),
+                           f"{run.result('train_error_pct'):.2f} % while training, on augmented ones"),
         *_published(run),
         ("schedule", _schedule(experiment.training)),
         ("seed", str(experiment.seed)),

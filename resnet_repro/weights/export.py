@@ -20,7 +20,7 @@ from resnet_repro.runner.datasets import Datasets
 from resnet_repro.spec.file import dump_spec
 from resnet_repro.spec.naming import net_name
 from resnet_repro.weights.card import CONFIG, MODEL, PREPROCESSING, PROGRAM, README, model_card
-from resnet_repro.weights.loading import load_net, read_finished, recorded_data, same_data
+from resnet_repro.weights.loading import load_net, read_finished, same_data
 from resnet_repro.weights.program import FromBytes, exported
 
 MADE_BY = "resnet-repro export"  # in config.json, marks a folder as an export
@@ -119,7 +119,7 @@ def _config(run: Run, parameters: int, scale: float) -> dict[str, Any]:
         "input": "uint8 (N, 3, 32, 32), red, green, blue, 0 to 255",
         "output": f"float32 (N, {len(CLASSES[run.experiment.data.dataset])}), logits",
         "preprocessing": {"formula": "(images - mean) * scale", "mean": f"in {PREPROCESSING}", "scale": scale},
-        "data": recorded_data(run),
+        "data": {**run.data, "exact": run.is_cifar10},
         "final": asdict(run.final),
         "spec": run.experiment.model_dump(mode="json"),
         "environment": {key: run.environment.get(key) for key in EXPORTED_KEYS},
@@ -129,7 +129,7 @@ def _config(run: Run, parameters: int, scale: float) -> dict[str, Any]:
 def _header(run: Run) -> dict[str, str]:
     """The metadata in the weights' file; safetensors allows only text."""
     assert run.final is not None
-    data, git = recorded_data(run), run.environment.get("git") or {}
+    data, git = run.data, run.environment.get("git") or {}
     facts = {
         "made_by": f"{MADE_BY} {__version__}",
         "net": net_name(run.experiment.model),

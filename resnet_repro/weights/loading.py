@@ -2,7 +2,6 @@
 
 import shlex
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, deserialize
@@ -13,7 +12,8 @@ from resnet_repro.data import Dataset
 from resnet_repro.errors import RunError
 from resnet_repro.files import read_bytes
 from resnet_repro.models.network import Network
-from resnet_repro.record.run import SPEC, WEIGHTS, Run, find_runs, read_run
+from resnet_repro.record.finding import find_runs
+from resnet_repro.record.run import SPEC, WEIGHTS, Run, read_run
 from resnet_repro.runner.assembly import build_net
 from resnet_repro.spec.explain import short
 from resnet_repro.text_tables import counted
@@ -51,17 +51,12 @@ def load_net(run: Run) -> Network:
     return net.eval()
 
 
-def recorded_data(run: Run) -> dict[str, Any]:
-    """The name, exactness and digest of the run's data, as far as it recorded them."""
-    return dict(run.environment.get("data") or run.summary.get("data") or {})
-
-
 def same_data(run: Run, dataset: Dataset) -> tuple[bool | None, bool | None]:
     """Whether all images are those of the run, and whether the training images are; None, None if it recorded neither.
 
     Compares the whole training and test sets: the spec determines which images are held out for validation.
     """
-    recorded = recorded_data(run).get("digest")  # of the training images, then of the test images
+    recorded = run.digest  # of the training images, then of the test images
     return (
         (recorded == dataset.digest, recorded.split()[:1] == dataset.digest.split()[:1]) if recorded else (None, None)
     )

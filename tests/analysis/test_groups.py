@@ -1,11 +1,15 @@
 """Groups, names, estimates and effects of made-up runs."""
 
+from dataclasses import replace
+
 import pytest
 from conftest import make_run
 
 from resnet_repro.analysis.effects import effects
 from resnet_repro.analysis.estimate import estimate
 from resnet_repro.analysis.groups import comparable_groups
+from resnet_repro.papers.data import CIFAR10_DIGEST
+from resnet_repro.record.run import Run
 from resnet_repro.spec import ModelSpec
 from resnet_repro.spec.naming import net_name
 
@@ -65,7 +69,8 @@ def test_only_finished_runs_count_in_a_final_error() -> None:
     final = group.entries[0].final("train_error_pct")
     assert final is not None
     assert final.n == 1
-    assert "1 of 3 runs unfinished" in group.title()
+    assert group.title().endswith("3 seeds per net · of 3 runs 1 diverged, 1 interrupted")
+    assert group.entries[0].final_text("train_error_pct") == "50.00 (n=1, 1 diverged, 1 interrupted)"
 
 
 def test_the_degradation_and_the_fix_are_differences_in_points() -> None:
@@ -84,14 +89,21 @@ def test_the_degradation_and_the_fix_are_differences_in_points() -> None:
     assert (found["fix"].worse, found["fix"].better) == ("plain-56", "ResNet-56")
 
 
-def test_an_effect_has_its_standard_deviation_and_numbers_of_runs() -> None:
+def test_an_effect_has_its_interval_and_numbers_of_runs() -> None:
     shallow = [make_run(20, seed=seed, train_error=error) for seed, error in enumerate((49.0, 50.0, 51.0))]
     deep = [make_run(56, seed=seed, train_error=error) for seed, error in enumerate((78.0, 82.0))]
     [found] = [e for e in effects(comparable_groups([*shallow, *deep])[0]) if e.column == "train_error_pct"]
-    assert found.std == pytest.approx((1.0**2 + 8.0) ** 0.5)
-    assert str(found) == "+30.0 ± 3.0 points (n=2, 3)"
-    single = effects(comparable_groups([*shallow, deep[0]])[0])[0]
-    assert (single.std, str(single)) == (None, "+28.0 points (n=1, 3)")
+    assert found.interval
+    assert found.interval.error.freedom == pytest.approx(1 + 2 / 8)  # of plain-56 and, for a variance 8 times as small
+    assert str(found) == f"+30.0 ± {found.interval.half_width:.1f} points (n=2, 3)"
+    borrowed = effects(comparable_groups([*shallow, deep[0]])[0])[0]
+    assert str(borrowed) == f"+28.0 ± {4.302653 * (4 / 3) ** 0.5:.1f} points (n=1, 3)"  # t of 2 degrees
+
+
+def test_an_effect_of_single_runs_has_no_interval_however_large_it_is() -> None:
+    [found] = [e for e in effects(comparable_groups([make_run(20), make_run(56, train_error=90.0)])[0])
+               if e.column == "train_error_pct"]  # fmt: skip
+    assert (found.interval, str(found)) == (None, "+40.0 points (n=1, 1; a second seed is needed)")
 
 
 def test_an_effect_the_other_way_is_negative() -> None:
@@ -114,3 +126,35 @@ def test_the_title_names_short_schedules_and_other_data() -> None:
     synthetic = comparable_groups([make_run(steps=64_000, batch_size=128, data="synthetic shapes")])[0]
     assert synthetic.title().startswith("synthetic shapes")
     assert not synthetic.condition.is_papers
+
+
+def test_runs_tested_on_held_out_images_are_apart_and_named_so() -> None:
+    held_out = make_run(steps=64_000, batch_size=128)
+    data = held_out.experiment.data.model_copy(update={"validation_images": 5000})
+    held_out = replace(held_out, experiment=held_out.experiment.model_copy(update={"data": data}))
+    groups = comparable_groups([held_out, make_run(steps=64_000, batch_size=128, seed=1)])
+    assert [(group.condition.is_papers, group.condition.test_label) for group in groups] == [
+        (True, "test error"), (False, "validation error")]  # fmt: skip
+    assert groups[1].title().startswith("CIFAR-10, tested on 5000 held-out training images · 64000 steps")
+    assert len({group.condition.slug for group in groups}) == 2
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_the_digest_alone_says_what_the_data_are(exact: bool) -> None:
+    def run(digest: str, name: str = "CIFAR-10", seed: int = 0) -> Run:
+        made = make_run(seed=seed)
+        return replace(made, environment={"data": {"name": name, "exact": exact, "digest": digest}})
+
+    believed = run("00 11")
+    assert (believed.is_cifar10, believed.data_name) == (False, "data called CIFAR-10 (00 11)")
+    assert run(CIFAR10_DIGEST, "whatever").data_name == "CIFAR-10"
+    assert len(comparable_groups([run("aa" * 32), run("bb" * 32, seed=1)])) == 2
+
+
+def test_precisions_are_in_the_title_and_never_averaged() -> None:
+    bf16 = make_run(seed=1)
+    bf16.environment["precision"] = "bf16"
+    [group] = comparable_groups([make_run(), bf16])
+    assert "CPU · bf16 or fp32 · 1 seed per net" in group.title()
+    assert [entry.name for entry in group.entries] == ["plain-20 [none20] [bf16]", "plain-20 [none20] [fp32]"]
+    assert "bf16" not in group.only(group.entries[1:]).title()

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from attacked import RUN, UNFINISHED, Arena, Prepare
 
+from resnet_repro.data.synthetic import load_synthetic
+
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="limits memory by Linux's /proc")
 
 WRITTEN = (
@@ -53,8 +55,9 @@ def replaced(file: str, kind: str) -> Prepare:
     return prepare
 
 
+DIGEST = load_synthetic(Path(), train_images=64, test_images=32).digest[:8]
 OUTPUTS = {  # what commands write beside the runs
-    "plot": [f"results/figures/curves-synthetic-shapes-8x16.{kind}" for kind in ("svg", "txt")],
+    "plot": [f"results/figures/curves-synthetic-shapes-{DIGEST}-8x16.{kind}" for kind in ("svg", "txt")],
     "report": ["results/report.html"],
     "export": [f"exported/{name}" for name in ("README.md", "model.safetensors", "config.json", "model.pt2")],
     "evaluate": [f"evaluated/confusion-plain8-seed-0.{kind}" for kind in ("png", "svg", "txt")],

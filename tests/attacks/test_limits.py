@@ -13,7 +13,7 @@ from hostile_checkpoints import ATTACKS
 from resnet_repro.bench.columns import TextTable
 from resnet_repro.bench.page import tables
 from resnet_repro.errors import RunError
-from resnet_repro.record.run import find_runs
+from resnet_repro.record.finding import find_runs
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="limits memory by Linux's /proc")
 
@@ -105,7 +105,7 @@ def test_folders_without_end(arena: Arena) -> None:
 
 
 def test_more_folders_than_can_be_looked_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("resnet_repro.record.run.MOST_FOLDERS", 100)
+    monkeypatch.setattr("resnet_repro.record.finding.MOST_FOLDERS", 100)
     for seed in range(101):
         (tmp_path / f"seed-{seed}").mkdir()
         (tmp_path / f"seed-{seed}/spec.yaml").touch()

@@ -21,14 +21,20 @@ def store(results: Path, runs: list[Run]) -> None:
         rows = [replace(row, step=last if row.step == 400 else row.step) for row in run.rows]
         for row in rows:
             folder.append(row)
-        folder.close(run.status, last, 853_018, run.environment["data"], 60.0)  # type: ignore[arg-type]
+        folder.close(run.status, last, 853_018, run.data, 60.0, run.summary.get("last_epoch"))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("claims") / "results"
-    short = [make_run(20, test_error=50.0, train_error=48.0), make_run(56, test_error=45.0, train_error=80.0)]
-    store(folder, [*short, *runs_of(56, "none", [13.4, 13.5, 13.6], name="full/plain56")])
+    short = [
+        make_run(depth, test_error=test_error + 0.1 * seed, train_error=train_error + 0.1 * seed, seed=seed)
+        for depth, test_error, train_error in ((20, 50.0, 48.0), (56, 45.0, 80.0))
+        for seed in (0, 1)
+    ]
+    shorter = [make_run(depth, test_error=error, steps=399, name=f"shorter/{depth}")
+               for depth, error in ((20, 60.0), (56, 70.0))]  # fmt: skip
+    store(folder, [*short, *shorter, *runs_of(56, "none", [13.4, 13.5, 13.6], name="full/plain56")])
     return folder
 
 
@@ -39,9 +45,14 @@ def test_the_table_has_verdicts_values_published_values_and_conditions(results: 
     assert lines[0].startswith("The papers' claims: 1 reproduced, 1 contradicted,")
     assert lines[0].endswith("; none of the 2 decided at the papers' full length")
     compared = next(line for line in lines if "training error: plain-56 > plain-20" in line)
-    for part in ("80.00 (n=1) − 48.00 (n=1)", "+32.00 ± 0.45†", "5.8 − 1.3"):
+    for part in ("80.05 ± 0.07 (n=2) − 48.05 ± 0.07 (n=2)", "+32.00 ± 0.30 ", "5.8 − 1.3"):
         assert part in compared
-    assert any(line.startswith("† A net has a single run") for line in lines)
+    assert not any(line.startswith("†") for line in lines)
+    for meaning in (
+        "difference, ± is half the width of its 95 % confidence interval;",
+        "mean over n runs, ± is one standard",
+    ):
+        assert any(line.startswith(f"Beside a {meaning}") for line in lines)
     assert lines[-3] == (
         "[R] Deep Residual Learning for Image Recognition, He, Zhang, Ren, Sun, 2015, https://arxiv.org/abs/1512.03385"
     )
@@ -53,7 +64,17 @@ def test_markdown_has_the_same_rows_and_links_to_the_papers(results: Path, cli: 
     out = cli("claims", results, "--markdown").out
     assert "- [R] [Deep Residual Learning for Image Recognition](https://arxiv.org/abs/1512.03385), He" in out
     assert "| C2 | contradicted (short schedule) |" in out
-    assert "|  | contradicted | · test error: plain-56 > plain-20 | 45.00 (n=1) − 50.00 (n=1) |" in out
+    assert "|  | contradicted | · test error: plain-56 > plain-20 | 45.05 ± 0.07 (n=2) − 50.05 ± 0.07 (n=2) |" in out
+
+
+def test_evidence_under_other_conditions_is_shown_after_that_of_the_longest_schedule(results: Path, cli: Cli) -> None:
+    out = cli("claims", results, "--markdown").out
+    [rest] = [part for part in out.split("\n| C") if part.startswith("2 ")]
+    first, other = rest.index("45.05 ± 0.07"), rest.index("70.00 (n=1) − 60.00 (n=1)")
+    between = (
+        "inconclusive (short schedule) | Under other conditions: A second seed is needed of plain-56 and plain-20 |"
+    )
+    assert first < rest.index(between) < other
 
 
 def test_remarks_stand_beside_the_verdicts(results: Path, cli: Cli) -> None:
@@ -69,9 +90,10 @@ def test_json_holds_every_ruling_with_plain_numbers(results: Path, cli: Cli) -> 
     [ruling] = [ruling for ruling in claims["C1"]["rulings"] if ruling["conditions"][0]["steps"] == 400]
     [evidence] = ruling["evidence"]
     assert evidence["difference"] == pytest.approx(32.0)
-    assert evidence["nets"][0]["ours"] == {"mean": 80.0, "std": None, "n": 1}
+    assert evidence["nets"][0]["ours"] == {"mean": pytest.approx(80.05), "std": pytest.approx(0.0707107), "n": 2}
+    assert evidence["confidence"] == pytest.approx(0.95)
     assert evidence["nets"][0]["published"]["value"] == 5.8
-    assert evidence["nets"][0]["runs"] == [f"{results.as_posix()}/none56/seed-0"]
+    assert evidence["nets"][0]["runs"] == [f"{results.as_posix()}/none56/seed-{seed}" for seed in (0, 1)]
     assert evidence["high"] is None  # infinite
 
 

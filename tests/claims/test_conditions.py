@@ -7,11 +7,18 @@ import pytest
 from conftest import make_run
 from papers_runs import PAPERS, PLAIN_20, PLAIN_56, WARM, ruling_on, runs_of, verdict_on
 
+from resnet_repro.claims.wording import question
 from resnet_repro.record.run import Run
 
 
+def pair(steps: int, errors: tuple[float, float], seeds: int = 2) -> list[Run]:
+    """Plain-20 and plain-56 with these test errors, and a spread of 0.1 points."""
+    return [make_run(depth, test_error=error + 0.1 * seed, steps=steps, seed=seed)
+            for depth, error in zip((20, 56), errors, strict=True) for seed in range(seeds)]  # fmt: skip
+
+
 def test_verdicts_name_short_schedules_and_prefer_the_papers_own() -> None:
-    short = [make_run(20, test_error=50.0), make_run(56, test_error=80.0)]
+    short = pair(400, (50.0, 80.0))
     alone = verdict_on("C2", short)
     assert (alone.outcome, alone.setting) == ("reproduced", "short schedule")
     contradicting = runs_of(20, "none", [13.3]) + runs_of(56, "none", [9.7])
@@ -23,12 +30,44 @@ def test_verdicts_name_short_schedules_and_prefer_the_papers_own() -> None:
     assert (full.outcome, full.missing) == ("not run", "needs plain56, plain20, at full length")
 
 
-def test_of_several_short_schedules_the_longest_that_decides_counts() -> None:
-    def pair(steps: int, errors: tuple[float, float]) -> list[Run]:
-        return [make_run(depth, test_error=error, steps=steps) for depth, error in zip((20, 56), errors, strict=True)]
+def test_the_longest_schedule_comes_first_also_if_only_a_shorter_one_decides() -> None:
+    found = verdict_on("C2", pair(400, (50.0, 80.0)) + pair(800, (40.0, 30.0)) + pair(6400, (30.0, 30.1)))
+    assert [(ruling.groups[0].condition.steps, ruling.outcome) for ruling in found.rulings] == [
+        (6400, "inconclusive"), (800, "contradicted"), (400, "reproduced")]  # fmt: skip
+    assert found.outcome == "inconclusive"
 
-    longest = ruling_on("C2", pair(400, (50.0, 80.0)) + pair(800, (40.0, 39.0)) + pair(1600, (30.0, 30.1)))
-    assert (longest.groups[0].condition.steps, longest.outcome) == (800, "contradicted")
+
+def test_runs_tested_on_held_out_images_never_stand_for_test_errors() -> None:
+    def held_out(run: Run) -> Run:
+        data = run.experiment.data.model_copy(update={"validation_images": 5000})
+        return replace(run, experiment=run.experiment.model_copy(update={"data": data}))
+
+    full = [held_out(run) for run in runs_of(110, "identity", [6.43, 6.53, 6.61, 6.69, 6.82, 6.6, 6.6, 6.6])]
+    assert verdict_on("C7", full).outcome == "not run"
+    mixed = verdict_on("C2", PLAIN_20 + [held_out(run) for run in PLAIN_56])
+    assert mixed.outcome == "not run"
+    apart = verdict_on("C2", [held_out(run) for run in PLAIN_20 + PLAIN_56])
+    assert apart.outcome == "reproduced"
+    assert apart.setting == "on CIFAR-10, tested on 5000 held-out training images, not on the test set of CIFAR-10"
+    assert apart.ruling
+    assert question(apart.ruling.evidence[0]) == "validation error: plain-56 > plain-20"
+
+
+def test_a_name_and_a_flag_do_not_make_data_the_papers() -> None:
+    def called(run: Run) -> Run:
+        return replace(run, environment={"data": {"name": "CIFAR-10", "exact": True, "digest": "00 11"}})
+
+    found = verdict_on("C2", [called(run) for run in PLAIN_20 + PLAIN_56])
+    assert found.setting == "on data called CIFAR-10 (00 11), not on CIFAR-10"
+    assert verdict_on("C2", PLAIN_20 + [called(run) for run in PLAIN_56]).outcome == "not run"
+
+
+def test_precisions_are_not_compared() -> None:
+    for run in (bf16 := runs_of(56, "none", [13.2, 13.3, 13.4])):
+        run.environment["precision"] = "bf16"
+    found = verdict_on("C2", PLAIN_20 + bf16)
+    assert (found.outcome, found.missing) == (
+        "inconclusive", "plain-56 and plain-20 were trained differently (precision)")  # fmt: skip
 
 
 def test_a_claim_of_scope_full_is_not_judged_on_a_short_schedule() -> None:
@@ -39,7 +78,8 @@ def test_a_claim_of_scope_full_is_not_judged_on_a_short_schedule() -> None:
 
 @pytest.mark.parametrize(("steps", "outcome"), [(6399, "not run"), (6400, "reproduced")])
 def test_a_claim_of_scope_tenth_is_judged_from_a_tenth_of_the_schedule_on(steps: int, outcome: str) -> None:
-    short = [make_run(110, train_error=90.0, test_error=90.0, warmup=WARM, steps=steps, batch_size=128)]
+    short = [make_run(110, train_error=90.0, test_error=90.0, warmup=WARM, steps=steps, batch_size=128, seed=seed)
+             for seed in (0, 1)]  # fmt: skip
     assert verdict_on("C4", short).outcome == outcome
     assert verdict_on("C4", short).setting == ("short schedule" if outcome == "reproduced" else "")
     if outcome == "not run":
@@ -65,12 +105,12 @@ def test_a_tenth_of_the_schedule_judges_the_warm_up_claim_in_part() -> None:
 
 
 def test_other_data_are_never_mixed_with_cifar_10() -> None:
-    synthetic = [run for depth, error in ((20, 9.7), (56, 13.3))
-                 for run in runs_of(depth, "none", [error], data="synthetic shapes")]  # fmt: skip
+    synthetic = [run for depth, errors in ((20, [9.7, 9.8]), (56, [13.3, 13.4]))
+                 for run in runs_of(depth, "none", errors, data="synthetic shapes")]  # fmt: skip
     found = verdict_on("C2", synthetic)
     assert (found.outcome, found.setting) == ("reproduced", "on synthetic shapes, not on CIFAR-10")
-    assert verdict_on("C2", PLAIN_20 + synthetic[1:]).outcome == "not run"
-    preferred = verdict_on("C2", [*synthetic, make_run(20, test_error=80.0), make_run(56, test_error=50.0)])
+    assert verdict_on("C2", PLAIN_20 + synthetic[2:]).outcome == "not run"
+    preferred = verdict_on("C2", synthetic + pair(400, (80.0, 50.0)))
     assert (preferred.outcome, preferred.setting) == ("contradicted", "short schedule")
 
 
@@ -102,7 +142,8 @@ def test_nets_that_were_trained_differently_are_not_compared(field: dict[str, An
 
 def test_two_ways_of_training_one_net_are_not_averaged() -> None:
     runs = [make_run(20, name="a"), make_run(20, name="b", learning_rate=0.5), make_run(56)]
-    assert "plain-20 was trained in more than one way (a, b); keep one" in verdict_on("C2", runs).missing
+    missing = verdict_on("C2", runs).missing
+    assert "plain-20 was trained in more than one way (a in fp32, b in fp32); keep one" in missing
 
 
 def test_parameters_are_compared_exactly_on_any_schedule() -> None:

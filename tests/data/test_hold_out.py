@@ -117,7 +117,10 @@ def test_a_run_counts_epochs_of_the_remaining_images_and_records_the_held_out_te
     errors = {row.test_error_pct for row in run.rows} - {None}
     assert all(float(error * 160 / 100).is_integer() for error in errors if error is not None)
     assert name in cli("list", tmp_path, "--json").out
-    assert name in cli("table", tmp_path).out.replace("\n", " ")
+    table = cli("table", tmp_path).out.replace("\n", " ")
+    assert name.replace("shapes", f"shapes ({run.digest[:8]})") in table
+    assert "validation error %" in table
+    assert "test error" not in table
 
 
 @pytest.mark.parametrize("count", [320, 321])

@@ -21,13 +21,13 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run.begin({"command": ["x"], "device": "cpu", "device_name": "CPU", "data": data, "git": None})
     for step in (8, 16, 24):
         run.append(Row(step, step / 10, 0.1, 2.0, 80.0, 70.0, 2.0, 75.0, 9.0, step / 2))
-    run.close("finished", 24, 1000, data, 3.0)
+    run.close("finished", 24, 1000, data, 3.0, {"train_loss": 2.0, "train_error_pct": 80.0})
     return folder
 
 
 def plotted(outcome: CliResult) -> list[str]:
     assert outcome.code == 0, outcome.err
-    return [Path(line).name.removeprefix("curves-synthetic-shapes-24x32") for line in outcome.out.splitlines()]
+    return [Path(line).name.removeprefix("curves-synthetic-shapes-0-24x32") for line in outcome.out.splitlines()]
 
 
 def test_formats_may_be_a_list_or_repeated(cli: Cli, results: Path, tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_runs_of_several_folders_are_drawn_into_one_figure(cli: Cli, results: Pa
     other = tmp_path / "other"
     (tmp_path / "deeper.yaml").write_text(TINY.replace("depth: 8", "depth: 14"))
     run = RunFolder(other, load_spec(tmp_path / "deeper.yaml"))
-    run.begin({"device": "cpu", "device_name": "CPU", "data": {"name": "synthetic shapes", "exact": False}})
+    run.begin({"device": "cpu", "device_name": "CPU", "data": {"name": "synthetic shapes", "digest": "0"}})
     run.append(Row(24, 1.0, 0.1, 2.0, 80.0, 70.0, 2.0, 75.0, 9.0, 1.0))
     outcome = cli("plot", other, results, "--figure", "curves", "--format", "svg")
     assert plotted(outcome) == [".svg", ".txt"]

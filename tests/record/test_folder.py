@@ -10,9 +10,10 @@ import pytest
 from run_folders import COLUMNS, EXPERIMENT, PROBE_COLUMNS, PROBED, probe_row, probed_folder, row, unfinished_folder
 
 from resnet_repro.errors import RunError
+from resnet_repro.record.finding import find_runs
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.record.rows import Row
-from resnet_repro.record.run import find_runs, read_run
+from resnet_repro.record.run import read_run
 from resnet_repro.spec import ModelSpec
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from conftest import TINY, Cli
 
+from resnet_repro.record.finding import find_runs
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.record.rows import ProbeRow, Row
-from resnet_repro.record.run import find_runs
 from resnet_repro.spec.file import load_spec
 
 READERS: tuple[tuple[str, ...], ...] = (
@@ -100,7 +100,7 @@ def test_a_link_to_very_many_folders_ends_with_a_note(
     for number in range(20):
         (tmp_path / f"many/{number}/{number}").mkdir(parents=True)
     (results / "a").symlink_to(tmp_path / "many")
-    monkeypatch.setattr("resnet_repro.record.run.MOST_LINKED", 30)
+    monkeypatch.setattr("resnet_repro.record.finding.MOST_LINKED", 30)
     notes: list[str] = []
     assert len(find_runs(results, notes.append)) == 3
     assert notes == [

@@ -77,14 +77,25 @@ def test_tables_sort_by_numbers(page: Page) -> None:
 
 
 def test_it_has_a_command_that_repeats_each_experiment(page: Page) -> None:
-    assert "resnet-repro train none20/seed-0/spec.yaml --seeds 0-1 --results again" in page.text
+    command = "resnet-repro train none20/seed-0/spec.yaml --seeds 0-1 --set training.precision=fp32 --results again"
+    assert command in page.text
+
+
+def test_a_command_pins_the_precision_that_was_recorded_and_repeats_no_other() -> None:
+    """On `auto`, a run in fp32 is repeated in bf16 where the hardware has it."""
+    for run in (bf16 := [make_run(seed=seed) for seed in (2, 3)]):
+        run.environment["precision"] = "bf16"
+    text = Page(render_page([*FOUR[:2], *bf16], "results")).text
+    for seeds, precision in (("0-1", "fp32"), ("2-3", "bf16")):
+        assert f"--seeds {seeds} --set training.precision={precision} --results again" in text
+    assert "CPU · bf16 or fp32 · 2 seeds per net" in text
 
 
 def test_the_command_on_the_page_repeats_the_run(tiny: Path, tmp_path: Path, cli: Cli) -> None:
     cli("train", tiny, "--results", tmp_path / "r", "--device", "cpu")
     assert cli("report", tmp_path / "r").code == 0
     text = Page((tmp_path / "r/report.html").read_text()).text
-    [command] = re.findall(r"resnet-repro (train \S+/spec\.yaml --seeds \S+ --results) again", text)
+    [command] = re.findall(r"resnet-repro (train \S+/spec\.yaml --seeds \S+ --set \S+ --results) again", text)
     assert cli(*command.split(), tmp_path / "again", "--device", "cpu").code == 0
     assert json.loads((tmp_path / "again/tiny/seed-0/summary.json").read_text())["status"] == "finished"
 

@@ -150,7 +150,7 @@ def test_the_card_describes_the_run_and_its_short_schedule(export: Path, trained
 
 def test_text_from_a_run_does_not_act_as_markdown(trained: Path, tmp_path: Path) -> None:
     run = Path(shutil.copytree(trained, tmp_path / "results/tiny/seed-0"))
-    edit_json(run / "environment.json", git={"commit": "`<script>` | \x1b[2J\ud800"}, precision=["x\n# y"])
+    edit_json(run / "environment.json", git={"commit": "`<script>` | \x1b[2J\ud800"}, precision="x\n# y")
     card = model_card(read_run(run), 1)
     assert "| commit of resnet-repro | `'<script>' / \\x1b[2J\\ud800` |" in card
     assert "\n# y" not in card

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from resnet_repro.analysis.effects import effects
+from resnet_repro.analysis.effects import ABOUT_EFFECTS, Effect, effects
 from resnet_repro.analysis.estimate import Estimate
-from resnet_repro.analysis.groups import ABOUT_ERRORS, FINAL_COLUMNS, Entry, Group
+from resnet_repro.analysis.groups import ABOUT_ERRORS, ABOUT_SPREAD, COLUMNS, Entry, Group, uncounted
 from resnet_repro.claims.net_results import published_number
+from resnet_repro.claims.published_tables import published_column
 from resnet_repro.claims.wording import published_value
+from resnet_repro.papers import Number
 from resnet_repro.text_tables import markdown_table, markdown_text, print_table
 
 
@@ -20,22 +22,31 @@ def print_groups(groups: Sequence[Group], markdown: bool) -> None:
 
 
 def _print_group(group: Group, markdown: bool) -> None:
-    """A table of final errors, then the degradation and its fix in points."""
-    title = group.title()
-    columns = ["net", *FINAL_COLUMNS.values(), "the paper's test error %"]
-    rows = [[entry.name, *_finals(entry), _published(entry)] for entry in group.entries]
-    lines = [
-        f"{effect.name}: {effect.worse} against {effect.better}, "
-        f"{FINAL_COLUMNS[effect.column].removesuffix(' %')}: {effect}"
-        for effect in effects(group)
+    """A table of final errors, the degradation and its fix in points, and what ± means in both."""
+    title, column = group.title(), published_column(group.condition)
+    columns = [
+        "net",
+        *["precision"] * group.is_mixed,
+        *(f"{label} %" for label in group.condition.labels.values()),
+        *[column] * bool(column),
     ]
+    rows = [
+        [entry.name, *[entry.runs[0].precision] * group.is_mixed, *_finals(entry), *[_published(entry)] * bool(column)]
+        for entry in group.entries
+    ]
+    found = effects(group)
+    lines = [
+        f"{effect.name}: {effect.worse} against {effect.better}, {group.condition.labels[effect.column]}: {effect}"
+        for effect in found
+    ]
+    about = " ".join([ABOUT_SPREAD, *([ABOUT_EFFECTS] if found else [])])
     if markdown:
         head = "\n".join(map(markdown_text, title.split("\n")))
         print(f"{head}\n\n{markdown_table(columns, rows)}\n")
-        print("".join(f"- {markdown_text(line)}\n" for line in lines))
+        print("".join(f"- {markdown_text(line)}\n" for line in lines) + "\n" * bool(lines) + f"{about}\n")
     else:
         print_table(title, columns, rows)
-        print("".join(f"{line}\n" for line in lines))
+        print("".join(f"{line}\n" for line in lines) + f"{about}\n")
 
 
 def group_json(group: Group) -> dict[str, Any]:
@@ -46,24 +57,36 @@ def group_json(group: Group) -> dict[str, Any]:
             {
                 "net": entry.name,
                 "experiment": entry.runs[0].experiment.name,
-                **{column: _estimate_json(entry.final(column)) for column in FINAL_COLUMNS},
-                "published": number._asdict() if (number := published_number(entry, "test_error_pct")) else None,
+                **{column: _estimate_json(entry.final(column)) for column in COLUMNS},
+                "precision": entry.runs[0].precision,
+                "not_counted": uncounted(entry.runs),
+                "published": number._asdict() if (number := _number(group, entry)) else None,
             }
             for entry in group.entries
         ],
-        "effects": [effect._asdict() for effect in effects(group)],
+        "effects": [_effect_json(effect) for effect in effects(group)],
     }
 
 
 def _finals(entry: Entry) -> list[str]:
+    """The final errors; of a net without a finished run only its runs' states."""
     if not entry.finished:
-        return [", ".join(sorted({run.status for run in entry.runs})), *[""] * (len(FINAL_COLUMNS) - 1)]
-    return [str(entry.final(column)) for column in FINAL_COLUMNS]
+        return [entry.final_text(COLUMNS[0]), *[""] * (len(COLUMNS) - 1)]
+    return [entry.final_text(column) for column in COLUMNS]
 
 
 def _published(entry: Entry) -> str:
     number = published_number(entry, "test_error_pct")
     return published_value(number) if number else ""
+
+
+def _number(group: Group, entry: Entry) -> Number | None:
+    return published_number(entry, "test_error_pct") if published_column(group.condition) else None
+
+
+def _effect_json(effect: Effect) -> dict[str, Any]:
+    found = effect.interval
+    return {**effect._asdict(), "interval": found and {"half_width": found.half_width, "basis": found.basis}}
 
 
 def _estimate_json(value: Estimate | None) -> dict[str, Any] | None:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from resnet_repro.claims.published_tables import TableRow, filled_tables
-from resnet_repro.claims.wording import published_value
+from resnet_repro.analysis.groups import ABOUT_SPREAD
+from resnet_repro.claims.published_tables import MEASURE, TableRow, filled_tables
+from resnet_repro.claims.wording import published_value, result_value
 from resnet_repro.cli.show.sources import source_lines
 from resnet_repro.papers import NETS
 from resnet_repro.record.run import Run
@@ -23,13 +24,17 @@ def print_papers_tables(runs: Sequence[Run], markdown: bool) -> None:
             print(f"{head}\n\n{markdown_table(COLUMNS, rows)}\n")
         else:
             print_table("\n".join(title), COLUMNS, rows, optional=["device", "training time"])
-    print("\n".join(f"- {line}" if markdown else line for line in source_lines(markdown)))
+    print("\n".join(f"- {line}" if markdown else line for line in [ABOUT_SPREAD, *source_lines(markdown)]))
 
 
 def _cells(row: TableRow) -> list[str]:
     number, result = row.number, row.result
     name = f"{number.net} ({number.statistic})" if number.statistic else number.net
-    ours = "not run" if result is None or result.is_absent else str(result.estimate or result.fault)
+    ours = (
+        "not run"
+        if result is None or result.is_absent
+        else (result_value(MEASURE, result) if result.estimate else result.fault)
+    )
     return [
         name.removeprefix("identity_mappings/"),
         published_value(number),

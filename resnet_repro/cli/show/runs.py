@@ -10,29 +10,32 @@ from resnet_repro.errors import printable
 from resnet_repro.record.run import Run
 from resnet_repro.text_tables import counted, print_table
 
+COLUMNS = ("run", "seed", "status", "steps", "training error %", "test error %", "data", "device", "precision",
+           "minutes")  # fmt: skip
+OPTIONAL = ("device", "minutes", "precision", "data", "steps")  # left out on a narrow terminal, the first ones first
 Faults = Mapping[Path, str]  # why damaged runs cannot be read, by their folders
 
 
 def print_runs(runs: Sequence[Run], faults: Faults) -> None:
     """A row for each run; ≠ marks the runs of an experiment that were made in different environments."""
     mixed = {found.experiment: found for found in mixed_environments(runs)}
-    columns = ["run", "seed", "status", "steps", "training error %", "test error %", "data", "device", "minutes"]
     rows = {
         run.path: [
             str(run.experiment_path),
             str(run.experiment.seed),
             run.status + " ≠" * (run.experiment_path.as_posix() in mixed),
             f"{run.final.step if run.final else 0} of {run.experiment.training.steps}",
-            _number(run.final.train_error_pct if run.final else None),
-            _number(run.final.test_error_pct if run.final else None),
+            _number(run.result("train_error_pct")),
+            _number(run.result("test_error_pct")),
             run.data_name,
             run.device_name,
+            run.precision,
             _number(run.final.elapsed_seconds / 60 if run.final else None, 1),
         ]
         for run in runs
-    } | {folder: [str(folder), "", "damaged", *[""] * (len(columns) - 3)] for folder in faults}
+    } | {folder: [str(folder), "", "damaged", *[""] * (len(COLUMNS) - 3)] for folder in faults}
     sorted_rows = [rows[folder] for folder in sorted(rows)]
-    print_table(counted(len(rows), "run"), columns, sorted_rows, optional=["device", "minutes", "data", "steps"])
+    print_table(counted(len(rows), "run"), COLUMNS, sorted_rows, OPTIONAL)
     for found in mixed.values():
         print(f"≠ {printable(str(found))}")
     for fault in faults.values():
@@ -62,7 +65,9 @@ def _run_json(run: Run) -> dict[str, Any]:
         "steps": run.experiment.training.steps,
         "data": run.environment.get("data"),
         "device": run.environment.get("device_name"),
+        "precision": run.environment.get("precision"),
         "final": asdict(run.final) if run.final else None,
+        "train_error_pct": run.result("train_error_pct"),
     }
 
 

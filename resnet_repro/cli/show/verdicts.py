@@ -4,32 +4,33 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from resnet_repro.analysis.groups import ABOUT_SPREAD
 from resnet_repro.claims import OUTCOMES, wording
-from resnet_repro.claims.verdict import ABOUT_OUTCOMES, Evidence, NetResult, Ruling, Verdict
+from resnet_repro.claims.verdict import ABOUT_INTERVALS, ABOUT_OUTCOMES, Evidence, NetResult, Ruling, Verdict
 from resnet_repro.cli.show.sources import source_lines
 from resnet_repro.errors import printable
 from resnet_repro.papers import CLAIMS, find_number
 from resnet_repro.text_tables import markdown_table, markdown_text, print_table
 
-COLUMNS = ["claim", "verdict", "statement, and what was compared", "ours", "difference, 95 %", "published", "where"]
+COLUMNS = ["claim", "verdict", "statement, and what was compared", "ours", "difference", "published", "where"]
 BORROWED = "†"
 ABOUT_BORROWED = (
-    f"{BORROWED} A net has a single run, or all its seeds gave the same value. Its spread is assumed to be that of the "
-    "nets with several seeds under these conditions, pooled, or the published one of ResNet-110 if that is larger."
+    f"{BORROWED} A net has a single run. Its spread is taken to be that of other nets with several seeds under these "
+    "conditions, and under the papers' own also the published one of ResNet-110."
 )
 LONGEST = 200  # characters of what is missing; --json prints all of them
 
 
 def print_verdicts(verdicts: Sequence[Verdict], markdown: bool) -> None:
-    """A row for each claim, a row for each of its comparisons, and below the table what letters and terms mean."""
+    """A row for each claim, and for each comparison under all conditions; below, what letters and terms mean."""
     letters: dict[str, str] = {}
     rows = [row for verdict in verdicts for row in _rows(verdict, letters)]
     title = "The papers' claims: " + summary(verdicts)
     text = markdown_text if markdown else printable
     notes = [text(f"{letter}: {conditions.replace(chr(10), ' · ')}") for conditions, letter in letters.items()]
-    if any(_borrows(found) for verdict in verdicts if verdict.ruling for found in verdict.ruling.evidence):
+    if any(_borrows(found) for verdict in verdicts for ruling in verdict.rulings for found in ruling.evidence):
         notes.append(ABOUT_BORROWED)
-    notes += [ABOUT_OUTCOMES, "BN is batch normalisation.", *source_lines(markdown)]
+    notes += [ABOUT_SPREAD, ABOUT_INTERVALS, ABOUT_OUTCOMES, "BN is batch normalisation.", *source_lines(markdown)]
     if markdown:
         print(f"{title}\n\n{markdown_table(COLUMNS, rows)}\n")
         print("".join(f"- {line}\n" for line in notes), end="")
@@ -64,19 +65,32 @@ def not_reproduced(verdicts: Sequence[Verdict]) -> str:
 
 
 def _rows(verdict: Verdict, letters: dict[str, str]) -> list[list[str]]:
-    claim, ruling = verdict.claim, verdict.ruling
-    missing = verdict.missing if len(verdict.missing) <= LONGEST else f"{verdict.missing[:LONGEST]}..."
-    notes = dict.fromkeys(note[0].upper() + note[1:].removesuffix(".") for note in (claim.remark, missing) if note)
-    said = ". ".join([f"{claim.statement} ({claim.source})", *notes])
-    head = [claim.id, wording.outcome(verdict), said]
-    if ruling is None:
-        return [[*head, "", "", "", ""]]
-    where = {group: letters.setdefault(group.title(), _letter(len(letters))) for group in ruling.groups}
-    shown = [found for found in ruling.evidence if all(result.estimate or result.diverged for result in found.results)]
-    details = [
-        ["", found.outcome, f"· {wording.question(found)}", *_values(found), where[found.group]] for found in shown
-    ]
-    return [[*head, "", "", "", "" if details else ", ".join(where.values())], *details]
+    claim = verdict.claim
+    notes = dict.fromkeys(_sentence(note) for note in (claim.remark, verdict.missing) if note)
+    rows = [[claim.id, wording.outcome(verdict), ". ".join([f"{claim.statement} ({claim.source})", *notes]), *[""] * 4]]
+    for ruling in verdict.rulings:
+        where = {group: letters.setdefault(group.title(), _letter(len(letters))) for group in ruling.groups}
+        shown = [found for found in ruling.evidence if _is_shown(found)]
+        if ruling is not verdict.ruling:
+            missing = f": {_sentence(ruling.missing)}" if ruling.missing else ""
+            rows.append(["", f"{ruling.outcome} ({ruling.setting})" if ruling.setting else ruling.outcome,
+                         f"Under other conditions{missing}", "", "", "", ", ".join(where.values())])  # fmt: skip
+        elif not shown:
+            rows[0][-1] = ", ".join(where.values())
+        rows += [["", found.outcome, f"· {wording.question(found)}", *_values(found), where[found.group]]
+                 for found in shown]  # fmt: skip
+    return rows
+
+
+def _sentence(note: str) -> str:
+    """A note of at most LONGEST characters as a sentence without its full stop."""
+    text = note if len(note) <= LONGEST else f"{note[:LONGEST]}..."
+    return text[0].upper() + text[1:].removesuffix(".")
+
+
+def _is_shown(found: Evidence) -> bool:
+    """Whether all nets have a result or have diverged."""
+    return all(result.estimate or result.diverged for result in found.results)
 
 
 def _values(found: Evidence) -> list[str]:
@@ -118,6 +132,7 @@ def _evidence_json(found: Evidence) -> dict[str, Any]:
         "nets": [_result_json(result, check.measure) for result in found.results],
         "difference": interval.value if interval else None,
         "half_width": interval.half_width if interval else None,
+        "confidence": 1 - interval.chance if interval else None,
         "basis": interval.basis if interval else None,
     }
 
@@ -128,6 +143,7 @@ def _result_json(result: NetResult, measure: str) -> dict[str, Any]:
         "net": result.net,
         "name": result.name,
         "ours": result.estimate._asdict() if result.estimate else None,
+        "not_counted": result.uncounted,
         "diverged": result.diverged,
         "runs": [run.path.as_posix() for run in result.runs],
         "published": number._asdict() if number else None,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from conftest import make_run
 
-from resnet_repro.claims.measures import (
+from resnet_repro.analysis.measures import (
     MEASURES,
     mean_train_error_pct,
     median_layer_response,
@@ -27,8 +27,13 @@ def test_steps_to_an_error_end_at_the_first_row_below_it() -> None:
     assert steps_to(80)(with_errors(90, 85)) == 200  # the last step, as no row is below
 
 
-def test_the_mean_over_a_run_is_that_of_its_rows() -> None:
+def test_the_mean_over_a_run_is_weighted_by_steps() -> None:
+    """One curve once gave 50.0 or 76.6, as its rows were more frequent in one half or the other."""
     assert mean_train_error_pct(with_errors(90, 60, 30)) == 60
+    run = with_errors(90, 60, 30)
+    early, _, late = run.rows
+    uneven = replace(run, rows=(early, replace(late, step=400, train_error_pct=30)))
+    assert mean_train_error_pct(uneven) == (90 + 3 * 30) / 4
 
 
 def test_drift_is_the_mean_over_percentiles_of_their_standard_deviations() -> None:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import NamedTuple
 
+from resnet_repro.record.last_epoch import mean_between
 from resnet_repro.record.run import Run
 
 
@@ -13,21 +14,32 @@ class Measure(NamedTuple):
 
     label: str
     of: Callable[[Run], float | None]
-    seed_noise: float | None = None  # standard deviation between seeds if known; 0 if the seed has no effect
     digits: int = 2  # after the decimal point
+    is_exact: bool = False  # whether the value depends on the net only, not on its training
+    is_published: bool = False  # whether the papers give its spread between seeds
+    images: Callable[[Run], int] | None = None  # if it is the share of images that are wrong: their number
+    steps: int = 0  # if it is only known to so many steps
 
     @property
-    def is_exact(self) -> bool:
-        """Whether the value depends on the net only, not on its training."""
-        return self.seed_noise == 0
+    def resolution(self) -> float:
+        """The distance of two values that can be told apart."""
+        return float(self.steps) or 10.0**-self.digits
 
 
-SEED_NOISE_PCT = 0.16  # standard deviation of the final error of ResNet-110 over five seeds, [R] Table 6
+EPOCH = 391  # steps, of the papers' recipe: how often training errors are recorded
 
 
-def final(column: str) -> Callable[[Run], float | None]:
-    """The value of a column in the last row of metrics.csv, even if an earlier row was better."""
-    return lambda run: getattr(run.final, column) if run.final else None
+def result(column: str) -> Callable[[Run], float | None]:
+    """The run's result in a column of metrics.csv."""
+    return lambda run: run.result(column)
+
+
+def train_images(run: Run) -> int:
+    return run.experiment.data.epoch_images
+
+
+def test_images(run: Run) -> int:
+    return run.experiment.data.validation_images or run.experiment.data.test_images
 
 
 def parameters(run: Run) -> float | None:
@@ -35,8 +47,8 @@ def parameters(run: Run) -> float | None:
 
 
 def mean_train_error_pct(run: Run) -> float | None:
-    """The mean over all rows of a run; the smaller it is, the earlier the net reached a given accuracy."""
-    return statistics.fmean(row.train_error_pct for row in run.rows) if run.rows else None
+    """The mean over all steps of a run; the smaller it is, the earlier the net reached a given accuracy."""
+    return mean_between(run.rows, "train_error_pct", 0, run.rows[-1].step) if run.rows else None
 
 
 def steps_to(train_error_pct: float) -> Callable[[Run], float | None]:
@@ -71,16 +83,17 @@ def weight_scale_deviation(run: Run) -> float | None:
 
 
 MEASURES: dict[str, Measure] = {
-    "test_error_pct": Measure("test error", final("test_error_pct"), SEED_NOISE_PCT),
-    "train_error_pct": Measure("training error", final("train_error_pct"), SEED_NOISE_PCT),
-    "train_loss": Measure("training loss", final("train_loss"), digits=4),
+    "test_error_pct": Measure("test error", result("test_error_pct"), is_published=True, images=test_images),
+    "train_error_pct": Measure("training error", result("train_error_pct"), images=train_images),
+    "train_error_clean_pct": Measure("clean training error", result("train_error_clean_pct")),
+    "train_loss": Measure("training loss", result("train_loss"), digits=4),
     "mean_train_error_pct": Measure("training error, mean over the run", mean_train_error_pct),
-    "steps_to_80_pct_train_error": Measure("steps to less than 80 % training error", steps_to(80), digits=0),
-    "steps_to_90_pct_train_error": Measure("steps to less than 90 % training error", steps_to(90), digits=0),
-    "parameters": Measure("parameters", parameters, 0.0, digits=0),
+    "steps_to_80_pct_train_error": Measure("steps to less than 80 % training error", steps_to(80), 0, steps=EPOCH),
+    "steps_to_90_pct_train_error": Measure("steps to less than 90 % training error", steps_to(90), 0, steps=EPOCH),
+    "parameters": Measure("parameters", parameters, digits=0, is_exact=True),
     "median_layer_response": Measure("median layer response", median_layer_response, digits=3),
     "percentile_drift": Measure("percentile drift", percentile_drift, digits=3),
     "weight_scale_deviation": Measure(
-        "relative change if weights before BN are scaled", weight_scale_deviation, 0.0, digits=4
+        "relative change if weights before BN are scaled", weight_scale_deviation, digits=4, is_exact=True
     ),
 }

@@ -1,0 +1,30 @@
+"""What a group of runs tells about the spread of a measure between seeds."""
+
+from collections.abc import Sequence
+
+from resnet_repro.analysis.estimate import estimate
+from resnet_repro.analysis.groups import Entry, Group
+from resnet_repro.analysis.measures import MEASURES
+from resnet_repro.analysis.noise import PUBLISHED, UNKNOWN, Known, spread_of
+
+
+def known(group: Group, measure: str, entries: Sequence[Entry]) -> Known:
+    """What is known of the spread of the net in `entries`, which were trained alike: its own, and the group's.
+
+    The published spread counts under the papers' own conditions, for the measure that it is of.
+    """
+    how = MEASURES[measure]
+    values: dict[object, dict[int, float]] = {}
+    for entry in group.entries:
+        for run in entry.finished:
+            if (value := how.of(run)) is not None:
+                values.setdefault(_training(entry), {}).setdefault(run.experiment.seed, value)
+    spreads = {net: spread_of(estimate(found.values()), how.resolution) for net, found in values.items()}
+    own = spreads.pop(_training(entries[0]), UNKNOWN)
+    others = tuple(spread for spread in spreads.values() if spread.freedom)
+    return Known(own, others, PUBLISHED if how.is_published and group.condition.is_papers else UNKNOWN)
+
+
+def _training(entry: Entry) -> tuple[object, str]:
+    """What differs between nets and trainings, but not between seeds or ways of recording."""
+    return entry.model, str(entry.recipe)
