@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from resnet_repro import __version__
+import resnet_repro
 from resnet_repro.training.device import device_name
 
 # Options that do not belong into a record, and whether a value follows.
@@ -26,6 +26,7 @@ NOT_RECORDED = {
     "--checkpoint-seconds": True,
     "--restart": False,
 }
+PACKAGE = Path(resnet_repro.__file__).parent
 COMMIT_VARIABLE = "RESNET_REPRO_COMMIT"
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ def describe_environment(
         "kernels": kernels,
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "data": data,
-        "git": git_state(Path(__file__).parent) or stated_commit(),
+        "git": git_state(PACKAGE) or stated_commit(),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "versions": versions(),
@@ -98,7 +99,7 @@ def versions() -> dict[str, str | None]:
     except PackageNotFoundError:
         torchvision = None
     return {
-        "resnet-repro": __version__,
+        "resnet-repro": resnet_repro.__version__,
         "torch": str(torch.__version__),
         "torchvision": torchvision,
         "numpy": np.__version__,

@@ -13,7 +13,14 @@ import torch
 from conftest import REPOSITORY
 
 from resnet_repro import __version__
-from resnet_repro.runner.environment import COMMIT_VARIABLE, git_state, repeatable, stated_commit, versions
+from resnet_repro.runner.environment import (
+    COMMIT_VARIABLE,
+    describe_environment,
+    git_state,
+    repeatable,
+    stated_commit,
+    versions,
+)
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -27,6 +34,13 @@ def test_versions_are_those_of_the_packages_not_of_their_metadata(monkeypatch: p
     assert (found["resnet-repro"], found["torch"]) == (__version__, torch.__version__)
     assert type(found["torch"]) is str  # torch's own class cannot be read back from a checkpoint
     assert found["torchvision"] is None
+
+
+@pytest.mark.skipif(not (REPOSITORY / ".git").exists(), reason="asks git for the commit")
+def test_a_run_from_a_clone_records_its_commit() -> None:
+    recorded = describe_environment(torch.device("cpu"), "fp32", "eager", {})["git"]
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert (recorded["commit"], recorded["from"]) == (commit.stdout.strip(), "git")
 
 
 def test_without_a_repository_the_commit_comes_from_the_variable(
