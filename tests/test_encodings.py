@@ -26,14 +26,16 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("encoding", ["cp1252", "cp932", "ascii"])
 @pytest.mark.parametrize("command", ["list", "table", "claims"])
 def test_signs_that_an_encoding_lacks_are_written_in_a_simpler_way(
-    cli: Cli, results: Path, monkeypatch: pytest.MonkeyPatch, encoding: str, command: str
+    cli: Cli, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str, command: str
 ) -> None:
-    written = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
-    outcome = cli(command, results)
+    written = tmp_path / "written"
+    with written.open("w", encoding=encoding) as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        outcome = cli(command, results)
+        sys.stdout.close()
+        monkeypatch.undo()
     assert (outcome.code, outcome.err) == (0, "")
-    sys.stdout.flush()
-    shown = written.getvalue().decode(encoding)
+    shown = written.read_bytes().decode(encoding)
     assert "\\" not in shown.replace("\\udce9", "")  # the name of the folder
     assert "±" in shown or "+/-" in shown or command != "table"
 

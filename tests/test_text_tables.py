@@ -43,7 +43,7 @@ def test_no_word_and_no_number_is_cut_however_narrow_the_terminal(
 
 
 @pytest.mark.usefixtures("terminal")
-@pytest.mark.parametrize(("width", "left_out"), [(80, "device, minutes"), (100, "device"), (160, "")])
+@pytest.mark.parametrize(("width", "left_out"), [(80, "device, precision, minutes"), (100, "device"), (160, "")])
 def test_the_list_has_a_line_for_each_run_with_status_and_errors_whole(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, width: int, left_out: str
 ) -> None:
@@ -66,7 +66,7 @@ def test_claims_are_paragraphs_where_a_table_does_not_fit(
     lines = [line.rstrip() for line in plain(cli("claims", REPOSITORY / "results/quick").out)]
     first = lines.index("C1  reproduced (short schedule)")
     assert lines[first + 1].startswith("  Degradation: plain-56 has a higher training error than plain-20")
-    assert "    · training error: plain-56 > plain-20; ours: 81.86 ± 6.64 (n=3) −" in lines[first + 3 + (width < 90)]
+    assert "    · training error: plain-56 > plain-20; ours: 81.77 ± 5.88 (n=3) −" in lines[first + 3 + (width < 90)]
 
 
 def test_a_pipe_gets_each_row_as_a_line_however_long(capsys: pytest.CaptureFixture[str]) -> None:

@@ -95,7 +95,10 @@ def _train_one(task: Task, options: TrainOptions, watcher: Watcher, datasets: Da
     except Exception as error:
         if options.ranks.count > 1:
             raise
-        print_error(str(error) if isinstance(error, ReproError) else _logged(error, task, options.results))
+        if isinstance(error, ReproError):
+            print_error(str(error))
+            return None
+        print_error(_logged(error, task, options.results))
     free_memory(torch.device(options.device))  # which the error held
     return None
 

@@ -164,14 +164,14 @@ def test_names_of_data_and_devices_are_plain_text_on_every_page(arena: Arena) ->
 
 
 def recorded_as(arena: Arena, text: str) -> Path:
-    """A project whose runs recorded this text as their data, device, precision, versions and commit."""
+    """A project whose runs recorded this text as their data, device, versions and commit."""
     project = arena.project()
     for run in (RUN, UNFINISHED):
         path = project / "results" / run / "environment.json"
         content = json.loads(path.read_text())
-        content |= {"device_name": text, "data": {"name": text, "exact": False}, "precision": text, "engine": text}
+        content |= {"device_name": text, "data": {"name": text, "exact": False}, "engine": text}
         content |= {"versions": {text: text, "torch": text}, "git": {"commit": text, "dirty": text}}
-        content["resumed"] = [{"precision": text + text}]
+        content["resumed"] = [{"engine": text}]
         path.write_text(json.dumps(content))
     return project
 
@@ -180,7 +180,7 @@ def test_text_on_the_report_is_neither_html_nor_turned_around(arena: Arena) -> N
     text = "".join(TEXTS) + "</script><script>x\u202e\x1b]8;;http:x\x07\r\x9b"
     project = recorded_as(arena, text)
     result = arena.forked.run([Case("", project, COMMANDS["report"])])[""]
-    assert (result.code, faults(result)) == (0, [])
+    assert (result.code, faults(result)) == (0, []), result.err
     page = (project / "results/report.html").read_bytes().decode()
     assert "<img src=x" not in page
     assert page.count("<script>") == 1

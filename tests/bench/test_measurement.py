@@ -119,7 +119,7 @@ def test_scaling_measures_each_curve_and_runs_side_by_side() -> None:
     kept, recomputed = points[-2:]
     assert [point["curve"] for point in points[-2:]] == ["training.recompute of deep, batches of 16"] * 2
     assert [point["value"] for point in points[-2:]] == [0, 1]
-    assert kept["memory_bytes"] > recomputed["memory_bytes"] + 16 * 3e6  # 96 layers of 16 to 64 maps, in bf16 at least
+    assert kept["memory_bytes"] > recomputed["memory_bytes"] + 16 * 2e6  # 96 layers of 16 to 64 maps, in bf16 at least
     points = points[:-2]
     assert {point["memory_bytes"] for point in points} == {None}
     assert [(point["curve"], point["value"]) for point in points] == [

@@ -16,6 +16,7 @@ from resnet_repro.spec.file import load_spec
 READERS: tuple[tuple[str, ...], ...] = (
     ("list",), ("table",), ("claims",), ("table", "--published"), ("plot", "--format", "svg"), ("report",),
 )  # fmt: skip
+LAST_EPOCH = {"train_loss": 2.0, "train_error_pct": 80.0}
 ENVIRONMENT = {"device_name": "CPU", "data": {"name": "synthetic shapes", "exact": False}}
 
 
@@ -29,7 +30,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         run.begin(ENVIRONMENT)
         run.append(Row(24, 1.0, 0.1, 2.0, 80.0, 70.0, 2.0, 75.0, 9.0, 1.0))
         run.append_probes([ProbeRow(24, "layer_response", "stem", "std", 0.5)])
-        run.close("finished", 24, 1000, {"name": "synthetic shapes", "exact": False}, 3.0)
+        run.close("finished", 24, 1000, {"name": "synthetic shapes", "exact": False}, 3.0, LAST_EPOCH)
     return folder / "r"
 
 
