@@ -1,6 +1,5 @@
 """Terminals, pipes and paths that are not UTF-8."""
 
-import io
 import os
 import sys
 from pathlib import Path
