@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from resnet_repro.cli.options import DataDir, Device, Json, Override
+from resnet_repro.cli.plotting import load_matplotlib
 
 
 def describe(
@@ -54,6 +55,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Evaluate a finished run again from its weights: test error, error of each class, confusion matrix."""
+    load_matplotlib()
     from resnet_repro.cli.show import evaluation as show
     from resnet_repro.figures.confusion import draw_confusion
     from resnet_repro.figures.saving import save_figure

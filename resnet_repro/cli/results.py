@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from resnet_repro.cli.options import Json, Markdown, Results, notice, parsed
+from resnet_repro.cli.plotting import load_matplotlib
 from resnet_repro.errors import RunError
 
 
@@ -37,6 +38,7 @@ def plot(
     """Draw the figures of results folders, each with its caption in a text file beside it."""
     if not results and not list_them:
         raise typer.BadParameter("name a folder that holds run folders, or use --list to see the figures")
+    load_matplotlib()
     from resnet_repro.cli.show import figures
 
     if list_them:
@@ -121,6 +123,7 @@ def report(
     ] = None,
 ) -> None:
     """Write one page about a results folder: verdicts, figures, tables, and how to repeat the runs."""
+    load_matplotlib()
     from resnet_repro.analysis.loading import load_runs
     from resnet_repro.errors import RunError
     from resnet_repro.files import make_folder, write_text

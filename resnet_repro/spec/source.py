@@ -146,6 +146,6 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 def _nearby(path: Path) -> str:
     if not path.parent.is_dir():
         return ""
-    names = [other.name for other in path.parent.iterdir() if other.suffix in (".yaml", ".yml")]
+    names = [other.name for other in path.parent.iterdir() if other.suffix in (".yaml", ".yml") and other.exists()]
     close = difflib.get_close_matches(path.name, names, n=1)
     return f"; did you mean {path.parent / close[0]}?" if close else ""

@@ -36,4 +36,4 @@ def _paths(specs: Iterable[Path]) -> list[Path]:
 
 def _is_spec(path: Path) -> bool:
     """Whether a file is a spec by its name. Emacs and macOS put hidden files beside specs, such as ._x.yaml."""
-    return path.suffix in (".yaml", ".yml") and not path.name.startswith(".")
+    return path.suffix.lower() in (".yaml", ".yml") and not path.name.startswith(".")

@@ -58,6 +58,20 @@ def test_a_file_is_the_same_whichever_formats_are_asked_with_it(tmp_path: Path) 
     assert svg == again
 
 
+@pytest.mark.parametrize("place", ["working folder", "variable"])
+def test_a_matplotlibrc_that_cannot_be_read_stops_no_figure(tmp_path: Path, place: str) -> None:
+    (tmp_path / "matplotlibrc").write_bytes(b"text.color: \xff")
+    inside = place == "working folder"
+    listed = subprocess.run(
+        command_line("plot", "--list"),
+        cwd=tmp_path if inside else None,
+        env=os.environ if inside else os.environ | {"MATPLOTLIBRC": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert (listed.returncode, listed.stderr) == (0, "")
+
+
 def test_figures_need_no_backend_of_the_notebook_around_them() -> None:
     environment = os.environ | {"MPLBACKEND": "a backend that is not installed"}
     listed = subprocess.run(command_line("plot", "--list"), env=environment, capture_output=True, text=True)

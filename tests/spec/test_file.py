@@ -153,10 +153,10 @@ def test_a_dump_writes_every_default_out() -> None:
 
 
 def test_a_folder_of_specs_holds_yaml_and_yml_but_no_hidden_files(tmp_path: Path) -> None:
-    for name in ("b.yaml", "a.yml"):
+    for name in ("b.yaml", "a.yml", "C.YML"):
         (tmp_path / name).write_text("model: {depth: 8}\n")
     for name in ("._b.yaml", ".hidden.yml", "notes.txt", "b.yaml~", "#b.yaml#"):
         (tmp_path / name).write_bytes(b"\0\x05\x16\x07")
     (tmp_path / ".#b.yaml").symlink_to("someone@host.123")  # Emacs, while the file is open
-    assert [experiment.name for experiment in load_suite([tmp_path], (), None)] == ["a", "b"]
+    assert [experiment.name for experiment in load_suite([tmp_path], (), None)] == ["C", "a", "b"]
     assert load_suite([tmp_path / "a.yml"], (), None)[0].name == "a"

@@ -1,0 +1,18 @@
+"""Loads matplotlib without the user's settings, for the commands that draw."""
+
+import os
+
+
+def load_matplotlib() -> None:
+    """Import matplotlib without a matplotlibrc, from which no figure takes anything: a damaged one would stop us.
+
+    Its loading reads the one in the working folder first, then the one that $MATPLOTLIBRC names.
+    """
+    os.environ["MATPLOTLIBRC"] = os.devnull
+    here = os.open(".", os.O_RDONLY)
+    try:
+        os.chdir(os.path.dirname(__file__))
+        import matplotlib  # noqa: F401
+    finally:
+        os.fchdir(here)
+        os.close(here)
