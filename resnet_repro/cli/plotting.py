@@ -1,6 +1,7 @@
 """Loads matplotlib without the user's settings, for the commands that draw."""
 
 import os
+from contextlib import chdir
 
 
 def load_matplotlib() -> None:
@@ -9,10 +10,5 @@ def load_matplotlib() -> None:
     Its loading reads the one in the working folder first, then the one that $MATPLOTLIBRC names.
     """
     os.environ["MATPLOTLIBRC"] = os.devnull
-    here = os.open(".", os.O_RDONLY)
-    try:
-        os.chdir(os.path.dirname(__file__))
+    with chdir(os.path.dirname(__file__)):
         import matplotlib  # noqa: F401
-    finally:
-        os.fchdir(here)
-        os.close(here)
