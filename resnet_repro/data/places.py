@@ -48,7 +48,9 @@ def find_places(data_dir: Path) -> list[Place]:
             try:
                 return _layouts(unpack(data_dir / name, md5, data_dir / folder))
             except (OSError, EOFError, tarfile.TarError) as error:
-                raise DataError(f"{data_dir / name}: cannot be unpacked: {error}; free the disk, or download it again") from None
+                raise DataError(
+                    f"{data_dir / name}: cannot be unpacked: {error}; free the disk, or download it again"
+                ) from None
     return []
 
 

@@ -34,7 +34,7 @@ class Seat(NamedTuple):
 
 def read_seat() -> Seat | None:
     """The rank of this process; None if it is alone. Raises RunError if the variables are left over or wrong."""
-    if not all(map(os.environ.get, RANK_VARIABLES)) or os.environ["WORLD_SIZE"] == "1":
+    if not os.environ.keys() >= set(RANK_VARIABLES) or os.environ["WORLD_SIZE"] == "1":
         return None
     said = ", ".join(f"{name}={os.environ[name]}" for name in RANK_VARIABLES)
     if unset := [name for name in PLACE_VARIABLES if not os.environ.get(name)]:
