@@ -19,7 +19,7 @@ import torch
 import typer
 from helpers import command_line, result_of
 
-from resnet_repro.text_tables import markdown_table
+from resnet_repro.text_tables import counted, markdown_table
 from resnet_repro.training.device import device_name
 
 HERE = Path(__file__).parent
@@ -110,7 +110,7 @@ def write(ranks: int, tried: Counter[str], lost: Counter[str], trainings: int, t
     rows = [[name, str(tried[name]), str(tried[name] - lost[name]), str(lost[name])] for name in sorted(tried)]
     conditions = (
         f"{datetime.now(UTC).date()} · {device_name(torch.device('cpu'))} · torch {torch.__version__} · "
-        f"{trainings} trainings of 300 steps, {took / 60:.0f} minutes"
+        f"{counted(trainings, 'training')} of 300 steps, {took / 60:.0f} minutes"
     )
     table = f"\n{conditions}\n\n{markdown_table(['signal', 'tried', 'survived', 'lost'], rows)}\n"
     page = PAGE.read_text()
