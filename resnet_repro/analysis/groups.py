@@ -101,6 +101,11 @@ class Condition(NamedTuple):
         return self.digest == CIFAR10_DIGEST and not self.validation_images
 
     @property
+    def weight(self) -> tuple[bool, bool, int]:
+        """The sort key of conditions: the papers' own, their data, the longest schedule."""
+        return self.is_papers, self.has_papers_data, self.images
+
+    @property
     def test_label(self) -> str:
         """What the column test_error_pct holds."""
         return "validation error" if self.validation_images else "test error"

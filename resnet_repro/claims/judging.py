@@ -32,18 +32,13 @@ def _verdict(claim: Claim, groups: Sequence[Group], full_length: bool) -> Verdic
     rulings = [_ruling(claim, pool) for pool in pools if pool]
     told = [ruling for ruling in rulings if any(not s.is_absent for found in ruling.evidence for s in found.results)]
     compared = [ruling for ruling in told if ruling.outcome != "not run"]
-    return Verdict(claim, tuple(sorted(compared or told, key=_weight, reverse=True)), full_length)
+    heaviest_first = sorted(compared or told, key=lambda ruling: ruling.groups[0].condition.weight, reverse=True)
+    return Verdict(claim, tuple(heaviest_first), full_length)
 
 
 def _can_judge(scope: Scope, at: Condition) -> bool:
     """Whether runs under these conditions can judge claims of a scope."""
     return at.is_papers or scope in ("any", "compare") or (scope == "tenth" and at.images >= LEAST_IMAGES)
-
-
-def _weight(ruling: Ruling) -> tuple[bool, bool, int]:
-    """The sort key of rulings: the paper's conditions, its data, the longest schedule."""
-    at = ruling.groups[0].condition
-    return at.is_papers, at.has_papers_data, at.images
 
 
 def _ruling(claim: Claim, groups: Sequence[Group]) -> Ruling:

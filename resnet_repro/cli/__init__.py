@@ -72,7 +72,6 @@ for name, command in {"fetch": fetch, "check": check}.items():
 def main() -> None:
     """Run the command line. A failure that is not a bug prints one line on stderr and exits with 1."""
     logging.getLogger("resnet_repro").handlers = [_NoticeHandler()]
-    os.environ["MPLBACKEND"] = "agg"  # no window is needed; a notebook asks for a backend that may not be installed
     keep_streams_usable()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name of a file may also hold bytes that are no text

@@ -1,5 +1,6 @@
 """Loads matplotlib without the user's settings, for the commands that draw."""
 
+import importlib
 import os
 from contextlib import chdir
 
@@ -9,6 +10,7 @@ def load_matplotlib() -> None:
 
     Its loading reads the one in the working folder first, then the one that $MATPLOTLIBRC names.
     """
+    os.environ["MPLBACKEND"] = "agg"  # no window is needed; a notebook asks for a backend that may not be installed
     os.environ["MATPLOTLIBRC"] = os.devnull
     with chdir(os.path.dirname(__file__)):
-        import matplotlib  # noqa: F401
+        importlib.import_module("matplotlib")

@@ -18,15 +18,8 @@ from resnet_repro.text_tables import counted, fit, make_table
 
 LAST_ENDED = 5  # how many of the runs that have ended are shown
 COLUMNS = ("run", "status", "device", "step", "loss", "train %", "test %", "images/s", "left")
-OPTIONAL = (
-    "device",
-    "images/s",
-    "loss",
-    "train %",
-    "left",
-    "step",
-    "test %",
-)  # on a narrow terminal, from the first on
+# Left out on a narrow terminal, the first ones first.
+OPTIONAL = ("device", "images/s", "loss", "train %", "left", "step", "test %")
 
 
 class Board:

@@ -22,7 +22,7 @@ from resnet_repro.errors import RunError
 try:
     import fcntl
 except ImportError:
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment]  # on Windows, which lacks it
 
 OPEN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 NAMESPACE = "?pidns-"  # in filelock's name of a host, before the number of a container's process namespace

@@ -59,9 +59,8 @@ def _shown(value: object) -> object:
 
 
 def weight(group: Group) -> tuple[bool, bool, int, int]:
-    """The sort key of groups: the papers' own conditions, their data, the longest schedule."""
-    at = group.condition
-    return at.is_papers, at.has_papers_data, at.images, len(group.runs)
+    """The sort key of groups: their conditions, then the number of runs."""
+    return *group.condition.weight, len(group.runs)
 
 
 def _headline(verdicts: Sequence[Verdict]) -> dict[str, list[Verdict]]:

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Sequence
 from itertools import groupby
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from resnet_repro.analysis.groups import COLUMNS, Entry, Group
 from resnet_repro.analysis.loading import mixed_environments
@@ -12,8 +12,7 @@ from resnet_repro.claims.published_tables import published_column
 from resnet_repro.claims.wording import published_value
 from resnet_repro.record.provenance import decisive
 from resnet_repro.record.run import SPEC, Run
-
-PRECISIONS = ("fp32", "bf16", "fp16")  # that a spec can ask for
+from resnet_repro.spec.training import Precision
 
 
 class SortableCell(NamedTuple):
@@ -80,7 +79,7 @@ def _origin(runs: Sequence[Run], mixed: str) -> Origin:
     seeds = sorted(run.experiment.seed for run in runs)
     together = len(seeds) > 1 and seeds == list(range(seeds[0], seeds[-1] + 1))
     chosen = f"{seeds[0]}-{seeds[-1]}" if together else ",".join(map(str, seeds))
-    pinned = ["--set", f"training.precision={runs[0].precision}"] if runs[0].precision in PRECISIONS else []
+    pinned = ["--set", f"training.precision={runs[0].precision}"] if runs[0].precision in get_args(Precision) else []
     spec = (runs[0].path / SPEC).as_posix()
     command = shlex.join(["resnet-repro", "train", spec, "--seeds", chosen, *pinned, "--results", "again"])
     columns = ["seed", "state", "steps", "test error %", "data", "device", "precision", "torch", "commit", "minutes"]

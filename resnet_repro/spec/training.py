@@ -8,6 +8,8 @@ from resnet_repro.spec.section import AsTuple, Cadence, Images, Section, Steps
 
 PAPER_STEPS = 64_000
 
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
 
 class Warmup(Section):
     """A smaller learning rate first: [R] trains ResNet-110 at 0.01 until the training error is below 80 %.
@@ -67,7 +69,7 @@ class TrainingSpec(Section):
     """Steps between two rows of the running training error, or `epoch`."""
     clean_images: Images = 10_000
     """Number of training images on which the clean training error is measured."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    precision: Precision = "auto"
     """Number format of convolutions: `auto` is bf16 where the hardware has it, else fp16 with a scaled loss on
     CUDA, else fp32."""
     recompute: bool = False
