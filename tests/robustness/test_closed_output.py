@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 import termios
@@ -24,6 +25,11 @@ subprocess.run([sys.executable, "-c", "import os; print(*map(os.fstat, range(3))
 """
 
 
+def _take_the_terminal() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored if the tests run under nohup
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 def test_a_terminal_that_closes_under_the_live_bar_leaves_a_checkpoint(tiny: Path, tmp_path: Path) -> None:
     ours, theirs = os.openpty()
     process = subprocess.Popen(
@@ -32,13 +38,16 @@ def test_a_terminal_that_closes_under_the_live_bar_leaves_a_checkpoint(tiny: Pat
         stdout=theirs,
         stderr=theirs,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        preexec_fn=_take_the_terminal,
     )
     os.close(theirs)
     metrics = tmp_path / LABEL / "metrics.csv"
-    wait_until(lambda: metrics.exists() and metrics.read_text().count("\n") > 2)
-    os.close(ours)
-    assert process.wait(PATIENCE) == 130
+    try:
+        wait_until(lambda: metrics.exists() and metrics.read_text().count("\n") > 2)
+        os.close(ours)
+        assert process.wait(PATIENCE) == 130
+    finally:
+        process.kill()
     assert (tmp_path / LABEL / "checkpoint.pt").exists()
     assert read_run(tmp_path / LABEL).status == "interrupted"
 

@@ -2,15 +2,23 @@
 
 import signal
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from resnet_repro.runner.signals import signals_that_stop, stop_signals
 
 
-@pytest.mark.parametrize(
-    "name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"]
-)  # SLURM and LSF send the last two
+@pytest.fixture(autouse=True)
+def _closing_terminals_count() -> Iterator[None]:
+    """If the tests run under nohup, SIGHUP is ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+# SLURM and LSF send the last two.
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"])
 def test_a_signal_before_the_end_stops_a_training_with_a_checkpoint(name: str) -> None:
     with stop_signals() as stopped:
         assert not stopped()
