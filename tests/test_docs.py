@@ -9,7 +9,7 @@ import pytest
 from conftest import REPOSITORY
 from jsonschema import Draft202012Validator
 
-from resnet_repro.spec.source import parse
+from resnet_repro.spec.yaml_source import parse
 
 SPECS = sorted((REPOSITORY / "experiments").rglob("*.yaml"))
 

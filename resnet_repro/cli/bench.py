@@ -5,12 +5,7 @@ from typing import Annotated
 
 import typer
 
-from resnet_repro.cli.options import (
-    Compiled,
-    Device,
-    Json,
-    Override,
-)  # fmt: skip
+from resnet_repro.cli.options import Compiled, Device, Json, Override
 
 
 def bench(
@@ -47,16 +42,15 @@ def bench(
         raise typer.BadParameter("--scaling, --gpu-check and --page take neither specs nor --compile")
     if (scaling, gpu_check, page is not None).count(True) > 1:
         raise typer.BadParameter("--scaling, --gpu-check and --page exclude each other")
-    from resnet_repro.bench import default_experiments, fig6_experiments
-    from resnet_repro.cli.show import bench
+    from resnet_repro.bench import command, default_experiments, fig6_experiments
     from resnet_repro.spec.suite import load_suite
 
     if page:
-        bench.show_page(page)
+        command.show_page(page)
     elif gpu_check:
-        bench.show_gpu_check(fig6_experiments(override or ()), device, seconds, output, as_json)
+        command.show_gpu_check(fig6_experiments(override or ()), device, seconds, output, as_json)
     elif scaling:
-        bench.show_scaling(override or (), device, seconds, output, as_json)
+        command.show_scaling(override or (), device, seconds, output, as_json)
     else:
         experiments = load_suite(specs, override or (), None) if specs else default_experiments(override or ())
-        bench.show_speed(experiments, device, seconds, baseline, compiled, output, as_json)
+        command.show_speed(experiments, device, seconds, baseline, compiled, output, as_json)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from resnet_repro.cli.matplotlib_loading import load_matplotlib
 from resnet_repro.cli.options import DataDir, Device, Json, Override
-from resnet_repro.cli.plotting import load_matplotlib
 
 
 def describe(

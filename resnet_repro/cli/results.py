@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from resnet_repro.cli.matplotlib_loading import load_matplotlib
 from resnet_repro.cli.options import Json, Markdown, Results, notice, parsed
-from resnet_repro.cli.plotting import load_matplotlib
 from resnet_repro.errors import RunError
 
 
@@ -39,12 +39,12 @@ def plot(
     if not results and not list_them:
         raise typer.BadParameter("name a folder that holds run folders, or use --list to see the figures")
     load_matplotlib()
-    from resnet_repro.cli.show import figures
+    from resnet_repro.figures import command
 
     if list_them:
-        figures.print_families()
+        command.print_families()
     elif results:
-        figures.plot(results, output, figure or (), style, formats or (), notice)
+        command.plot(results, output, figure or (), style, formats or (), notice)
 
 
 def table(

@@ -90,14 +90,15 @@ def reproduce(
     from resnet_repro.cli.options import parse_jobs
 
     side_by_side, deadline = parsed(parse_jobs, jobs), _deadline(time_limit)
-    from resnet_repro.launch import command, reproduction
+    from resnet_repro.launch import command
+    from resnet_repro.launch.reproduce import load_tiers, parse_schedule
     from resnet_repro.runner.options import TrainOptions
     from resnet_repro.training.device import resolve_device
 
     if schedule == "auto":
         schedule = "full" if resolve_device(device).type == "cuda" else "tenth"
         notice(f"the {schedule} schedule, which suits the device; choose another with --schedule")
-    tiers = reproduction.load_tiers(parsed(reproduction.parse_schedule, schedule), experiments)
+    tiers = load_tiers(parsed(parse_schedule, schedule), experiments)
     options = TrainOptions(results, data_dir, device, side_by_side, deadline=deadline)
     tasks = [task for tier, suite in enumerate(tiers) for task in command.find_tasks(suite, options, tier)]
     if dry_run:

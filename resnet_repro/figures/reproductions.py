@@ -15,7 +15,7 @@ from resnet_repro.figures.curve_lines import mean_curve
 from resnet_repro.figures.probed import averaged, grid, is_first
 from resnet_repro.figures.style import GREY, WEB, Style, add_legend, drawing, mark
 from resnet_repro.papers.nets import papers_net
-from resnet_repro.papers.reproductions import REPRODUCTIONS, Reproduction
+from resnet_repro.papers.public_reproductions import REPRODUCTIONS, Reproduction
 from resnet_repro.spec import ModelSpec, TrainingSpec
 
 LABELS = {"uniform": "as in the authors' code", "he": "by He's rule"}

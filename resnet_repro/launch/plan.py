@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from resnet_repro.launch.estimate import measure_rate, side_by_side_ends
+from resnet_repro.launch.duration import measure_rate, side_by_side_ends
 from resnet_repro.launch.slots import Slot, say_slots
 from resnet_repro.launch.tasks import Nets, Task
 from resnet_repro.text_tables import counted, print_table

@@ -14,7 +14,7 @@ from resnet_repro.errors import SpecError
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.explain import Key, explain, short
 from resnet_repro.spec.model import CLASSES
-from resnet_repro.spec.source import Source, dump, parse, read_source
+from resnet_repro.spec.yaml_source import Source, dump, parse, read_source
 
 DEEPEST_EXTENDS = 16
 RELATIVE_SPEC = re.compile(r"[^/\x00-\x1f][^\x00-\x1f]{0,200}\.ya?ml")

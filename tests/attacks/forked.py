@@ -108,7 +108,7 @@ def _import_all() -> None:
     import torch
     import torch._dynamo  # torch's optimizers import it, for a second
 
-    import resnet_repro.cli.show.figures
+    import resnet_repro.figures.command
     import resnet_repro.launch.command
     import resnet_repro.report
     import resnet_repro.weights.evaluate

@@ -67,7 +67,7 @@ def test_the_command_runs_scaling(cli: Cli, tmp_path: Path, monkeypatch: pytest.
         asked.append((str(device), seconds, overrides))
         return [POINT]
 
-    monkeypatch.setattr("resnet_repro.cli.show.bench.measure_scaling", measure_scaling)
+    monkeypatch.setattr("resnet_repro.bench.command.measure_scaling", measure_scaling)
     outcome = cli("bench", "--scaling", "--device", "cpu", "--seconds", "3", "--set", "model.width=8",
                   "--output", tmp_path / "new")  # fmt: skip
     assert outcome.code == 0

@@ -194,14 +194,14 @@ def test_a_run_that_fails_in_a_thread_ends_the_others_with_one_line() -> None:
 def test_the_command_saves_and_prints_results_and_reports_problems(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("resnet_repro.cli.show.bench._ready", lambda device, output: torch.device("cuda"))
+    monkeypatch.setattr("resnet_repro.bench.command._ready", lambda device, output: torch.device("cuda"))
 
     def failing(nets: object, device: object) -> GpuCheck:
         made = GpuCheck(NETS, CPU)
         monkeypatch.setattr(made, "parts", lambda: [Part("start", 0, lambda: made.found["nothing"])])
         return made
 
-    monkeypatch.setattr("resnet_repro.cli.show.bench.GpuCheck", failing)
+    monkeypatch.setattr("resnet_repro.bench.command.GpuCheck", failing)
     outcome = cli("bench", "--gpu-check", "--seconds", "5", "--output", tmp_path, "--json")
     assert outcome.code == 1
     assert outcome.err.endswith("error: --gpu-check: start: KeyError: 'nothing'\n")

@@ -9,7 +9,7 @@ from made_up import drawn, group_of, he, tenth, with_model, xs, ys
 from resnet_repro.figures.classifier import caption_classifier, draw_classifier
 from resnet_repro.figures.reproductions import caption_reproductions, draw_reproductions
 from resnet_repro.figures.style import STYLES, Style
-from resnet_repro.papers.reproductions import REPRODUCTIONS
+from resnet_repro.papers.public_reproductions import REPRODUCTIONS
 from resnet_repro.record.run import Run
 
 

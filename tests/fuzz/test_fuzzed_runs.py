@@ -137,9 +137,7 @@ def test_damaged_rows_are_read_or_refused_in_one_line(
     content = data.draw(st.one_of(WHOLE_FILES, damaged(whole), broken_rows(whole), broken_rows(whole)))
     with copied(run) as folder, monkeypatch.context() as patch:
         (folder / name).write_bytes(content)
-        patch.setattr(
-            "resnet_repro.cli.show.figures.save_figures", lambda figures, *others: [None for _ in figures][:0]
-        )
+        patch.setattr("resnet_repro.figures.command.save_figures", lambda figures, *others: [None for _ in figures][:0])
         outcome = assert_read_or_refused(cli, folder, command if name == "metrics.csv" else PROBED_FIGURES)
         assert outcome.code == 1 or content.endswith(b"\n")
 
@@ -160,7 +158,7 @@ def test_absurd_but_possible_numbers_and_names_are_drawn(
     cli: Cli, run: Path, rows: list[Row], values: list[float], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with copied(run) as folder, monkeypatch.context() as patch:
-        patch.setattr("resnet_repro.cli.show.figures.USUAL_FORMATS", ("svg",))
+        patch.setattr("resnet_repro.figures.command.USUAL_FORMATS", ("svg",))
         RowFile(folder / "metrics.csv", Row, rows).write()
         probes = [ProbeRow(24, probe, f"{name}{place}", "std", value) for probe in ("layer_response", "gradient_norm")
                   for place, value in enumerate(values)]  # fmt: skip

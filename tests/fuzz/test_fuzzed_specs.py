@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from outcomes import contents, tidy
 
 from resnet_repro.launch import plan
-from resnet_repro.launch.estimate import Rate
+from resnet_repro.launch.duration import Rate
 
 PROBES = {"measure": ["layer_response"], "every": 4, "images": 16, "layer": None, "unit": 0}
 VALID: dict[str, Any] = {**yaml.safe_load(TINY), "name": "tiny", "seed": 3, "probes": PROBES}

@@ -8,7 +8,7 @@ import torch
 from conftest import Cli
 from helpers import train
 
-from resnet_repro.launch.estimate import Rate, measure_rate
+from resnet_repro.launch.duration import Rate, measure_rate
 from resnet_repro.launch.plan import print_plan
 from resnet_repro.launch.slots import Slot
 from resnet_repro.launch.tasks import Task, describe_nets

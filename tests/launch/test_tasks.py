@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from resnet_repro.launch.command import find_tasks
-from resnet_repro.launch.estimate import side_by_side_ends
+from resnet_repro.launch.duration import side_by_side_ends
 from resnet_repro.launch.tasks import Task, begun_first, describe_nets, longest_first
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.runner.options import TrainOptions

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, Cli
 
-from resnet_repro.launch import reproduction
-from resnet_repro.launch.reproduction import SCHEDULES, Tier, load_tiers
+from resnet_repro.launch import reproduce
+from resnet_repro.launch.reproduce import SCHEDULES, Tier, load_tiers
 from resnet_repro.launch.tasks import Task, longest_first
 from resnet_repro.papers import NETS
 from resnet_repro.spec.file import load_spec
@@ -53,7 +53,7 @@ def test_it_trains_the_missing_runs_and_says_when_none_is_missing(
     cli: Cli, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "second.yaml").write_text("extends: tiny.yaml\n")
-    monkeypatch.setitem(reproduction.SCHEDULES, "tenth", (Tier(("second",)), Tier(("tiny",), (0, 1))))
+    monkeypatch.setitem(reproduce.SCHEDULES, "tenth", (Tier(("second",)), Tier(("tiny",), (0, 1))))
     arguments = ("reproduce", "--experiments", tmp_path, "--device", "cpu", "--jobs", 1, "--results", tmp_path / "r")
     outcome = cli(*arguments)
     assert outcome.code == 0
