@@ -26,6 +26,7 @@ from resnet_repro.spec import Experiment, ModelSpec, TrainingSpec
 if TYPE_CHECKING:
     from attacked import Arena
 
+os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests start: they run side by side
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # runs Triton's kernels on the CPU
 

@@ -30,11 +30,13 @@ def label_ends(figure: Figure, panels: Mapping[Axes, Sequence[EndLabel]], style:
     Call this last, because it needs the final height of the panels.
     """
     line = LINE * style.small / 72  # inches
-    missing = max((line * (len(ends) + 1) - height for ends, height in _heights(figure, panels)), default=0)
+    heights = _heights(figure, panels)
+    missing = max((line * (len(ends) + 1) - height for ends, height in heights), default=0)
     if missing > 0:
         rows = max(axes.get_subplotspec().get_gridspec().nrows for axes in panels)  # type: ignore[union-attr]  # all are in a grid
         figure.set_figheight(figure.get_figheight() + rows * missing)
-    for axes, (ends, height) in zip(panels, _heights(figure, panels), strict=True):
+        heights = _heights(figure, panels)
+    for axes, (ends, height) in zip(panels, heights, strict=True):
         _label(figure, axes, ends, line / height, style)
 
 

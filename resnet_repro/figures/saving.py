@@ -65,7 +65,9 @@ def save_figure(
     """Write one figure and its caption. `path` has no ending; the rest is as for `save_figures`."""
     with drawing(style):
         figure.set_dpi(style.dpi)
-        figure.draw_without_rendering()
+        layout = figure.get_layout_engine()
+        assert layout
+        layout.execute(figure)
         figure.set_layout_engine("none")  # each drawing would arrange the panels anew, beginning from the one before
         contents = {ending: FORMATS[ending](figure, style) for ending in formats}
     contents["txt"] = caption.encode()

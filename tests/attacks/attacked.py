@@ -95,7 +95,7 @@ class Forked:
 
     def __init__(self, project: Path) -> None:
         paths = os.pathsep.join([str(HERE.parent), str(HERE.parent.parent)])
-        variables = {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+        variables = {"PYTHONPATH": paths, "MALLOC_ARENA_MAX": "2"}
         self.process = subprocess.Popen(
             [sys.executable, str(HERE / "forked.py"), str(project)], env=os.environ | variables, stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, text=True,

@@ -76,7 +76,7 @@ def test_a_copy_on_the_path_trains_and_records_the_commit(tiny: Path, tmp_path: 
         "from resnet_repro.cli import main\n"
         "main()\n"
     )
-    environment = os.environ | {"PYTHONPATH": str(copy), COMMIT_VARIABLE: COMMIT, "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"PYTHONPATH": str(copy), COMMIT_VARIABLE: COMMIT}
     arguments = ["train", tiny, "--results", tmp_path / "results", "--device", "cpu"]
     command = [sys.executable, "-c", program, *map(str, arguments)]
     subprocess.run(command, env=environment, cwd=tmp_path, check=True, capture_output=True)

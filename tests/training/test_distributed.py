@@ -49,10 +49,7 @@ def torchrun(logs: Path, *arguments: object) -> Iterator[subprocess.Popen[bytes]
     """Run `resnet-repro` on two ranks, which write to `logs`, and terminate them at the end."""
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone",
                "--log-dir", logs, "--redirects", "3", "-m", "resnet_repro", *arguments, "--device", "cpu"]  # fmt: skip
-    variables = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        [*map(str, command)], env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as launcher:
+    with subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as launcher:
         try:
             yield launcher
         finally:
