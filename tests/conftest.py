@@ -1,5 +1,6 @@
 """Shared by all tests: one thread, as tests run side by side, a spec that trains in a second, and the command line."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from attacked import Arena
 
 os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests start: they run side by side
+gc.set_threshold(50_000)  # looking through all of torch and hypothesis at each 700 objects takes a tenth of the time
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # runs Triton's kernels on the CPU
 
@@ -77,6 +79,12 @@ def _synthetic_images_drawn_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(synthetic, "draw", lambda images, seed: deepcopy(drawn(images, seed)))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _quick_estimates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dry run estimates its duration from fewer steps."""
+    monkeypatch.setattr("resnet_repro.launch.duration.MEASURED_SECONDS", 0.1)
 
 
 @pytest.fixture
