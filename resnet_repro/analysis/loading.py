@@ -30,6 +30,9 @@ def load_runs(*results: str | Path, notice: Callable[[str], object] = warnings.w
     Raises RunError if there is no run that can be read.
     """
     runs, faults = read_runs(*results, notice=notice)
+    if not runs:
+        first_fault, *others = faults.values()
+        raise RunError(first_fault + (f" ({counted(len(others), 'more run')} cannot be read)" if others else ""))
     for fault in faults.values():
         notice(f"{fault}; this run is left out")
     return runs
@@ -52,9 +55,6 @@ def read_runs(
             faults[folder] = f"{folder}: cannot be read: {error.strerror}"
         else:
             _keep(run, kept, notice)
-    if not kept:
-        first_fault, *others = faults.values()
-        raise RunError(first_fault + (f" ({counted(len(others), 'more run')} cannot be read)" if others else ""))
     for run in kept.values():
         if run.status == "finished" and not run.is_result_exact:
             notice(f"{run.path}: its rows do not line up with its last epoch, so its training error is approximate")

@@ -121,7 +121,7 @@ def parse_rows(content: bytes, path: Path, kind: type[T], last_step: int = sys.m
     try:
         if next(reader, None) != _columns(kind):
             raise RunError(f"{path}:1: the columns should be {','.join(_columns(kind))}")
-        for cells in reader:
+        for cells in filter(None, reader):  # an editor may have added an empty line
             values = (_parse(cell, types[name]) for name, cell in zip(_columns(kind), cells, strict=True))
             row = kind(*values)
             fault = row.fault(rows[-1] if rows else None)

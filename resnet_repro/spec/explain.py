@@ -28,6 +28,8 @@ def explain(error: ValidationError, place: Callable[[Key], str]) -> str:
             message = "is missing; add it"
         case "model_type":
             message = "should be a section of 'key: value' lines"
+        case "string_type" if isinstance(problem["input"], int | float):
+            message = f"{short(problem['input'])} should be text; put it in quotes"
         case kind if kind != "value_error":
             message = f"{short(problem['input'])} {message.replace('Input should', 'should')}"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""

@@ -163,14 +163,27 @@ def test_damaged_probes_hide_no_curve(cli: Cli, results: Path) -> None:
     assert outcome.err.count("\n") == 1
 
 
-def test_only_damaged_runs_are_an_error_of_one_line(cli: Cli, results: Path) -> None:
+def test_only_damaged_runs_are_listed_and_elsewhere_an_error_of_one_line(cli: Cli, results: Path) -> None:
     for path in results.rglob("metrics.csv"):
         path.write_text("nonsense\n")
+    listed = cli("list", results)
+    assert (listed.code, listed.err) == (0, "")
+    assert listed.out.count("\ndamaged: ") == 3
+    assert [run["status"] for run in json.loads(cli("list", results, "--json").out)] == ["damaged"] * 3
     for command, *options in READERS:
+        if command == "list":
+            continue
         outcome = cli(command, results, *options)
         assert (outcome.code, outcome.out) == (1, "")
         assert outcome.err.count("\n") == 1
         assert outcome.err.endswith("(2 more runs cannot be read)\n")
+
+
+def test_empty_lines_that_an_editor_adds_to_the_rows_change_nothing(cli: Cli, results: Path) -> None:
+    before = [cli(*command, results).out for command in READERS[:3]]
+    for path in results.rglob("*.csv"):
+        path.write_text(path.read_text() + "\n\n")
+    assert [cli(*command, results).out for command in READERS[:3]] == before
 
 
 @pytest.mark.parametrize("name", ["metrics.csv", "probes.csv", "environment.json", "summary.json", "spec.yaml"])

@@ -30,6 +30,7 @@ MISTAKES = {
     "no depth": ("model:\n  shortcut: none\n", [":1: model.depth: is missing"]),
     "wrong type": ("model:\n  depth: twenty\n", [":2: model.depth: 'twenty' should be a valid integer"]),
     "a number in quotes": ("model:\n  depth: '20'\n", [":2: model.depth: '20' should be a valid integer"]),
+    "a number for a name": ("name: 010\nmodel:\n  depth: 20\n", [":1: name: 10 should be text; put it in quotes"]),
     "yes for a number": ("model:\n  depth: yes\n", [":2: model.depth: 'yes' should be a valid integer"]),
     "wrong choice": ("model:\n  depth: 20\n  shortcut: skip\n", [":3: model.shortcut: 'skip'", "'none', 'identity'"]),
     "null": ("model:\n  depth: 20\n  shortcut:\n", [":3: model.shortcut: None"]),

@@ -1,6 +1,6 @@
 """What `list` prints: a line or a JSON object for each run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,18 @@ from resnet_repro.text_tables import counted, print_table
 COLUMNS = ("run", "seed", "status", "steps", "training error %", "test error %", "data", "device", "precision",
            "minutes")  # fmt: skip
 OPTIONAL = ("device", "minutes", "precision", "data", "steps")  # left out on a narrow terminal, the first ones first
+OF_RUN: dict[str, Callable[[Run], Any]] = {
+    "path": lambda run: run.path.as_posix(),
+    "name": lambda run: run.experiment.name,
+    "seed": lambda run: run.experiment.seed,
+    "status": lambda run: run.status,
+    "steps": lambda run: run.experiment.training.steps,
+    "data": lambda run: run.environment.get("data"),
+    "device": lambda run: run.environment.get("device_name"),
+    "precision": lambda run: run.environment.get("precision"),
+    "final": lambda run: asdict(run.final) if run.final else None,
+    "train_error_pct": lambda run: run.result("train_error_pct"),
+}
 Faults = Mapping[Path, str]  # why damaged runs cannot be read, by their folders
 
 
@@ -46,29 +58,14 @@ def runs_json(runs: Sequence[Run], faults: Faults) -> list[dict[str, Any]]:
     """An object for each run, with the same keys; a damaged one has only path, status and fault."""
     mixed = {found.experiment: list(found.fields) for found in mixed_environments(runs)}
     objects = {
-        run.path: _run_json(run)
+        run.path: {key: value(run) for key, value in OF_RUN.items()}
         | {"environments_differ_in": mixed.get(run.experiment_path.as_posix(), []), "fault": None}
         for run in runs
     }
-    unknown = dict.fromkeys(_run_json(runs[0])) | {"environments_differ_in": []}
+    unknown = dict.fromkeys(OF_RUN) | {"environments_differ_in": []}
     for folder, fault in faults.items():
         objects[folder] = unknown | {"path": folder.as_posix(), "status": "damaged", "fault": fault}
     return [objects[folder] for folder in sorted(objects)]
-
-
-def _run_json(run: Run) -> dict[str, Any]:
-    return {
-        "path": run.path.as_posix(),
-        "name": run.experiment.name,
-        "seed": run.experiment.seed,
-        "status": run.status,
-        "steps": run.experiment.training.steps,
-        "data": run.environment.get("data"),
-        "device": run.environment.get("device_name"),
-        "precision": run.environment.get("precision"),
-        "final": asdict(run.final) if run.final else None,
-        "train_error_pct": run.result("train_error_pct"),
-    }
 
 
 def _number(value: float | None, digits: int = 2) -> str:
