@@ -68,8 +68,9 @@ def draw_curves(group: Group, style: Style = WEB) -> Figure:
 
 def caption_curves(group: Group) -> Caption:
     sentences = [
-        f"Thin dashed lines are training error, bold solid lines {group.condition.test_label}, with its last value at "
-        f"the right. Each depth has a colour, or each net if several nets have the same depth. {ABOUT_RUNNING}"
+        f"Thin dashed lines are training error, {'bold solid lines' if _test_lines(group) else 'dots'} "
+        f"{group.condition.test_label}, with its last value at the right. "
+        f"Each depth has a colour, or each net if several nets have the same depth. {ABOUT_RUNNING}"
     ]
     if any(len(entry.runs) > 1 for entry in group.entries):
         sentences.append("Lines are means over the seeds, bands one standard deviation.")
@@ -167,6 +168,11 @@ def _top(group: Group) -> float:
     return min(max(top, 5.0), 100.0)
 
 
+def _test_lines(group: Group) -> bool:
+    """Whether a test error was measured more than once in any run, so that it is a line rather than a dot."""
+    return any(sum(row.test_error_pct is not None for row in run.rows) > 1 for run in group.runs)
+
+
 def _highest(entries: Iterable[Entry]) -> float:
     rows = (row for entry in entries for run in entry.runs for row in run.rows)
     return max((v for row in rows for c in COLUMNS if (v := getattr(row, c)) is not None), default=0.0)
@@ -187,6 +193,8 @@ def _legend(group: Group, style: Style) -> list[Artist]:
             [],
             color=GREY,
             linewidth=2 * style.line,
+            linestyle="-" if _test_lines(group) else "",
+            marker=None if _test_lines(group) else "o",
             label=f"{group.condition.test_label}, with its last value at the right",
         ),
     ]

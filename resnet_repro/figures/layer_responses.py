@@ -46,7 +46,10 @@ def draw_layer_responses(group: Group, style: Style = WEB) -> Figure | None:
         if positive and max(positive) / min(positive) > WIDE:
             log_scale(panels[0])
         for axes, title, unit in zip(
-            panels, ("by layer", "sorted by size"), ("layer, from input to output", "rank"), strict=True
+            panels,
+            ("by layer", "sorted by size"),
+            ("layer, from input to output", "layer, from the largest response"),
+            strict=True,
         ):
             axes.set_title(title, loc="left")
             axes.set_xlabel(unit)

@@ -1,17 +1,18 @@
 """What the figures show: means and bands, divergence, the papers' values, and notes on clipped values."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from conftest import make_run
 from hypothesis import given
 from hypothesis import strategies as st
-from made_up import xs
+from made_up import group_of, xs
 
 from resnet_repro.analysis.groups import comparable_groups
 from resnet_repro.figures import draw_figures
 from resnet_repro.figures.curve_lines import mean_curve
-from resnet_repro.figures.curves import draw_curves
+from resnet_repro.figures.curves import caption_curves, draw_curves
 from resnet_repro.figures.degradation import draw_degradation
 from resnet_repro.figures.labels import spread
 from resnet_repro.figures.style import DEPTH_COLOURS
@@ -46,6 +47,17 @@ def test_a_curve_is_the_mean_over_seeds_at_the_steps_that_all_have() -> None:
     assert mean_curve(runs, "test_error_pct") == [(200, 90.0, 0.0), (400, 62.0, pytest.approx(8**0.5))]
     assert mean_curve([*runs, make_run(seed=2, status="interrupted")], "train_error_pct") == [(200, 90.0, 0.0)]
     assert mean_curve([], "train_error_pct") == []
+
+
+@pytest.mark.parametrize(("rows", "marker"), [(2, "None"), (1, "o")])
+def test_a_test_error_that_is_measured_once_is_a_dot_in_the_legend_too(rows: int, marker: str) -> None:
+    first, last = make_run().rows
+    group = group_of(replace(make_run(), rows=(replace(first, test_error_pct=None if rows == 1 else 90.0), last)))
+    figure = draw_curves(group)
+    _, of_test = figure.legends[0].legend_handles
+    assert of_test is not None
+    assert of_test.get_marker() == marker  # type: ignore[attr-defined]
+    assert ("dots test error" in caption_curves(group).text(group.condition)) == (rows == 1)
 
 
 def test_a_diverged_run_is_marked_where_it_ended() -> None:
