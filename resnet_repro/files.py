@@ -76,9 +76,9 @@ def remove_incomplete(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def open_to_append(path: Path) -> io.FileIO:
+def open_to_append(path: Path, otherwise: str = ELSEWHERE) -> io.FileIO:
     """Open a file to append to it, unbuffered, and make it if it is missing. Raises RunError if it is a link."""
-    with explained(path):
+    with explained(path, otherwise):
         try:
             descriptor = os.open(path, APPEND | AT_ONCE, 0o666)
         except OSError as error:

@@ -119,10 +119,10 @@ def test_a_repeated_run_is_counted_once_with_a_notice(cli: Cli, trained: Path) -
 def test_the_demo_without_data_or_network_uses_synthetic_images_and_says_so(
     cli: Cli, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_network(*_: object) -> None:
+    def no_network(*_: object, **__: object) -> None:
         raise DataError("CIFAR-10 could not be downloaded")
 
-    monkeypatch.setattr("resnet_repro.data.cifar10.fetch_cifar10", no_network)
+    monkeypatch.setattr("resnet_repro.data.fetch.fetch_cifar10", no_network)
     specs = tmp_path / "specs"
     specs.mkdir()
     full_width = TINY.replace("  width: 4\n", "")
@@ -156,7 +156,7 @@ def test_a_demo_that_cannot_run_downloads_nothing(
     monkeypatch.chdir(tiny.parent)
     Path("empty").mkdir()
     Path("file").touch()
-    monkeypatch.setattr("resnet_repro.data.cifar10.fetch_cifar10", lambda *_: pytest.fail("downloads"))
+    monkeypatch.setattr("resnet_repro.data.fetch.fetch_cifar10", lambda *_, **__: pytest.fail("downloads"))
     assert_mistake_named(cli("demo", *arguments), 1, reason)
 
 

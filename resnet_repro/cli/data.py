@@ -12,14 +12,17 @@ def fetch(
     data_dir: DataDir = Path("data"),
     url: Annotated[str | None, typer.Option(help="Another URL of cifar-10-python.tar.gz, or its path.")] = None,
 ) -> None:
-    """Download CIFAR-10 (170 MB), unless the folder holds it already."""
-    from resnet_repro.data.cifar10 import fetch_cifar10, find_cifar10, open_cifar10
+    """Download CIFAR-10 (170 MB), unless the folder holds it already. A download that broke off is resumed."""
+    from resnet_repro.cli.show.data import showing_download
+    from resnet_repro.data.cifar10 import find_cifar10, open_cifar10
+    from resnet_repro.data.fetch import fetch_cifar10
 
     if find_cifar10(data_dir):
         folder, _ = open_cifar10(data_dir)  # raises if it is damaged
         notice(f"{folder} is already complete; nothing to download")
     else:
-        folder = fetch_cifar10(data_dir, url)
+        with showing_download() as report:
+            folder = fetch_cifar10(data_dir, url, report)
     print(folder)
 
 

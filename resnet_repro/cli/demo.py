@@ -9,6 +9,9 @@ from resnet_repro.cli.options import DataDir, Device, ResultsOption, notice
 from resnet_repro.cli.results import plot, table
 from resnet_repro.cli.train import train
 
+MOST_SECONDS = 300.0  # that the demo waits for a download
+STAND_IN = "trains on synthetic images instead; the results are not those of CIFAR-10"
+
 
 def demo(
     specs: Annotated[Path, typer.Argument(metavar="SPECS", help="The folder of quick specs.")] = Path(
@@ -20,9 +23,12 @@ def demo(
 ) -> None:
     """Show degradation and its fix in a few minutes: train the quick specs, draw the figures, print a table.
 
-    Trains on CIFAR-10 if the data folder holds it or it can be downloaded, else on synthetic images.
+    Trains on CIFAR-10 if the data folder holds it or it can be downloaded in five minutes, else on synthetic images.
     """
-    from resnet_repro.data.cifar10 import fetch_cifar10, find_cifar10
+    from resnet_repro.cli.show.data import showing_download
+    from resnet_repro.data.cifar10 import find_cifar10
+    from resnet_repro.data.download import SlowError
+    from resnet_repro.data.fetch import fetch_cifar10
     from resnet_repro.errors import DataError, SpecError
     from resnet_repro.files import make_folder
     from resnet_repro.spec.suite import load_suite
@@ -37,12 +43,18 @@ def demo(
     if folder := find_cifar10(data_dir):
         notice(f"trains on CIFAR-10 in {folder}")
     else:
+        notice(f"there is no CIFAR-10 in {data_dir}; downloading it")
         try:
-            notice(f"there is no CIFAR-10 in {data_dir}; downloading it")
-            fetch_cifar10(data_dir)
+            with showing_download() as report:
+                fetch_cifar10(data_dir, report=report, longest=MOST_SECONDS)
+        except SlowError as error:
+            notice(
+                f"downloading CIFAR-10 would take {error.estimate}; {STAND_IN}; 'resnet-repro data fetch' waits for it"
+            )
+            dataset = "synthetic"
         except DataError as error:
             notice(str(error))
-            notice("trains on synthetic images instead; the results are not those of CIFAR-10")
+            notice(STAND_IN)
             dataset = "synthetic"
     results = results / dataset
     override = [f"data.dataset={dataset}"]

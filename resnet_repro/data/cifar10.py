@@ -1,24 +1,17 @@
-"""Finds, checks and reads CIFAR-10 (Krizhevsky 2009) in either official layout, and downloads it by torchvision."""
+"""Finds, checks and reads CIFAR-10 (Krizhevsky 2009) in either official layout."""
 
 import hashlib
 import logging
-import shutil
-import tarfile
-import tempfile
-import threading
-import time
 import warnings
-from http.client import HTTPException
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from resnet_repro.data.dataset import Dataset, Split, content_digest
 from resnet_repro.data.places import BINARY_FOLDER as BINARY_FOLDER
-from resnet_repro.data.places import LARGEST_ARCHIVE, Place, find_places, local_archive, unpack, what_is_there
 from resnet_repro.data.places import PYTHON_FOLDER as PYTHON_FOLDER
 from resnet_repro.data.places import TRAIN_FILES as TRAIN_FILES
+from resnet_repro.data.places import Place, find_places, what_is_there
 from resnet_repro.data.torchvision import import_torchvision
 from resnet_repro.errors import DataError, RunError
 from resnet_repro.files import read_bytes
@@ -29,7 +22,6 @@ TEST_FILES = ("test_batch",)
 IMAGES_A_FILE = 10_000
 LARGEST_BATCH = 50_000_000  # bytes of a pickled batch; the official ones have 31 million
 RECORD = 1 + 3 * 32 * 32  # bytes: the label, then the red, green and blue planes
-SILENCE = 20.0  # seconds without a byte, after which a download fails
 
 log = logging.getLogger(__name__)
 
@@ -134,66 +126,3 @@ def _read_binary(folder: Path, names: tuple[str, ...]) -> Split:
     joined = np.concatenate(parts)
     planes = joined[:, 1:].reshape(-1, 3, 32, 32)
     return Split(np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), joined[:, 0].astype(np.int64))
-
-
-def fetch_cifar10(data_dir: Path, url: str | None = None) -> Path:
-    """Download CIFAR-10 into `data_dir`, replacing an earlier copy, and return its folder. Raises DataError.
-
-    `url` may also be the path of the archive. A download goes to a temporary folder; the archive is checked by its
-    official MD5, unpacked in a temporary folder, and moved into place as a whole. So a broken connection never leaves
-    half a data set.
-    """
-    cifar10 = import_torchvision().datasets.CIFAR10
-    url = url or cifar10.url
-    goal = data_dir / PYTHON_FOLDER
-    try:
-        local = local_archive(url)
-        data_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=data_dir) as temporary:
-            if local is None:
-                _download(cifar10, url, Path(temporary))
-            unpacked = unpack(local or Path(temporary) / cifar10.filename, cifar10.tgz_md5, Path(temporary) / goal.name)
-            if goal.exists():
-                shutil.rmtree(goal)
-            unpacked.rename(goal)
-    except (OSError, HTTPException, RuntimeError, EOFError, ValueError, AttributeError, tarfile.TarError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(
-            f"CIFAR-10 could not be downloaded from {url}: {reason}. Use one of: "
-            "another address (resnet-repro data fetch --url URL); "
-            f"a folder that already has {PYTHON_FOLDER} or {BINARY_FOLDER} (--data-dir DIR); "
-            "synthetic images, which need no network (--set data.dataset=synthetic)"
-        ) from None
-    return goal
-
-
-def _download(cifar10: Any, url: str, folder: Path) -> None:
-    """Download by torchvision, with a progress bar and the MD5 check. Raises OSError after `SILENCE` without a byte.
-
-    A dead name server or a stalled transfer blocks in a system call for minutes. So the download has its own thread,
-    and this one watches the size of the file.
-    """
-    utils = import_torchvision().datasets.utils
-    failures: list[Exception] = []
-
-    def work() -> None:
-        try:
-            utils.download_url(url, str(folder), filename=cifar10.filename, md5=cifar10.tgz_md5)
-        except Exception as error:  # the waiting thread raises it
-            failures.append(error)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    archive = folder / cifar10.filename
-    size, since = -1, time.monotonic()
-    while thread.is_alive():
-        thread.join(0.1)
-        size_now = archive.stat().st_size if archive.is_file() else -1
-        if size_now != size:
-            size, since = size_now, time.monotonic()
-        if size_now > LARGEST_ARCHIVE:
-            raise OSError(f"the file is larger than {LARGEST_ARCHIVE} bytes, so it is not CIFAR-10")
-        if time.monotonic() - since > SILENCE:
-            raise OSError(f"no answer for {SILENCE:.0f} seconds")
-    if failures:
-        raise failures[0]

@@ -75,7 +75,8 @@ def _layouts(folder: Path) -> list[Place]:
 
 def what_is_there(data_dir: Path) -> str:
     """A part of a message: what a folder holds, of which nothing is CIFAR-10 as it is read."""
-    names = sorted(path.name for path in data_dir.iterdir()) if data_dir.is_dir() else []
+    paths = data_dir.iterdir() if data_dir.is_dir() else ()
+    names = sorted(path.name for path in paths if not path.name.startswith("."))
     if not names:
         return ""
     more = ", ..." if len(names) > MOST_NAMED else ""
