@@ -16,6 +16,7 @@ from resnet_repro.errors import DataError
 
 TRIAL = 10.0  # seconds over which the rate of an address is measured
 SILENCE = 20.0  # seconds without a connection or without a byte, after which a connection is given up
+UNPACKED = {"Accept-Encoding": "identity"}
 CONNECTIONS = 10  # to one address at most, each of which resumes where the one before broke off
 
 
@@ -46,9 +47,13 @@ class Wanted(NamedTuple):
 
 
 def new_client() -> httpx.Client:
-    trusted = httpx.create_ssl_context()
-    trusted.load_default_certs()  # those of the system too: a company or a school may have its own
-    return httpx.Client(follow_redirects=True, timeout=SILENCE, verify=trusted)
+    """Raises DataError if a proxy that the environment names cannot be used."""
+    trusted = httpx.create_ssl_context(trust_env=False)
+    trusted.load_default_certs()  # those of the system too, or of SSL_CERT_FILE: a school may have its own
+    try:
+        return httpx.Client(headers=UNPACKED, follow_redirects=True, timeout=SILENCE, verify=trusted)
+    except (httpx.InvalidURL, ValueError, ImportError) as error:
+        raise DataError(f"the proxy in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY cannot be used: {error}") from None
 
 
 def download(client: httpx.Client, url: str, wanted: Wanted, enough: float) -> None:
@@ -57,10 +62,6 @@ def download(client: httpx.Client, url: str, wanted: Wanted, enough: float) -> N
     Raises SlowError if the address sends less than `enough` bytes a second or would take longer than allowed,
     DataError if it does not send the file, and OSError if the file cannot be written.
     """
-    if (length := wanted.length()) >= wanted.size:
-        if length == wanted.size and wanted.found_md5() == wanted.md5:
-            return
-        wanted.file.truncate(0)
     try:
         _Transfer(client, url, wanted, enough).complete()
     except httpx.HTTPStatusError as error:
@@ -72,28 +73,28 @@ def download(client: httpx.Client, url: str, wanted: Wanted, enough: float) -> N
 
 
 class _Transfer:
-    """What one address sends, over several connections."""
+    """What one address sends over several connections, with the server's name for the version of its file."""
 
     def __init__(self, client: httpx.Client, url: str, wanted: Wanted, enough: float) -> None:
         self.client, self.url, self.wanted, self.enough = client, url, wanted, enough
-        self.version = ""  # the server's name for the present version of its file
-        self.received, self.since = 0, 0.0
+        self.version, self.received, self.since = "", 0, 0.0
 
     def complete(self) -> None:
         """Receive the rest of the file. Raises SlowError, httpx.HTTPError or ValueError."""
         failure: Exception = ValueError("it sends nothing")
         for _ in range(CONNECTIONS):
             had, whole = self.wanted.length(), False
-            try:
-                whole = self._receive(had)
-            except httpx.TransportError as error:
-                failure = error
-            if (has := self.wanted.length()) == self.wanted.size:
+            if had < self.wanted.size:
+                try:
+                    whole = self._receive(had)
+                except httpx.TransportError as error:
+                    failure = error
+            if (has := self.wanted.length()) >= self.wanted.size:
                 if (found := self.wanted.found_md5()) == self.wanted.md5:
                     return
                 self.wanted.file.truncate(0)
                 failure = ValueError(f"not the official file: expected MD5 {self.wanted.md5}, found {found}")
-            if whole or has == had:  # if not the whole file was sent, wrong bytes may have come from elsewhere
+            if whole or has == had < self.wanted.size:  # else wrong bytes may have come from elsewhere
                 break
         raise failure
 
@@ -104,9 +105,9 @@ class _Transfer:
         that nothing is lost if it breaks off sooner, and written from the first difference on.
         """
         size, file = self.wanted.size, self.wanted.file
-        headers = {"Accept-Encoding": "identity"}
-        if at:
-            headers |= {"Range": f"bytes={at}-"} | ({"If-Range": self.version} if self.version else {})
+        headers = {"Range": f"bytes={at}-"} if at else {}
+        if at and self.version:
+            headers["If-Range"] = self.version
         with self.client.stream("GET", self.url, headers=headers) as response:
             response.raise_for_status()
             whole = response.status_code != httpx.codes.PARTIAL_CONTENT

@@ -60,11 +60,11 @@ def fetch_cifar10(
                 _install(part, goal)
     except SlowError:
         raise
-    except (ReproError, OSError, EOFError, ValueError, ImportError, tarfile.TarError) as error:
+    except (ReproError, OSError, EOFError, ValueError, tarfile.TarError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         where = f"from {url}: " if url else f"into {data_dir}: "
         raise DataError(
-            f"CIFAR-10 could not be downloaded {where}{reason.removeprefix(f'{url}: ')}. Use one of: "
+            f"CIFAR-10 could not be downloaded {where}{reason.removeprefix(f'{url}: ').rstrip('.')}. Use one of: "
             "another address (resnet-repro data fetch --url URL); "
             f"a folder that already has {PYTHON_FOLDER} or {BINARY_FOLDER} (--data-dir DIR); "
             "synthetic images, which need no network (--set data.dataset=synthetic)"
@@ -113,7 +113,7 @@ def _part(data_dir: Path) -> Iterator[Path]:
             try:
                 yield part
             finally:
-                size = part.stat().st_size if part.exists() else 0
+                size = part.stat().st_size if part.is_file() and not part.is_symlink() else 0
                 if size:
                     log.warning("%s: has %.1f MB, which the next 'resnet-repro data fetch' resumes", part, size / 1e6)
                 with suppress(OSError):  # Windows does not delete what is open

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from archives import official_archive, some_images
 from conftest import Cli
+from helpers import assert_mistake_named
 from servers import Resuming, serving
 
 from resnet_repro.cli.show.data import showing_download
@@ -59,6 +60,22 @@ def test_in_a_pipe_a_download_is_one_line(
         outcome = cli("data", "fetch", "--data-dir", tmp_path)
     assert outcome.out == f"{tmp_path / 'cifar-10-batches-py'}\n"
     assert outcome.err == f"note: downloads CIFAR-10 (0 MB) from {host_of(url)}\n"
+
+
+def test_a_certificate_file_that_another_environment_left_over_does_no_harm(
+    cli: Cli, tmp_path: Path, archive: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "gone.pem"))
+    with serving(Resuming(archive)) as url:
+        assert cli("data", "fetch", "--data-dir", tmp_path, "--url", url).code == 0
+
+
+@pytest.mark.parametrize("proxy", ["nonsense://127.0.0.1", "http://127.0.0.1:port", "http://[::1"])
+def test_a_proxy_that_cannot_be_used_is_one_line(
+    cli: Cli, tmp_path: Path, archive: bytes, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    assert_mistake_named(cli("data", "fetch", "--data-dir", tmp_path), 1, "the proxy in HTTPS_PROXY, HTTP_PROXY or ")
 
 
 def test_a_demo_does_not_wait_for_a_slow_download_but_says_how_long_it_would_take(
