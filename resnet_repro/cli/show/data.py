@@ -32,7 +32,7 @@ def showing_download() -> Iterator[Callable[[str, int], None]]:
     from resnet_repro.data.fetch import SIZE
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
         DownloadColumn(),
         TransferSpeedColumn(),
