@@ -58,7 +58,7 @@ def test_the_users_matplotlibrc_reaches_no_kind_of_figure() -> None:
     assert [made.family for made in drawn] == list(FIGURES)
     for made in drawn:
         assert {axes.get_facecolor() for axes in made.figure.axes} == {(1.0, 1.0, 1.0, 1.0)}, made.family
-        assert not any(text.get_usetex() for text in made.figure.findobj(Text)), made.family  # type: ignore[attr-defined]
+        assert not any(text.get_usetex() for text in made.figure.findobj(Text)), made.family
 
 
 def test_a_file_is_the_same_whichever_formats_are_asked_with_it(tmp_path: Path) -> None:
