@@ -80,8 +80,7 @@ def test_a_full_disk_behind_stdout_is_one_line_that_says_so(
 
 
 def test_results_that_a_closed_stdout_loses_are_one_line_that_says_so() -> None:
-    program = "from resnet_repro.cli import main; import sys; sys.argv[0] = 'resnet-repro'; main()"
-    command = [sys.executable, "-c", program, "list", REPOSITORY / "results/quick"]
+    command = command_line("list", REPOSITORY / "results/quick")
     listed = subprocess.run(["sh", "-c", '"$@" >&-', "sh", *command], capture_output=True, text=True, check=False)
     assert (listed.returncode, listed.stderr) == (1, "error: stdout: Bad file descriptor\n")
 
