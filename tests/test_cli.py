@@ -11,6 +11,7 @@ import pytest
 from conftest import REPOSITORY, TINY, Cli
 from helpers import assert_mistake_named, train
 
+from resnet_repro.cli.options import parse_seeds
 from resnet_repro.errors import DataError
 from resnet_repro.record.run import read_run
 from resnet_repro.spec.file import load_spec
@@ -84,6 +85,10 @@ def test_dry_run_shows_parameters_and_work_and_makes_nothing(cli: Cli, tmp_path:
     work = 2 * 3 * 64_000 * 128 * (125_485_696 + 2_829_238_912) / 1e12
     assert f"work ahead: {work:,.1f} x 10^12 multiply-adds" in shown.out
     assert not (tmp_path / "r").exists()
+
+
+def test_seeds_are_decimal_and_a_range_has_both_ends() -> None:
+    assert parse_seeds("010,08-11, 3") == [10, 8, 9, 10, 11, 3]
 
 
 def test_dry_run_of_a_folder_shows_every_run_in_it(cli: Cli, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from conftest import TINY, Cli
 from helpers import train
 
+from resnet_repro.errors import SIMPLER
 from resnet_repro.spec.file import load_spec
 
 
@@ -37,6 +38,26 @@ def test_signs_that_an_encoding_lacks_are_written_in_a_simpler_way(
     shown = written.read_bytes().decode(encoding)
     assert "\\" not in shown.replace("\\udce9", "")  # the name of the folder
     assert "±" in shown or "+/-" in shown or command != "table"
+
+
+def test_every_sign_of_ours_has_a_simpler_form() -> None:
+    ours = "81.8 ± 5.9 − 48 · 2×2 ≠ † R² 0–4 §"
+    assert ours.encode("ascii", SIMPLER) == rb"81.8 +/- 5.9 - 48 - 2x2 != * R^2 0-4 \xa7"
+    assert ours.encode("cp1252", SIMPLER).decode("cp1252") == "81.8 ± 5.9 - 48 · 2×2 != † R² 0–4 §"
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_messages_are_written_in_a_simpler_way_too(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    written = tmp_path / "written"
+    with written.open("w", encoding=encoding) as stderr:
+        monkeypatch.setattr(sys, "stderr", stderr)
+        assert cli("list", tmp_path / "≠−†").code == 1
+        sys.stderr.close()
+        monkeypatch.undo()
+    assert "!=-" in (shown := written.read_bytes().decode(encoding))
+    assert "\\" not in shown
 
 
 @pytest.mark.parametrize("command", ["list", "table", "claims", "plot --format svg", "report"])

@@ -60,7 +60,7 @@ def test_yaml_makes_no_python_objects(cli: Cli, tiny: Path, tmp_path: Path, spru
     assert f"{spec}:1: is not YAML: aliases and tags" in refused(cli, "describe", spec)
     assert "is not a value" in refused(cli, "describe", tiny, "--set", f"model.depth={attack}")
     (begun(tiny, tmp_path / "results").path / "spec.yaml").write_text(f"model: {attack}\n")
-    assert "spec.yaml:1: is not YAML" in refused(cli, "list", tmp_path / "results")
+    assert "spec.yaml:1: is not YAML" in refused(cli, "table", tmp_path / "results")
     assert not sprung.exists()
 
 

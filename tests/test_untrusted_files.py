@@ -75,7 +75,7 @@ def test_a_chain_of_extends_does_not_climb(shelf: Path) -> None:
 def test_a_recorded_spec_cannot_extend_a_file_outside_the_results(cli: Cli, tiny: Path, tmp_path: Path) -> None:
     folder = begun(tiny, tmp_path / "results")
     (folder.path / "spec.yaml").write_text("extends: ../../../tiny.yaml\n")
-    assert "lies outside" in refused(cli, "list", tmp_path / "results")
+    assert "lies outside" in refused(cli, "table", tmp_path / "results")
 
 
 def test_the_committed_specs_still_load() -> None:
@@ -131,7 +131,7 @@ def test_a_value_of_a_wrong_type_is_one_line_with_the_field(cli: Cli, tiny: Path
         ("summary.json", {"status": "diverged", "steps": "3"}, "steps: should be"),
     ):
         (folder.path / name).write_text(json.dumps(values))
-        assert f"{folder.path / name}: {field}" in refused(cli, "list", tmp_path / "results")
+        assert f"{folder.path / name}: {field}" in refused(cli, "table", tmp_path / "results")
         (folder.path / name).unlink()
 
 

@@ -1,5 +1,6 @@
 """Keeps stdout and stderr usable when the terminal closes, a pipe has no reader, or they were never open."""
 
+import errno
 import io
 import os
 import sys
@@ -14,21 +15,23 @@ def keep_streams_usable() -> None:
     """
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         stream = getattr(sys, name)
-        if stream is None:
+        if was_closed := stream is None:
             _discard(descriptor)
-            setattr(sys, name, open(descriptor, "w" if descriptor else "r", closefd=False))  # noqa: SIM115  (stays open)
-        elif descriptor and type(stream) is io.TextIOWrapper:  # not one that a test or a notebook has put there
-            setattr(sys, name, _Output(name, stream))
+            stream = open(descriptor, "w" if descriptor else "r", closefd=False)  # noqa: SIM115  (stays open)
+            setattr(sys, name, stream)
+        if descriptor and type(stream) is io.TextIOWrapper:  # not one that a test or a notebook has put there
+            setattr(sys, name, _Output(name, stream, was_closed))
 
 
 class _Output(io.TextIOWrapper):
-    """stdout or stderr. After a write that fails, everything goes to the null device.
+    """stdout or stderr. After a write that fails, as the first one does if the stream `was_closed`, everything goes to
+    the null device.
 
     On stderr, which shows progress, the failure is ignored. On stdout, which has the results, it is an OSError whose
     `filename` is "stdout".
     """
 
-    def __init__(self, stream_name: str, stream: io.TextIOWrapper) -> None:
+    def __init__(self, stream_name: str, stream: io.TextIOWrapper, was_closed: bool) -> None:
         super().__init__(
             stream.buffer,
             stream.encoding,
@@ -37,9 +40,14 @@ class _Output(io.TextIOWrapper):
             write_through=stream.write_through,
         )
         self.stream_name = stream_name
+        self.was_closed = was_closed
+        self.replaced = stream  # kept, as it would close the buffer in the end
 
     def write(self, text: str) -> int:
         with self._surviving():
+            if self.was_closed:
+                self.was_closed = False
+                raise OSError(errno.EBADF, os.strerror(errno.EBADF))
             super().write(text)
         return len(text)
 

@@ -68,7 +68,7 @@ def train(
         if not dry_run:
             code = command.train(tasks, options, notice)
         elif ranks.is_first:
-            command.show_plan(tasks, options)
+            code = command.show_plan(tasks, options)
     if code:
         raise typer.Exit(code)
 
@@ -101,11 +101,14 @@ def reproduce(
     tiers = load_tiers(parsed(parse_schedule, schedule), experiments)
     options = TrainOptions(results, data_dir, device, side_by_side, deadline=deadline)
     tasks = [task for tier, suite in enumerate(tiers) for task in command.find_tasks(suite, options, tier)]
+    code = 0
     if dry_run:
-        command.show_plan(tasks, options)
+        code = command.show_plan(tasks, options)
     elif all(task.is_ended for task in tasks):
         notice(f"nothing is missing: {results} holds all {len(tasks)} runs of the {schedule} schedule")
-    elif code := command.train(tasks, options, notice):
+    else:
+        code = command.train(tasks, options, notice)
+    if code:
         raise typer.Exit(code)
 
 

@@ -1,5 +1,6 @@
 """Runs `train` once its specs are read: a dry run, one run after another, or several side by side."""
 
+import os
 import sys
 import time
 import traceback
@@ -11,7 +12,7 @@ from pathlib import Path
 import torch
 
 from resnet_repro.errors import DataError, ReproError, RunError, print_error, summary_of
-from resnet_repro.files import make_folder, open_to_append
+from resnet_repro.files import explained, make_folder, open_to_append
 from resnet_repro.launch.board import new_board
 from resnet_repro.launch.growth import Growth
 from resnet_repro.launch.plan import print_plan
@@ -33,7 +34,8 @@ from resnet_repro.training.device import resolve_device, usable_cores
 def find_tasks(experiments: Iterable[Experiment], options: TrainOptions, tier: int = 0) -> list[Task]:
     """The runs of `experiments`, with the steps each has done already; interrupted ones come first.
 
-    Raises RunError or SpecError if a run folder is damaged or holds a run of another spec.
+    A run whose folder cannot be used, as one that is damaged or holds a run of another spec, has a `fault`. Raises
+    RunError if no run can be trained as asked.
     """
     if options.ranks.count > 1 and options.jobs != 1:
         raise RunError(
@@ -41,32 +43,51 @@ def find_tasks(experiments: Iterable[Experiment], options: TrainOptions, tier: i
         )
     if options.results.exists() and not options.results.is_dir():
         raise RunError(f"--results {options.results}: is not a folder; choose another")
-    tasks = []
-    for experiment in experiments:
+    return begun_first([_find_task(experiment, options, tier) for experiment in experiments])
+
+
+def _find_task(experiment: Experiment, options: TrainOptions, tier: int) -> Task:
+    try:
         folder = RunFolder(options.results, experiment)
-        status = folder.status(options.restart)
-        tasks.append(Task(experiment, status, folder.steps_done() if status == "unfinished" else 0, tier))
-    return begun_first(tasks)
+        with explained(folder.path):
+            status = folder.status(options.restart)
+            return Task(experiment, status, folder.steps_done() if status == "unfinished" else 0, tier)
+    except ReproError as error:
+        return Task(experiment, "new", tier=tier, fault=str(error))
 
 
-def show_plan(tasks: Sequence[Task], options: TrainOptions) -> None:
-    """Print the runs in the order in which they would start, and how long they may take."""
+def _usable(tasks: Sequence[Task], options: TrainOptions) -> Sequence[Task]:
+    """The runs whose folders can be used. Of the others, each is an error line, before any run starts."""
+    if options.ranks.is_first:
+        for message in dict.fromkeys(task.fault for task in tasks if task.fault):
+            print_error(message)
+    return [task for task in tasks if not task.fault]
+
+
+def show_plan(asked: Sequence[Task], options: TrainOptions) -> int:
+    """Print the runs in the order in which they would start, and how long they may take. Returns the exit code."""
+    if not (tasks := _usable(asked, options)):
+        return 1
     nets = describe_nets(tasks)
     if options.jobs != 1:
         tasks = longest_first(tasks, nets)
     limit = options.deadline - time.monotonic()
     slots = _slots([task for task in tasks if not task.is_ended], options)
     print_plan(tasks, nets, slots, _is_measured(slots, options), limit)
+    return int(len(tasks) < len(asked))
 
 
-def train(tasks: Sequence[Task], options: TrainOptions, notice: Notice) -> int:
+def train(asked: Sequence[Task], options: TrainOptions, notice: Notice) -> int:
     """Train the runs that have not ended. Returns the exit code: 0, 1 if a run failed, 130 if one was interrupted."""
+    tasks = _usable(asked, options)
+    failed = int(len(tasks) < len(asked))
     for task in tasks:
         if task.is_ended and options.ranks.is_first:
             notice(f"{task.label}: has {task.status} already and is skipped; --restart would train it again")
     if not (ahead := [task for task in tasks if not task.is_ended]):
-        return 0
-    return _one_by_one(ahead, options) if options.jobs == 1 else _side_by_side(tasks, ahead, options, notice)
+        return failed
+    code = _one_by_one(ahead, options) if options.jobs == 1 else _side_by_side(tasks, ahead, options, notice)
+    return code or failed
 
 
 def _one_by_one(ahead: Sequence[Task], asked: TrainOptions) -> int:
@@ -148,7 +169,8 @@ def _exit_code(runs: Sequence[QueuedRun]) -> int:
     statuses = {run.status for run in runs}
     for run in runs:
         if run.status == "failed":
-            print_error(f"{run.label}: {run.error} ({run.log})")
+            where = f" ({run.log})" if os.path.isfile(run.log) else ""  # False, too, if its folder cannot be read
+            print_error(f"{run.label}: {run.error}{where}")
     if statuses & {"interrupted", "waiting"}:
         print("note: run the same command to resume", file=sys.stderr)
         return 130

@@ -18,6 +18,7 @@ class Task:
     status: FolderStatus
     steps_done: int = 0
     tier: int = 0  # all runs of a tier start before those of the next
+    fault: str = ""  # why its folder cannot be used
 
     @property
     def label(self) -> str:

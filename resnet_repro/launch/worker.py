@@ -120,6 +120,9 @@ class Worker:
         experiment = assignment.experiment
         try:
             log = RunLog(RunFolder(self.options.results, experiment).log)
+        except ReproError as error:  # only the queue prints it, once
+            return Failed(str(error))
+        try:
             watcher = SendingWatcher(partial(self.send, experiment.label), log)
             with _own_stream(self.device, assignment.urgent):
                 return Ended(train_run(experiment, self.options, watcher, self.datasets, self.stopped))

@@ -11,6 +11,7 @@ where it could not look for the process of that number. Windows has no such lock
 
 import logging
 import os
+import re
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -71,7 +72,7 @@ class Lease:
     def _outwait_a_dead_host(self) -> None:
         """Take over if the holder's host is dead. Raises Timeout as soon as the holder touches its file."""
         owner = self._lease.owner
-        if is_locked(self.file) or (owner and owner.hostname == _own_name()):
+        if is_locked(self.file) or (owner and _unescaped(owner.hostname) == _own_name()):
             raise Timeout(str(self.file))
         log.warning(
             "%s: %s holds this run; waiting up to %.0f seconds to see whether it is still alive",
@@ -96,8 +97,8 @@ class Lease:
         if not (owner := self._lease.owner):
             return "another process"
         host, container, _ = owner.hostname.partition(NAMESPACE)
-        where = " in another container" if container and owner.hostname != _own_name() else ""
-        return f"process {owner.pid} on {host}{where}"
+        where = " in another container" if container and _unescaped(owner.hostname) != _own_name() else ""
+        return f"process {owner.pid} on {_unescaped(host)}{where}"
 
 
 def is_locked(file: Path) -> bool:
@@ -119,8 +120,16 @@ def is_locked(file: Path) -> bool:
     return False
 
 
+def _unescaped(hostname: str) -> str:
+    """A host's name with the characters that filelock writes as their bytes, a space as ?20 for example."""
+    name = re.sub(
+        rb"\?([0-9a-f]{2})", lambda code: bytes([int(code[1], 16)]), hostname.encode(errors="surrogateescape")
+    )
+    return name.decode(errors="surrogateescape")
+
+
 def _own_name() -> str:
-    """What filelock calls this host, or this container."""
+    """What filelock calls this host, or this container, before it escapes the name."""
     with suppress(OSError):
         if (namespace := os.stat("/proc/self/ns/pid").st_ino) != INITIAL_NAMESPACE:
             return f"{socket.gethostname()}{NAMESPACE}{namespace:x}"

@@ -49,8 +49,8 @@ def test_what_the_checkpoint_of_a_stranger_holds(arena: Arena) -> None:
 
 def test_json_that_indentation_would_blow_up(arena: Arena) -> None:
     nested = "[" * 300 + "1" + ",1" * 400_000 + "]" * 300
-    assert "is damaged" in refused(arena, with_environment("versions", nested), COMMANDS["list"])
-    assert "is damaged" in refused(arena, with_environment("x", "[" * 400_000), COMMANDS["list"])
+    assert "is damaged" in refused(arena, with_environment("versions", nested), COMMANDS["table"])
+    assert "is damaged" in refused(arena, with_environment("x", "[" * 400_000), COMMANDS["table"])
 
 
 def test_text_that_is_no_unicode(arena: Arena) -> None:
@@ -68,9 +68,9 @@ def test_a_line_without_end(arena: Arena) -> None:
         with (project / "results" / RUN / "metrics.csv").open("wb") as file:
             file.write("😀".encode())
             file.truncate(99_000_000)
-        shutil.rmtree(project / "results" / UNFINISHED)  # else it would be listed
+        shutil.rmtree(project / "results" / UNFINISHED)  # else it would be shown
 
-    assert "metrics.csv:1: the columns should be" in refused(arena, prepare, COMMANDS["list"])
+    assert "metrics.csv:1: the columns should be" in refused(arena, prepare, COMMANDS["table"])
 
 
 def test_more_runs_than_fit(arena: Arena) -> None:
@@ -84,9 +84,9 @@ def test_more_runs_than_fit(arena: Arena) -> None:
         return prepare
 
     rows = many("probes.csv", b"\n" * 1_100_000, 2)
-    assert "too much to read together" in refused(arena, rows, COMMANDS["list"])
+    assert "too much to read together" in refused(arena, rows, COMMANDS["table"])
     values = many("environment.json", json.dumps([{}] * 240_000).encode(), 32)
-    assert "too much to read together" in refused(arena, values, COMMANDS["list"])
+    assert "too much to read together" in refused(arena, values, COMMANDS["table"])
 
 
 def test_folders_without_end(arena: Arena) -> None:

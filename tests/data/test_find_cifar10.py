@@ -3,8 +3,10 @@
 import hashlib
 import io
 import logging
+import pickle
 import tarfile
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from resnet_repro.data import cifar10, places
 from resnet_repro.data.cifar10 import find_cifar10, load_cifar10, open_cifar10
 from resnet_repro.data.fetch import fetch_cifar10
+from resnet_repro.data.torchvision import import_torchvision
 from resnet_repro.errors import DataError
 
 
@@ -52,37 +55,51 @@ def test_a_file_of_the_right_name_is_not_found(tmp_path: Path) -> None:
     assert find_cifar10(tmp_path) is None
 
 
-FILES = [f"{name}.bin" for name in (*cifar10.TRAIN_FILES, *cifar10.TEST_FILES)]
+def test_what_a_killed_fetch_left_behind_is_not_found(tmp_path: Path) -> None:
+    (tmp_path / ".fetch-x" / "cifar-10-batches-py").mkdir(parents=True)
+    assert find_cifar10(tmp_path) is None
 
 
-@pytest.fixture
-def batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with small batches of the binary version."""
-    monkeypatch.setattr(cifar10, "IMAGES_A_FILE", 2)
-    folder = tmp_path / "batches"
-    folder.mkdir()
+FILES = (*cifar10.TRAIN_FILES, *cifar10.TEST_FILES)
+
+
+@pytest.fixture(params=[places.BINARY_FOLDER, places.PYTHON_FOLDER])
+def batches(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with small batches, called as in the official archive; the Python version counts as the official one."""
+    folder = tmp_path / "made" / request.param
+    folder.mkdir(parents=True)
+    if request.param == places.BINARY_FOLDER:
+        monkeypatch.setattr(cifar10, "IMAGES_A_FILE", 2)
+        for name in FILES:
+            np.zeros(2 * cifar10.RECORD, np.uint8).tofile(folder / f"{name}.bin")
+        return folder
     for name in FILES:
-        np.zeros(2 * cifar10.RECORD, np.uint8).tofile(folder / name)
+        (folder / name).write_bytes(pickle.dumps({"data": np.zeros((2, 3072), np.uint8), "labels": [0, 9]}))
+    (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": list(cifar10.CLASSES)}))
+    md5 = {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+    official = import_torchvision().datasets.CIFAR10
+    monkeypatch.setattr(official, "train_list", [[name, md5[name]] for name in cifar10.TRAIN_FILES])
+    monkeypatch.setattr(official, "test_list", [[name, md5[name]] for name in cifar10.TEST_FILES])
+    monkeypatch.setattr(official, "meta", {**official.meta, "md5": md5["batches.meta"]})
     return folder
 
 
-def packed(folder: Path, archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pack the folder as what counts as the official archive."""
+def packed(batches: Path, archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pack the batches as what counts as the official archive."""
     with tarfile.open(archive, "w:gz") as tar:
-        tar.add(folder, places.BINARY_FOLDER)
-    md5 = hashlib.md5(archive.read_bytes()).hexdigest()
-    monkeypatch.setitem(places.ARCHIVES, archive.name, (places.BINARY_FOLDER, md5))
+        tar.add(batches, batches.name)
+    folder, _ = places.ARCHIVES[archive.name]
+    monkeypatch.setitem(places.ARCHIVES, archive.name, (folder, hashlib.md5(archive.read_bytes()).hexdigest()))
 
 
-@pytest.mark.parametrize(
-    "place",
-    [
-        ".", "CIFAR", "cifar-10-binary/cifar-10-batches-bin", "cifar10/cifar-10-batches-bin",
-        "cifar-10-batches-bin/cifar-10-batches-bin",
-    ],
-)  # fmt: skip
+def test_the_python_archive_is_the_one_that_is_downloaded() -> None:
+    official = import_torchvision().datasets.CIFAR10
+    assert places.ARCHIVES[official.filename] == (official.base_folder, official.tgz_md5)
+
+
+@pytest.mark.parametrize("place", [".", "CIFAR", "cifar-10-binary/{0}", "cifar10/{0}", "{0}/{0}"])
 def test_batches_are_found_one_folder_deeper_and_right_in_the_folder(tmp_path: Path, batches: Path, place: str) -> None:
-    goal = tmp_path / "data" / place
+    goal = tmp_path / "data" / place.format(batches.name)
     goal.parent.mkdir(parents=True, exist_ok=True)
     batches.rename(goal)
     folder, dataset = open_cifar10(tmp_path / "data")
@@ -101,10 +118,12 @@ def test_an_archive_that_was_left_packed_is_checked_and_unpacked(
 ) -> None:
     data = tmp_path / "data"
     data.mkdir()
-    packed(batches, data / "cifar-10-binary.tar.gz", monkeypatch)
-    folder, dataset = open_cifar10(data)
-    assert (folder, len(dataset.train.labels)) == (data / places.BINARY_FOLDER, 10)
-    assert sorted(path.name for path in data.iterdir()) == [places.BINARY_FOLDER, "cifar-10-binary.tar.gz"]
+    archive = "cifar-10-binary.tar.gz" if batches.name == places.BINARY_FOLDER else places.PYTHON_ARCHIVE
+    packed(batches, data / archive, monkeypatch)
+    for _ in ("unpacked", "found again beside the archive"):
+        folder, dataset = open_cifar10(data)
+        assert (folder, len(dataset.train.labels)) == (data / batches.name, 10)
+        assert sorted(path.name for path in data.iterdir()) == [batches.name, archive]
 
 
 @pytest.mark.parametrize("name", places.ARCHIVES)
@@ -117,6 +136,7 @@ def test_a_damaged_archive_is_named_and_not_opened(tmp_path: Path, name: str, mo
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.parametrize("batches", [places.BINARY_FOLDER], indirect=True)
 def test_whole_data_beside_damaged_ones_are_used_and_said(
     tmp_path: Path, batches: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -129,7 +149,7 @@ def test_whole_data_beside_damaged_ones_are_used_and_said(
     assert f"{data / places.BINARY_FOLDER} is used instead" in caplog.text
 
 
-@pytest.mark.parametrize("form", ["{}", "file://{}"])
+@pytest.mark.parametrize("form", ["{path}", "file://{quoted}", "~/{name}"])
 def test_an_archive_at_hand_is_fetched_by_its_path(tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w:gz") as tar:
@@ -139,7 +159,9 @@ def test_an_archive_at_hand_is_fetched_by_its_path(tmp_path: Path, form: str, mo
     archive.write_bytes(content.getvalue())
     md5 = hashlib.md5(content.getvalue()).hexdigest()
     monkeypatch.setitem(places.ARCHIVES, places.PYTHON_ARCHIVE, (places.PYTHON_FOLDER, md5))
-    folder = fetch_cifar10(tmp_path / "data", form.format(str(archive).replace(" ", "%20" if ":" in form else " ")))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    url = form.format(path=archive, quoted=quote(str(archive)), name=archive.name)
+    folder = fetch_cifar10(tmp_path / "data", url)
     assert [path.name for path in folder.iterdir()] == ["data_batch_1"]
     assert archive.exists()
 
@@ -152,6 +174,6 @@ def test_forms_that_are_not_read_are_named_with_those_that_are(tmp_path: Path, n
         load_cifar10(tmp_path)
     text = str(failure.value)
     assert "cifar-10-batches-py, cifar-10-batches-bin, or the official archive of one" in text
-    assert all(name in text for name in names)
-    assert ("it holds" in text) == bool(names)
+    unread = f"; it holds {', '.join(sorted(names))}, and pictures, Parquet and MATLAB files are not read; "
+    assert (unread in text) == bool(names)
     assert "\n" not in text

@@ -8,10 +8,12 @@ from typing import Any
 
 import matplotlib
 import pytest
-from conftest import make_run
+from conftest import Cli, make_run
 from helpers import command_line
+from made_up import CONTRASTS, contrasts, everything
+from matplotlib.text import Text
 
-from resnet_repro.figures import draw_figures
+from resnet_repro.figures import FIGURES, draw_figures
 from resnet_repro.figures.confusion import draw_confusion
 from resnet_repro.figures.saving import FORMATS, save_figure, save_figures
 from resnet_repro.figures.style import WEB
@@ -50,6 +52,15 @@ def test_the_users_matplotlibrc_changes_no_byte(usual: dict[str, bytes], tmp_pat
         assert contents(tmp_path, list(FORMATS)) == usual
 
 
+def test_the_users_matplotlibrc_reaches_no_kind_of_figure() -> None:
+    with matplotlib.rc_context(USERS):
+        drawn = [*draw_figures(everything()), *draw_figures(contrasts(), WEB, CONTRASTS)]
+    assert [made.family for made in drawn] == list(FIGURES)
+    for made in drawn:
+        assert {axes.get_facecolor() for axes in made.figure.axes} == {(1.0, 1.0, 1.0, 1.0)}, made.family
+        assert not any(text.get_usetex() for text in made.figure.findobj(Text)), made.family
+
+
 def test_a_file_is_the_same_whichever_formats_are_asked_with_it(tmp_path: Path) -> None:
     for formats in (["svg"], ["pdf", "svg"]):
         figures = draw_figures([make_run(20)])
@@ -77,3 +88,13 @@ def test_figures_need_no_backend_of_the_notebook_around_them() -> None:
     listed = subprocess.run(command_line("plot", "--list"), env=environment, capture_output=True, text=True)
     assert (listed.returncode, listed.stderr) == (0, "")
     assert listed.stdout.startswith("curves ")
+
+
+@pytest.mark.parametrize("command", ["plot", "report", "evaluate"])
+def test_every_command_that_draws_leaves_the_settings_around_it_unread(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("MPLBACKEND", "a backend that is not installed")
+    monkeypatch.setenv("MATPLOTLIBRC", str(tmp_path))
+    assert cli(command, tmp_path).code == 1  # there is no run
+    assert (os.environ["MPLBACKEND"], os.environ["MATPLOTLIBRC"]) == ("agg", os.devnull)

@@ -109,6 +109,18 @@ def test_a_second_process_in_a_container_is_told_at_once(
     assert time.monotonic() - began < 5
 
 
+def test_a_second_process_on_a_host_with_an_odd_name_is_told_at_once_and_legibly(
+    file: Path, stranger: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "my höst")
+    monkeypatch.setattr(lease, "is_locked", lambda file: False)
+    rename_host(file, lease._own_name().replace(" ", "?20").replace("ö", "?c3?b6"))
+    began = time.monotonic()
+    with pytest.raises(RunError, match=f"process {stranger.pid} on my höst is training this run"):
+        Lease(file)
+    assert time.monotonic() - began < 5
+
+
 def test_a_process_on_another_host_is_refused_once_it_shows_that_it_lives(
     file: Path, stranger: subprocess.Popen[str], elsewhere: Callable[[], None], caplog: pytest.LogCaptureFixture
 ) -> None:

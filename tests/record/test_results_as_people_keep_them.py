@@ -1,5 +1,6 @@
 """Results folders after people have renamed, moved, linked, edited and damaged runs: nothing vanishes silently."""
 
+import errno
 import json
 import shutil
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from conftest import TINY, Cli
 from resnet_repro.record.finding import find_runs
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.record.rows import ProbeRow, Row
+from resnet_repro.record.run import Run, read_run
 from resnet_repro.spec.file import load_spec
 
 READERS: tuple[tuple[str, ...], ...] = (
@@ -62,6 +64,11 @@ def test_renamed_runs_of_two_experiments_in_one_folder_are_not_taken_for_one(cli
     other = json.loads((results / "b/environment.json").read_text()) | {"device_name": "another CPU"}
     (results / "b/environment.json").write_text(json.dumps(other))
     assert "≠" not in cli("list", results).out
+
+
+def test_a_run_in_the_folder_of_another_is_read(cli: Cli, results: Path) -> None:
+    shutil.move(results / "tiny/seed-1", results / "tiny/seed-0/backup")
+    assert list(listed(cli, results)) == ["tiny/seed-0", "tiny/seed-0/backup", "tiny/seed-2"]
 
 
 def test_runs_behind_links_are_read_once(cli: Cli, results: Path, tmp_path: Path) -> None:
@@ -151,6 +158,17 @@ def test_a_damaged_run_hides_no_other(cli: Cli, results: Path, damage: str) -> N
         assert fault in said
         assert command == "list" or said.endswith("; this run is left out\n")
     assert json.loads(cli("table", results, "--json").out)[0]["nets"][0]["test_error_pct"]["n"] == 2
+
+
+def test_a_run_that_may_not_be_read_hides_no_other(cli: Cli, results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(folder: Path) -> Run:
+        if folder.name == "seed-1":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return read_run(folder)
+
+    monkeypatch.setattr("resnet_repro.analysis.loading.read_run", read)
+    assert [status for _, status in listed(cli, results).values()] == ["finished", "damaged", "finished"]
+    assert f"damaged: {results / 'tiny/seed-1'}: cannot be read: Permission denied\n" in cli("list", results).out
 
 
 def test_damaged_probes_hide_no_curve(cli: Cli, results: Path) -> None:

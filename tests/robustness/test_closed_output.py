@@ -19,7 +19,7 @@ DESCRIPTORS = """
 import os, subprocess, sys
 from resnet_repro.cli.streams import keep_streams_usable
 keep_streams_usable()
-print("lost"); print("lost", file=sys.stderr); assert sys.stdin.read() == ""
+print("lost", file=sys.stderr); assert sys.stdin.read() == ""
 assert os.open(sys.argv[1], os.O_RDONLY) > 2
 subprocess.run([sys.executable, "-c", "import os; print(*map(os.fstat, range(3)))"], check=True)
 """
@@ -77,6 +77,12 @@ def test_a_full_disk_behind_stdout_is_one_line_that_says_so(
         monkeypatch.setattr(sys, "stdout", full)
         refused = cli(command, REPOSITORY / "results/batchnorm", *options)
     assert_mistake_named(refused, 1, "error: stdout: No space left on device")
+
+
+def test_results_that_a_closed_stdout_loses_are_one_line_that_says_so() -> None:
+    command = command_line("list", REPOSITORY / "results/quick")
+    listed = subprocess.run(["sh", "-c", '"$@" >&-', "sh", *command], capture_output=True, text=True, check=False)
+    assert (listed.returncode, listed.stderr) == (1, "error: stdout: Bad file descriptor\n")
 
 
 def test_a_reader_of_results_that_has_seen_enough_ends_the_command_silently(

@@ -26,9 +26,13 @@ def test_the_shortest_spec_is_the_papers_plain_net(tmp_path: Path) -> None:
     assert experiment == Experiment(name="plain56", model=ModelSpec(depth=56, shortcut="none"))
 
 
-def test_scientific_notation_is_a_number(tmp_path: Path) -> None:
-    text = "model: {depth: 20}\ntraining:\n  weight_decay: 1e-4\n  learning_rate: 1E-1\n"
-    assert load_spec(write(tmp_path, text)).training.weight_decay == 1e-4
+@pytest.mark.parametrize(
+    ("text", "number"), [("1e-4", 1e-4), ("1E-1", 0.1), ("1e0", 1.0), ("+2.5e-1", 0.25), (".5", 0.5), ("1.", 1.0)]
+)
+def test_numbers_are_read_in_every_notation(tmp_path: Path, text: str, number: float) -> None:
+    spec = write(tmp_path, f"model: {{depth: 20}}\ntraining:\n  weight_decay: {text}\n")
+    assert load_spec(spec).training.weight_decay == number
+    assert load_spec(spec, [f"training.learning_rate={text}"]).training.learning_rate == number
 
 
 @pytest.mark.parametrize(("text", "number"), [("010", 10), ("08", 8), ("+12", 12), ("12", 12)])
