@@ -132,9 +132,7 @@ def test_a_full_file_system_is_one_error_line_and_the_run_resumes_when_there_is_
         resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
 
     unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}  # a file too
-    full = subprocess.run(
-        command, capture_output=True, text=True, preexec_fn=limit, timeout=120, env=unmeasured
-    )  # fmt: skip
+    full = subprocess.run(command, capture_output=True, text=True, preexec_fn=limit, env=unmeasured, timeout=120)
     assert full.returncode == 1
     assert full.stderr.splitlines()[-1].startswith(f"error: {results / 'tiny/seed-0/checkpoint.pt'}: File too large")
     assert "Traceback" not in full.stderr
