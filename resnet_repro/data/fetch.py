@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from resnet_repro.data.download import SlowError, Wanted, download, host_of, new_client
 from resnet_repro.data.places import ARCHIVES, BINARY_FOLDER, PYTHON_ARCHIVE, PYTHON_FOLDER, local_archive, unpack
 from resnet_repro.errors import DataError, ReproError
-from resnet_repro.files import open_to_append
+from resnet_repro.files import make_folder, open_to_append
 
 # Each has the official archive, byte by byte. They are tried in this order.
 SOURCES = (
@@ -49,7 +49,7 @@ def fetch_cifar10(
     goal = data_dir / PYTHON_FOLDER
     try:
         local = local_archive(url) if url else None
-        data_dir.mkdir(parents=True, exist_ok=True)
+        make_folder(data_dir, "choose another --data-dir")
         if local:
             _install(local, goal)
         else:

@@ -179,6 +179,7 @@ def _highest(entries: Iterable[Entry]) -> float:
 
 
 def _legend(group: Group, style: Style) -> list[Artist]:
+    has_lines = _test_lines(group)
     handles: list[Artist] = [
         Line2D(
             [],
@@ -193,8 +194,8 @@ def _legend(group: Group, style: Style) -> list[Artist]:
             [],
             color=GREY,
             linewidth=2 * style.line,
-            linestyle="-" if _test_lines(group) else "",
-            marker=None if _test_lines(group) else "o",
+            linestyle="-" if has_lines else "",
+            marker=None if has_lines else "o",
             label=f"{group.condition.test_label}, with its last value at the right",
         ),
     ]

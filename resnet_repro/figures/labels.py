@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import offset_copy
 
 from resnet_repro.analysis.groups import Entry
-from resnet_repro.figures.style import Style, mark
+from resnet_repro.figures.style import Style, arrange, mark
 
 NEAR = 0.9  # points beyond this share of the axis get a line to their label
 LINE = 1.3  # the height of a line of text, in sizes of its font
@@ -42,9 +42,7 @@ def label_ends(figure: Figure, panels: Mapping[Axes, Sequence[EndLabel]], style:
 
 def _heights(figure: Figure, panels: Mapping[Axes, Sequence[EndLabel]]) -> list[tuple[Sequence[EndLabel], float]]:
     """The labels of each panel, and the panel's height in inches. Arranges the panels without drawing them."""
-    layout = figure.get_layout_engine()
-    assert layout
-    layout.execute(figure)
+    arrange(figure)
     return [(ends, axes.get_window_extent().height / figure.dpi) for axes, ends in panels.items()]
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from resnet_repro.figures import Drawn
-from resnet_repro.figures.style import Style, drawing
+from resnet_repro.figures.style import Style, arrange, drawing
 from resnet_repro.files import make_folder, replacing
 
 ELSEWHERE = "choose another folder with --output or make room there"
@@ -65,9 +65,7 @@ def save_figure(
     """Write one figure and its caption. `path` has no ending; the rest is as for `save_figures`."""
     with drawing(style):
         figure.set_dpi(style.dpi)
-        layout = figure.get_layout_engine()
-        assert layout
-        layout.execute(figure)
+        arrange(figure)
         figure.set_layout_engine("none")  # each drawing would arrange the panels anew, beginning from the one before
         contents = {ending: FORMATS[ending](figure, style) for ending in formats}
     contents["txt"] = caption.encode()

@@ -140,6 +140,13 @@ def new_figure(style: Style, width: float, height: float, columns: int = 2) -> F
     return Figure(figsize=style.size(width, height, columns), layout="constrained")
 
 
+def arrange(figure: Figure) -> None:
+    """Give the panels of a new figure their places, without drawing it."""
+    layout = figure.get_layout_engine()
+    assert layout
+    layout.execute(figure)
+
+
 def panel_width(figure: Figure, axes: Axes) -> float:
     """A lower bound in inches for the width of a panel without its axis labels."""
     spec = axes.get_subplotspec()

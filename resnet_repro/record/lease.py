@@ -72,7 +72,7 @@ class Lease:
     def _outwait_a_dead_host(self) -> None:
         """Take over if the holder's host is dead. Raises Timeout as soon as the holder touches its file."""
         owner = self._lease.owner
-        if is_locked(self.file) or (owner and _unescaped(owner.hostname) == _own_name()):
+        if is_locked(self.file) or (owner and _is_own(owner.hostname)):
             raise Timeout(str(self.file))
         log.warning(
             "%s: %s holds this run; waiting up to %.0f seconds to see whether it is still alive",
@@ -97,7 +97,7 @@ class Lease:
         if not (owner := self._lease.owner):
             return "another process"
         host, container, _ = owner.hostname.partition(NAMESPACE)
-        where = " in another container" if container and _unescaped(owner.hostname) != _own_name() else ""
+        where = " in another container" if container and not _is_own(owner.hostname) else ""
         return f"process {owner.pid} on {_unescaped(host)}{where}"
 
 
@@ -126,6 +126,11 @@ def _unescaped(hostname: str) -> str:
         rb"\?([0-9a-f]{2})", lambda code: bytes([int(code[1], 16)]), hostname.encode(errors="surrogateescape")
     )
     return name.decode(errors="surrogateescape")
+
+
+def _is_own(hostname: str) -> bool:
+    """Whether filelock wrote this name for this host, or this container."""
+    return _unescaped(hostname) == _own_name()
 
 
 def _own_name() -> str:

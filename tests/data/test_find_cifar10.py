@@ -1,7 +1,6 @@
 """Finding the folder of CIFAR-10."""
 
 import hashlib
-import io
 import logging
 import pickle
 import tarfile
@@ -10,6 +9,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+from archives import make_official, tar_of
 
 from resnet_repro.data import cifar10, places
 from resnet_repro.data.cifar10 import find_cifar10, load_cifar10, open_cifar10
@@ -151,14 +151,10 @@ def test_whole_data_beside_damaged_ones_are_used_and_said(
 
 @pytest.mark.parametrize("form", ["{path}", "file://{quoted}", "~/{name}"])
 def test_an_archive_at_hand_is_fetched_by_its_path(tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w:gz") as tar:
-        info = tarfile.TarInfo(f"{places.PYTHON_FOLDER}/data_batch_1")
-        tar.addfile(info)
+    content = tar_of({f"{places.PYTHON_FOLDER}/data_batch_1": b""})
+    make_official(content, monkeypatch)
     archive = tmp_path / "down loads.tgz"
-    archive.write_bytes(content.getvalue())
-    md5 = hashlib.md5(content.getvalue()).hexdigest()
-    monkeypatch.setitem(places.ARCHIVES, places.PYTHON_ARCHIVE, (places.PYTHON_FOLDER, md5))
+    archive.write_bytes(content)
     monkeypatch.setenv("HOME", str(tmp_path))
     url = form.format(path=archive, quoted=quote(str(archive)), name=archive.name)
     folder = fetch_cifar10(tmp_path / "data", url)
