@@ -151,7 +151,7 @@ def rows_of_any_size() -> st.SearchStrategy[list[Row]]:
 
 @given(
     rows=rows_of_any_size(),
-    values=st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=3, max_size=3),
+    values=st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=9, max_size=9),
     name=st.sampled_from(["\x1b[31mred", "$\\frac{$", "名前", "\u202egnp", "[bold]", "x" * 200, "_^{", "$"]),
 )
 @fuzzed(10)
