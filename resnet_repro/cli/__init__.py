@@ -71,6 +71,9 @@ for name, command in {"fetch": fetch, "check": check}.items():
 
 def main() -> None:
     """Run the command line. A failure that is not a bug prints one line on stderr and exits with 1."""
+    # OpenMP reads this when torch loads. By default, a thread that waits for another one keeps its core busy, and two
+    # threads beside any other busy process then take turns at delaying each other.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.getLogger("resnet_repro").handlers = [_NoticeHandler()]
     keep_streams_usable()
     for stream in (sys.stdout, sys.stderr):
