@@ -44,7 +44,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_mistyped_path_is_answered_with_the_nearest(
     cli: Cli, folder: Path, arguments: tuple[str, ...], answer: str
 ) -> None:
-    assert_mistake_named(cli(*arguments), 1, answer)
+    assert_mistake_named(cli(*arguments), 1, answer.replace("/", os.sep))
 
 
 @pytest.mark.parametrize(
