@@ -1,6 +1,7 @@
 """The committed specs: every one loads and builds, says where it comes from, and differs only where it should."""
 
 import re
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,14 @@ def test_every_spec_opens_with_its_source_its_command_and_what_to_expect(path: P
     assert re.search(r"He et al\. 201[56]|Ioffe and Szegedy 2015|Zhang et al\. 2019", text)
     assert "#   resnet-repro train experiments/" in text
     assert "Expect" in text
+
+
+def test_every_spec_names_its_schema_for_editors_after_what_it_says_to_people() -> None:
+    for path in SPECS:
+        comment = list(takewhile(lambda line: line.startswith("#"), path.read_text().splitlines()))
+        [place] = re.findall(r"^# yaml-language-server: \$schema=(\S+)$", path.read_text(), flags=re.MULTILINE)
+        assert comment[-1].endswith(place)
+        assert (path.parent / place).resolve() == (EXPERIMENTS / "schema.json").resolve()
 
 
 @pytest.mark.parametrize("plain", PLAIN, ids=identity)

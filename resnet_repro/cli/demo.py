@@ -31,12 +31,14 @@ def demo(
     from resnet_repro.errors import DataError, SpecError
     from resnet_repro.files import make_folder
     from resnet_repro.launch import command
+    from resnet_repro.nearest import did_you_mean, nearest_paths
     from resnet_repro.runner.options import TrainOptions
     from resnet_repro.spec.suite import load_suite
     from resnet_repro.training.device import resolve_device
 
     if not specs.exists():
-        raise SpecError(f"{specs}: there is no such folder; name the one that holds the quick specs")
+        remedy = did_you_mean(nearest_paths(specs)) or "; name the one that holds the quick specs"
+        raise SpecError(f"{specs}: there is no such folder{remedy}")
     load_suite([specs], (), None)  # whatever is wrong is said before anything is downloaded
     resolve_device(device)
     make_folder(results)

@@ -55,7 +55,7 @@ def describe_environment(
         "kernels": kernels,
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "data": data,
-        "git": git_state(PACKAGE) or stated_commit(),
+        "git": code_commit(),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "versions": versions(),
@@ -104,6 +104,11 @@ def versions() -> dict[str, str | None]:
         "torchvision": torchvision,
         "numpy": np.__version__,
     }
+
+
+def code_commit() -> dict[str, Any] | None:
+    """The commit of this code, from git or as stated by the user; None if it is unknown."""
+    return git_state(PACKAGE) or stated_commit()
 
 
 def git_state(package: Path) -> dict[str, Any] | None:

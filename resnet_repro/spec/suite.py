@@ -6,6 +6,7 @@ from pathlib import Path
 from resnet_repro.errors import SpecError
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.file import load_spec
+from resnet_repro.spec.yaml_source import is_spec
 
 
 def load_suite(specs: Iterable[Path], overrides: Iterable[str], seeds: Sequence[int] | None) -> list[Experiment]:
@@ -27,13 +28,8 @@ def _paths(specs: Iterable[Path]) -> list[Path]:
     """The spec files. A folder stands for the .yaml and .yml files in it, not in folders below it, nor hidden files."""
     paths: list[Path] = []
     for spec in specs:
-        inside = sorted(filter(_is_spec, spec.iterdir())) if spec.is_dir() else [spec]
+        inside = sorted(filter(is_spec, spec.iterdir())) if spec.is_dir() else [spec]
         if not inside:
             raise SpecError(f"{spec}: holds no .yaml file; name a spec, or a folder with specs right in it")
         paths += inside
     return paths
-
-
-def _is_spec(path: Path) -> bool:
-    """Whether a file is a spec by its name. Emacs and macOS put hidden files beside specs, such as ._x.yaml."""
-    return path.suffix.lower() in (".yaml", ".yml") and not path.name.startswith(".")
