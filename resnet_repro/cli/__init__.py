@@ -14,6 +14,7 @@ import typer
 from resnet_repro.cli.bench import bench
 from resnet_repro.cli.data import check, fetch
 from resnet_repro.cli.demo import demo
+from resnet_repro.cli.experiments import experiments
 from resnet_repro.cli.nets import describe, evaluate, export
 from resnet_repro.cli.options import notice
 from resnet_repro.cli.results import claims, list_runs, plot, report, table
@@ -33,6 +34,7 @@ app.add_typer(data_app, name="data")
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "train": train,
+    "experiments": experiments,
     "plot": plot,
     "table": table,
     "claims": claims,

@@ -14,7 +14,10 @@ T = TypeVar("T")
 MOST_SEEDS = 1000
 MOST_JOBS = 1000
 
-Specs = Annotated[list[Path], typer.Argument(metavar="SPEC", help="Spec files, or folders of them.")]
+SPECS = (
+    "Spec files, folders of them, or names that the command experiments lists: quick/plain20, or quick for all of it."
+)
+Specs = Annotated[list[Path], typer.Argument(metavar="SPEC", help=SPECS)]
 Results = Annotated[Path, typer.Argument(metavar="RESULTS", help="A folder that holds run folders.")]
 ResultsOption = Annotated[Path, typer.Option("--results", help="The folder for the run folders.")]
 DataDir = Annotated[

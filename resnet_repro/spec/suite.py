@@ -1,10 +1,11 @@
-"""Reads the runs that a command asks for: spec files and folders of them, with overrides and seeds."""
+"""Reads the runs that a command asks for: specs by path or name, and folders of them, with overrides and seeds."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from resnet_repro.errors import SpecError
 from resnet_repro.spec import Experiment
+from resnet_repro.spec.carried import find_spec, is_spec
 from resnet_repro.spec.file import load_spec
 
 
@@ -14,7 +15,7 @@ def load_suite(specs: Iterable[Path], overrides: Iterable[str], seeds: Sequence[
     All are read before the first run starts, so that a mistake in the last one costs nothing. Raises SpecError.
     """
     found: dict[str, tuple[Path, Experiment]] = {}
-    for path in _paths(specs):
+    for path in spec_files(specs):
         experiment = load_spec(path, overrides)
         for seed in [experiment.seed] if seeds is None else seeds:
             seeded = experiment.model_copy(update={"seed": seed})
@@ -23,17 +24,12 @@ def load_suite(specs: Iterable[Path], overrides: Iterable[str], seeds: Sequence[
     return [experiment for _, experiment in found.values()]
 
 
-def _paths(specs: Iterable[Path]) -> list[Path]:
-    """The spec files. A folder stands for the .yaml and .yml files in it, not in folders below it, nor hidden files."""
+def spec_files(specs: Iterable[Path]) -> list[Path]:
+    """The spec files that a command names. A folder stands for the .yaml and .yml files right in it, none hidden."""
     paths: list[Path] = []
-    for spec in specs:
-        inside = sorted(filter(_is_spec, spec.iterdir())) if spec.is_dir() else [spec]
+    for spec in map(find_spec, specs):
+        inside = sorted(filter(is_spec, spec.iterdir())) if spec.is_dir() else [spec]
         if not inside:
             raise SpecError(f"{spec}: holds no .yaml file; name a spec, or a folder with specs right in it")
         paths += inside
     return paths
-
-
-def _is_spec(path: Path) -> bool:
-    """Whether a file is a spec by its name. Emacs and macOS put hidden files beside specs, such as ._x.yaml."""
-    return path.suffix.lower() in (".yaml", ".yml") and not path.name.startswith(".")
