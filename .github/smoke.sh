@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Train, stop, resume, plot and report with whatever resnet-repro is on the PATH, in an empty folder, without data.
+# Train, stop, resume, plot and report with whatever resnet-repro is on the PATH, in an empty folder, without data; then
+# train an experiment of the package by its name, and a copy of it.
 set -euo pipefail
 cd "$(mktemp -d)"
 
@@ -17,3 +18,13 @@ resnet-repro plot results --format png,svg
 resnet-repro report results
 resnet-repro describe tiny.yaml
 ls results/report.html results/figures/*.png results/figures/*.svg
+
+small=(--set data.dataset=synthetic --set data.train_images=320 --set data.test_images=100 --set training.steps=4
+    --set training.batch_size=16 --set training.milestones=[2])
+resnet-repro experiments
+resnet-repro train quick/plain20 "${small[@]}" --results carried
+resnet-repro experiments --copy mine
+resnet-repro train mine/quick/plain56.yaml "${small[@]}" --results carried
+resnet-repro reproduce --schedule tenth --dry-run --results carried
+resnet-repro list carried
+grep -E '"commit": "[0-9a-f]{40}"' carried/quick/plain20/seed-0/environment.json

@@ -171,7 +171,7 @@ def test_the_demo_without_data_or_network_uses_synthetic_images_and_says_so(
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("elsewhere",), "elsewhere: there is no such folder; name the one that holds the quick specs"),
+        (("elsewhere",), "elsewhere: there is no such file"),
         (("empty",), "empty: holds no .yaml file"),
         (("tiny.yaml", "--device", "gpu"), "--device gpu: is not a device"),
         (("tiny.yaml", "--results", "file"), "file: File exists; choose another --results"),

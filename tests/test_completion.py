@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY, Cli
@@ -40,6 +41,24 @@ def test_bash_completes_commands_options_and_values(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, line: str, completions: list[str]
 ) -> None:
     for name, value in asking(line).items():
+        monkeypatch.setenv(name, value)
+    assert sorted(cli().out.split()) == completions
+
+
+@pytest.mark.parametrize(
+    ("typed", "completions"),
+    [
+        ("quick/", ["quick/plain20", "quick/plain56", "quick/resnet20", "quick/resnet56"]),
+        ("plain110", ["plain110", "plain110-nobn"]),
+        ("plain2", []),  # a file here begins so
+    ],
+)
+def test_names_of_experiments_are_completed_where_no_path_begins_alike(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, completions: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("plain2-mine.yaml").touch()
+    for name, value in asking(f"resnet-repro train {typed}").items():
         monkeypatch.setenv(name, value)
     assert sorted(cli().out.split()) == completions
 

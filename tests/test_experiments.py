@@ -11,6 +11,7 @@ from conftest import REPOSITORY
 from resnet_repro.models.units import UNITS
 from resnet_repro.runner.assembly import build_net
 from resnet_repro.spec import ModelSpec, TrainingSpec
+from resnet_repro.spec.carried import heading, suites
 from resnet_repro.spec.file import differences, load_spec
 from resnet_repro.spec.naming import is_papers_net
 from resnet_repro.training.engine import Engine
@@ -55,7 +56,13 @@ def test_every_spec_opens_with_its_source_its_command_and_what_to_expect(path: P
     assert path.read_text().startswith("#")
     assert re.search(r"He et al\. 201[56]|Ioffe and Szegedy 2015|Zhang et al\. 2019", text)
     assert "#   resnet-repro train experiments/" in text
-    assert "Expect" in text
+    what, expected = heading(path)
+    assert what in " ".join(line.removeprefix("# ") for line in comment)
+    assert re.fullmatch(r"Expect .*\.", expected)
+
+
+def test_the_readme_of_the_experiments_has_a_row_for_each_suite() -> None:
+    assert set(suites()) == {str(path.parent.relative_to(EXPERIMENTS)).strip(".") for path in SPECS}
 
 
 def test_every_spec_names_its_schema_for_editors_after_what_it_says_to_people() -> None:

@@ -48,7 +48,7 @@ def test_help_groups_the_commands_and_the_options_of_train(cli: Cli, narrow: Non
 
 
 def test_version_names_the_release_the_commit_torch_and_the_device(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("resnet_repro.runner.environment.git_state", lambda package: None)
+    monkeypatch.setattr("resnet_repro.runner.commit.git_state", lambda package: None)
     monkeypatch.setenv("RESNET_REPRO_COMMIT", "0123456789abcdef")
     shown = cli("--version")
     assert (shown.code, shown.err) == (0, "")

@@ -17,7 +17,7 @@ from resnet_repro.cli.demo import demo
 from resnet_repro.cli.nets import describe, evaluate, export
 from resnet_repro.cli.options import notice
 from resnet_repro.cli.results import claims, list_runs, plot, report, table
-from resnet_repro.cli.specs import schema
+from resnet_repro.cli.specs import experiments, schema
 from resnet_repro.cli.streams import keep_streams_usable
 from resnet_repro.cli.train import reproduce, train
 from resnet_repro.cli.version import show_version
@@ -35,7 +35,13 @@ app.add_typer(data_app, name="data", rich_help_panel="Data and machine")
 COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Train": {"demo": demo, "train": train, "reproduce": reproduce},
     "Read results": {"list": list_runs, "plot": plot, "table": table, "claims": claims, "report": report},
-    "Specs, nets and weights": {"schema": schema, "describe": describe, "evaluate": evaluate, "export": export},
+    "Specs, nets and weights": {
+        "experiments": experiments,
+        "schema": schema,
+        "describe": describe,
+        "evaluate": evaluate,
+        "export": export,
+    },
     "Data and machine": {"bench": bench},
 }
 

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from resnet_repro.cli.options import LIMITS, Compiled, Device, Json, Override
+from resnet_repro.cli.options import LIMITS, SPECS, Compiled, Device, Json, Override
 
 
 def bench(
     specs: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="SPEC", help="Spec files, or folders of them; ResNet-20, -56 and -110 if none."),
+        typer.Argument(metavar="SPEC", help=f"{SPECS} If none: ResNet-20, -56 and -110."),
     ] = None,
     scaling: Annotated[
         bool, typer.Option("--scaling", help="How the cost grows with depth, width, batch size and runs side by side.")

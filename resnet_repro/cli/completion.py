@@ -1,6 +1,7 @@
 """The values that a shell completes on TAB, as fast as `--help`: nothing here imports torch or matplotlib."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 DEVICES = ("auto", "cpu", "cuda", "mps")  # bash splits words at a colon, so not cuda:1
 SCHEDULES = ("auto", "full", "tenth")
@@ -21,3 +22,15 @@ def fields_to_set() -> list[tuple[str, str]]:
     from resnet_repro.spec.schema import spec_fields
 
     return [(f"{name}=", " ".join(about.split())) for name, about in spec_fields().items()]
+
+
+def carried_specs(incomplete: str) -> list[str]:
+    """Completes the name of a carried experiment, unless paths begin alike: the shell completes these if we do not."""
+    from resnet_repro.spec.carried import carried_names
+
+    folder, _, name = incomplete.rpartition("/")
+    try:
+        entries = [path.name for path in Path(folder or ".").iterdir()]
+    except (OSError, ValueError):
+        entries = []
+    return [] if any(entry.startswith(name) for entry in entries) else list(carried_names())

@@ -13,9 +13,10 @@ STAND_IN = "trains on synthetic images instead; the results are not those of CIF
 
 
 def demo(
-    specs: Annotated[Path, typer.Argument(metavar="SPECS", help="The folder of quick specs.")] = Path(
-        "experiments/quick"
-    ),
+    specs: Annotated[
+        Path | None,
+        typer.Argument(metavar="SPECS", help="A folder of quick specs, in place of those that the package carries."),
+    ] = None,
     device: Device = "auto",
     results: ResultsOption = Path("results/demo"),
     data_dir: DataDir = Path("data"),
@@ -28,17 +29,15 @@ def demo(
     from resnet_repro.data.cifar10 import find_cifar10
     from resnet_repro.data.download import SlowError
     from resnet_repro.data.fetch import fetch_cifar10
-    from resnet_repro.errors import DataError, SpecError
+    from resnet_repro.errors import DataError
     from resnet_repro.files import make_folder
     from resnet_repro.launch import command
-    from resnet_repro.nearest import did_you_mean, nearest_paths
     from resnet_repro.runner.options import TrainOptions
+    from resnet_repro.spec.carried import carried_names
     from resnet_repro.spec.suite import load_suite
     from resnet_repro.training.device import resolve_device
 
-    if not specs.exists():
-        remedy = did_you_mean(nearest_paths(specs)) or "; name the one that holds the quick specs"
-        raise SpecError(f"{specs}: there is no such folder{remedy}")
+    specs = specs or carried_names()["quick"]
     load_suite([specs], (), None)  # whatever is wrong is said before anything is downloaded
     resolve_device(device)
     make_folder(results)

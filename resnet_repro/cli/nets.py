@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from resnet_repro.cli.matplotlib_loading import load_matplotlib
-from resnet_repro.cli.options import DataDir, Device, Json, Override
+from resnet_repro.cli.options import SPECS, DataDir, Device, Json, Override
 
 
 def describe(
-    specs: Annotated[list[Path] | None, typer.Argument(metavar="SPEC", help="Spec files.")] = None,
+    specs: Annotated[list[Path] | None, typer.Argument(metavar="SPEC", help=SPECS)] = None,
     diff: Annotated[bool, typer.Option("--diff", help="Show how two specs and their nets differ.")] = False,
     compare: Annotated[
         str | None, typer.Option(metavar="NETS", help="Compare with torchvision's nets: vgg19,resnet34,googlenet.")
@@ -23,13 +23,16 @@ def describe(
     """Show a net layer by layer: operation, output, parameters, multiply-adds, receptive field."""
     if not specs and not compare:
         raise typer.BadParameter("name a spec, or nets of torchvision with --compare")
-    if diff and (compare or len(specs or ()) != 2):
+    if diff and compare:
         raise typer.BadParameter("--diff takes two specs, and not --compare")
     if timed and not compare:
         raise typer.BadParameter("--time needs --compare")
     from resnet_repro.spec.file import load_spec
+    from resnet_repro.spec.suite import spec_files
 
-    experiments = [load_spec(spec, override or ()) for spec in specs or ()]
+    experiments = [load_spec(spec, override or ()) for spec in spec_files(specs or ())]
+    if diff and len(experiments) != 2:
+        raise typer.BadParameter(f"--diff takes two specs, not {len(experiments)}")
     from resnet_repro.cli.show import nets
 
     if diff:

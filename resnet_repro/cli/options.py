@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeVar
 
 import typer
 
-from resnet_repro.cli.completion import DEVICES, fields_to_set, one_of
+from resnet_repro.cli.completion import DEVICES, carried_specs, fields_to_set, one_of
 from resnet_repro.errors import printable
 
 T = TypeVar("T")
@@ -18,7 +18,10 @@ MOST_JOBS = 1000
 # The panels of `--help` in which options stand, beside "Options".
 RUNS, FOLDERS, MACHINE, LIMITS = "Which runs", "Folders", "Machine", "Limits"
 
-Specs = Annotated[list[Path], typer.Argument(metavar="SPEC", help="Spec files, or folders of them.")]
+SPECS = (
+    "Spec files, folders of them, or names that the command experiments lists: quick/plain20, or quick for all of it."
+)
+Specs = Annotated[list[Path], typer.Argument(metavar="SPEC", help=SPECS, autocompletion=carried_specs)]
 Results = Annotated[Path, typer.Argument(metavar="RESULTS", help="A folder that holds run folders.")]
 ResultsOption = Annotated[
     Path, typer.Option("--results", help="The folder for the run folders.", rich_help_panel=FOLDERS)

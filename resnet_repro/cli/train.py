@@ -109,8 +109,13 @@ def reproduce(
         ),
     ] = "auto",
     experiments: Annotated[
-        Path, typer.Option("--experiments", help="The folder of the specs.", rich_help_panel=FOLDERS)
-    ] = Path("experiments"),
+        Path | None,
+        typer.Option(
+            "--experiments",
+            help="A folder of specs, in place of those that the package carries.",
+            rich_help_panel=FOLDERS,
+        ),
+    ] = None,
     device: Device = "auto",
     jobs: Jobs = "auto",
     results: ResultsOption = Path("results"),
@@ -125,12 +130,13 @@ def reproduce(
     from resnet_repro.launch import command
     from resnet_repro.launch.reproduce import load_tiers, parse_schedule
     from resnet_repro.runner.options import TrainOptions
+    from resnet_repro.spec.carried import carried_folder
     from resnet_repro.training.device import resolve_device
 
     if schedule == "auto":
         schedule = "full" if resolve_device(device).type == "cuda" else "tenth"
         notice(f"the {schedule} schedule, which suits the device; choose another with --schedule")
-    tiers = load_tiers(parsed(parse_schedule, schedule), experiments)
+    tiers = load_tiers(parsed(parse_schedule, schedule), experiments or carried_folder())
     options = TrainOptions(results, data_dir, device, side_by_side, deadline=deadline)
     tasks = [task for tier, suite in enumerate(tiers) for task in command.find_tasks(suite, options, tier)]
     code = 0

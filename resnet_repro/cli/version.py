@@ -8,13 +8,14 @@ def show_version(wanted: bool) -> None:
     if not wanted:
         return
     from resnet_repro.record.provenance import commit_name
-    from resnet_repro.runner.environment import code_commit, versions
+    from resnet_repro.runner.commit import find_commit
+    from resnet_repro.runner.environment import versions
     from resnet_repro.training.device import device_name, resolve_device
 
     device = resolve_device("auto")
     found = versions()
     print(f"resnet-repro {found['resnet-repro']}")
-    print(f"commit       {commit_name(code_commit())}")
+    print(f"commit       {commit_name(find_commit())}")
     print(f"torch        {found['torch']}")
     print(f"device       {device.type}: {device_name(device)}")
     raise typer.Exit

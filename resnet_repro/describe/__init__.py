@@ -1,6 +1,6 @@
 """Describes nets without training them or allocating their weights."""
 
 from resnet_repro.describe.comparison import describe_published, forward_seconds
-from resnet_repro.describe.description import Description, describe, layer_differences
+from resnet_repro.describe.description import Description, describe, layer_differences, multiply_adds
 
-__all__ = ["Description", "describe", "describe_published", "forward_seconds", "layer_differences"]
+__all__ = ["Description", "describe", "describe_published", "forward_seconds", "layer_differences", "multiply_adds"]

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -9,9 +10,22 @@ from torch import nn
 
 from resnet_repro.describe.trace import Layer, trace
 from resnet_repro.models.build import network_of
-from resnet_repro.spec import Experiment
+from resnet_repro.spec import Experiment, ModelSpec
+from resnet_repro.spec.model import LAYERS_OF_BLOCK
 
 IMAGE_SHAPE = (3, 32, 32)
+# Fields that cost no multiply-adds, each with one of its values.
+FREE: dict[str, Any] = {
+    "unit": "original",
+    "normalization": "none",
+    "activation": "relu",
+    "initialization": "he",
+    "classifier_initialization": "uniform",
+    "dropout": 0.0,
+    "shortcut_scale": 1.0,
+    "branch_scale": 1.0,
+    "gate_bias": 0.0,
+}
 
 
 @dataclass(frozen=True)
@@ -55,6 +69,23 @@ def describe(experiment: Experiment) -> Description:
     """Describe the net of an experiment."""
     with torch.device("meta"):
         return describe_net(experiment.name, network_of(experiment.model), IMAGE_SHAPE)
+
+
+def multiply_adds(model: ModelSpec) -> int:
+    """What `describe` finds as the multiply-adds of a forward pass of one image, without tracing the whole net.
+
+    Two shallow nets tell, as all further units cost the same. They stand for all nets that differ from this one in
+    fields which cost no multiply-adds.
+    """
+    layers = 3 * LAYERS_OF_BLOCK[model.block]  # of one unit in each stage
+    one, two = (_counted(model.model_copy(update={"depth": units * layers + 2, **FREE})) for units in (1, 2))
+    return one + (two - one) * ((model.depth - 2) // layers - 1)
+
+
+@cache
+def _counted(model: ModelSpec) -> int:
+    with torch.device("meta"):
+        return describe_net("", network_of(model), IMAGE_SHAPE).multiply_adds
 
 
 def describe_net(name: str, net: nn.Module, image_shape: tuple[int, ...]) -> Description:

@@ -1,10 +1,7 @@
 """What `environment.json` records of a run, so that its numbers can be traced and repeated."""
 
-import logging
 import os
 import platform
-import re
-import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -15,6 +12,7 @@ import numpy as np
 import torch
 
 import resnet_repro
+from resnet_repro.runner.commit import find_commit
 from resnet_repro.training.device import device_name
 
 # Options that do not belong into a record, and whether a value follows.
@@ -26,10 +24,6 @@ NOT_RECORDED = {
     "--checkpoint-seconds": True,
     "--restart": False,
 }
-PACKAGE = Path(resnet_repro.__file__).parent
-COMMIT_VARIABLE = "RESNET_REPRO_COMMIT"
-
-log = logging.getLogger(__name__)
 
 
 def describe_environment(
@@ -55,7 +49,7 @@ def describe_environment(
         "kernels": kernels,
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "data": data,
-        "git": code_commit(),
+        "git": find_commit(),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "versions": versions(),
@@ -104,46 +98,3 @@ def versions() -> dict[str, str | None]:
         "torchvision": torchvision,
         "numpy": np.__version__,
     }
-
-
-def code_commit() -> dict[str, Any] | None:
-    """The commit of this code, from git or as stated by the user; None if it is unknown."""
-    return git_state(PACKAGE) or stated_commit()
-
-
-def git_state(package: Path) -> dict[str, Any] | None:
-    """The commit of the repository that holds this package, and whether tracked files outside results/ were changed.
-
-    None if the package is not in its own repository, or git fails.
-    """
-
-    def git(*arguments: str) -> str:
-        call = ["git", "-C", str(package), *arguments]
-        return subprocess.run(call, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-
-    try:
-        if Path(git("rev-parse", "--show-toplevel")) != package.parent.resolve():
-            return None  # installed into an environment inside another repository
-        return {
-            "commit": git("rev-parse", "HEAD"),
-            "dirty": bool(git("status", "--porcelain", "-uno", "--", ":/", ":/!results")),
-            "from": "git",
-        }
-    except (OSError, subprocess.SubprocessError):
-        return None
-
-
-def stated_commit() -> dict[str, Any] | None:
-    """The commit in the variable RESNET_REPRO_COMMIT, for a copy of the code without its repository.
-
-    `dirty` is None, as such a copy may differ from the commit. Warns and returns None if the value is not a commit.
-    """
-    commit = os.environ.get(COMMIT_VARIABLE, "").strip().lower()
-    if not commit:
-        return None
-    if not re.fullmatch("[0-9a-f]{7,64}", commit):
-        log.warning(
-            "%s: should be the commit's 7 to 64 hexadecimal digits; the commit is not recorded", COMMIT_VARIABLE
-        )
-        return None
-    return {"commit": commit, "dirty": None, "from": COMMIT_VARIABLE}

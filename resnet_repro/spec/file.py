@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from resnet_repro.errors import SpecError
 from resnet_repro.nearest import did_you_mean
 from resnet_repro.spec import Experiment
+from resnet_repro.spec.carried import find_spec
 from resnet_repro.spec.explain import Key, explain, short
 from resnet_repro.spec.model import CLASSES
 from resnet_repro.spec.yaml_source import Source, dump, parse, read_source, specs_like
@@ -33,10 +34,11 @@ RESOLVED = {
 def load_spec(path: str | Path, overrides: Iterable[str] = ()) -> Experiment:
     """Read the experiment that a spec file describes, with every default filled in.
 
-    The file may also be the resolved spec.yaml of a run, made by this or an earlier version. `overrides` are texts of
-    the form `section.field=value`, as after `--set`. Raises SpecError with file, line and field.
+    `path` may also be the name of an experiment that the package carries, such as quick/plain20. The file may also be
+    the resolved spec.yaml of a run, made by this or an earlier version. `overrides` are texts of the form
+    `section.field=value`, as after `--set`. Raises SpecError with file, line and field.
     """
-    path = Path(path)
+    path = find_spec(Path(path))
     source = _with_base(path, (), _real(path.parent).parent)
     source.values.setdefault("name", path.stem)
     _complete_earlier(source)

@@ -1,12 +1,15 @@
-"""Reads the runs that a command asks for: spec files and folders of them, with overrides and seeds."""
+"""Reads the runs that a command asks for: specs by path or name, and folders of them, with overrides and seeds."""
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from resnet_repro.errors import SpecError
+from resnet_repro.nearest import did_you_mean
 from resnet_repro.spec import Experiment
+from resnet_repro.spec.carried import find_spec, names_like
 from resnet_repro.spec.file import load_spec
-from resnet_repro.spec.yaml_source import is_spec
+from resnet_repro.spec.yaml_source import is_spec, specs_like
 
 
 def load_suite(specs: Iterable[Path], overrides: Iterable[str], seeds: Sequence[int] | None) -> list[Experiment]:
@@ -15,7 +18,7 @@ def load_suite(specs: Iterable[Path], overrides: Iterable[str], seeds: Sequence[
     All are read before the first run starts, so that a mistake in the last one costs nothing. Raises SpecError.
     """
     found: dict[str, tuple[Path, Experiment]] = {}
-    for path in _paths(specs):
+    for path in spec_files(specs):
         experiment = load_spec(path, overrides)
         for seed in [experiment.seed] if seeds is None else seeds:
             seeded = experiment.model_copy(update={"seed": seed})
@@ -24,10 +27,12 @@ def load_suite(specs: Iterable[Path], overrides: Iterable[str], seeds: Sequence[
     return [experiment for _, experiment in found.values()]
 
 
-def _paths(specs: Iterable[Path]) -> list[Path]:
-    """The spec files. A folder stands for the .yaml and .yml files in it, not in folders below it, nor hidden files."""
+def spec_files(specs: Iterable[Path]) -> list[Path]:
+    """The spec files that a command names. A folder stands for the .yaml and .yml files right in it, none hidden."""
     paths: list[Path] = []
-    for spec in specs:
+    for spec in map(find_spec, specs):
+        if not os.path.lexists(spec) and (names := names_like(spec)):
+            raise SpecError(f"{spec}: there is no such experiment{did_you_mean([*names, *specs_like(spec)])}")
         inside = sorted(filter(is_spec, spec.iterdir())) if spec.is_dir() else [spec]
         if not inside:
             raise SpecError(f"{spec}: holds no .yaml file; name a spec, or a folder with specs right in it")

@@ -12,7 +12,7 @@ from safetensors.torch import save
 from resnet_repro import __version__
 from resnet_repro.data import CLASSES
 from resnet_repro.data.batches import Normalization
-from resnet_repro.errors import RunError, printable
+from resnet_repro.errors import DataError, RunError, printable
 from resnet_repro.files import explained, make_folder, read_json, replacing, to_json
 from resnet_repro.models.network import Network
 from resnet_repro.record.run import ENVIRONMENT, SPEC, Run
@@ -70,8 +70,11 @@ def _is_export(output: Path) -> bool:
 
 
 def _normalization(run: Run, data_dir: Path) -> Normalization:
-    """The normalisation of the run's images. Raises RunError if `data_dir` has other training images."""
-    dataset = Datasets(data_dir).load(run.experiment.data)
+    """The normalisation of the run's images. Raises RunError if `data_dir` has other training images, or DataError."""
+    try:
+        dataset = Datasets(data_dir).load(run.experiment.data)
+    except DataError as error:
+        raise DataError(f"export needs the run's training images, for their per-pixel mean: {error}") from None
     _, same_training_data = same_data(run, dataset)
     if same_training_data is None:
         raise RunError(

@@ -77,7 +77,7 @@ def test_a_net_that_computes_on_tensors_when_built_is_described_or_refused_in_on
         (("--compare", "squeezenet1_1", "--time", "--device", "abacus"), 1, "--device abacus: is not a device"),
         (("tiny.yaml", "nowhere.yaml"), 1, "nowhere.yaml: there is no such file"),
         (("tiny.yaml", "--set", "model.depth=9"), 1, "model.depth: 9 is not 6n+2"),
-        ((".",), 1, "is a folder, not a spec"),
+        ((".", "--diff"), 2, "--diff takes two specs, not 1"),
     ],
 )
 def test_wrong_use_gives_one_clear_line(

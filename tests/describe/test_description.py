@@ -11,6 +11,7 @@ from torch import nn
 
 from resnet_repro.describe import Description, describe
 from resnet_repro.describe.description import describe_net
+from resnet_repro.describe.description import multiply_adds as multiply_adds_of
 from resnet_repro.models.build import network_of
 from resnet_repro.spec import Experiment, ModelSpec
 from resnet_repro.spec.file import load_spec
@@ -46,11 +47,21 @@ def choices(field: str) -> tuple[str, ...]:
 def test_the_papers_nets_have_their_numbers(
     spec: str, layers: int, parameters: int, multiply_adds: int, receptive_field: int
 ) -> None:
-    net = describe(load_spec(REPOSITORY / f"experiments/{spec}.yaml"))
+    experiment = load_spec(REPOSITORY / f"experiments/{spec}.yaml")
+    net = describe(experiment)
+    assert multiply_adds_of(experiment.model) == multiply_adds
     assert (net.layers_counted, net.parameters, net.multiply_adds) == (layers, parameters, multiply_adds)
     assert net.receptive_field == receptive_field
     assert net.image_shape == (3, 32, 32)
     assert net.fully_connected == (64 * 4 if "164" in spec else 64) * 10 + 10
+
+
+@pytest.mark.parametrize("fields", [*({"shortcut": shortcut} for shortcut in choices("shortcut")),
+                                    {"normalization": "none", "initialization": "fixup", "option": "B"},
+                                    {"unit": "full_preactivation", "dropout": 0.5, "width": 4}], ids=str)  # fmt: skip
+def test_the_multiply_adds_of_a_deep_net_follow_from_two_shallow_ones(fields: dict[str, object]) -> None:
+    model = ModelSpec.model_validate({"depth": 20, **fields, **COMPANIONS.get(str(fields.get("shortcut")), {})})
+    assert multiply_adds_of(model) == describe(Experiment(name="net", model=model)).multiply_adds
 
 
 def test_the_multiply_adds_of_resnet20_are_those_counted_on_paper() -> None:

@@ -13,14 +13,8 @@ import torch
 from conftest import REPOSITORY
 
 from resnet_repro import __version__
-from resnet_repro.runner.environment import (
-    COMMIT_VARIABLE,
-    describe_environment,
-    git_state,
-    repeatable,
-    stated_commit,
-    versions,
-)
+from resnet_repro.runner.commit import BUILT_FROM, COMMIT_VARIABLE, find_commit, git_state, stated_commit
+from resnet_repro.runner.environment import describe_environment, repeatable, versions
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -54,9 +48,19 @@ def test_without_a_repository_the_commit_comes_from_the_variable(
     monkeypatch.setenv(COMMIT_VARIABLE, "$(git rev-parse HEAD)")
     with caplog.at_level(logging.WARNING):
         assert stated_commit() is None
-    assert caplog.messages == [
-        "RESNET_REPRO_COMMIT: should be the commit's 7 to 64 hexadecimal digits; the commit is not recorded"
-    ]
+    assert caplog.messages == ["RESNET_REPRO_COMMIT: should be the commit's 7 to 64 hexadecimal digits; it is ignored"]
+
+
+def test_an_installed_wheel_knows_the_commit_that_it_was_built_from_unless_another_is_stated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resnet_repro.runner.commit.PACKAGE", tmp_path)
+    monkeypatch.delenv(COMMIT_VARIABLE, raising=False)
+    assert find_commit() is None  # built outside a repository
+    (tmp_path / BUILT_FROM).write_text(json.dumps({"commit": COMMIT, "dirty": True, "from": "git"}))
+    assert find_commit() == {"commit": COMMIT, "dirty": True, "from": "build"}
+    monkeypatch.setenv(COMMIT_VARIABLE, COMMIT[::-1])
+    assert find_commit() == {"commit": COMMIT[::-1], "dirty": None, "from": COMMIT_VARIABLE}
 
 
 def test_a_copy_on_the_path_trains_and_records_the_commit(tiny: Path, tmp_path: Path) -> None:
@@ -71,7 +75,7 @@ def test_a_copy_on_the_path_trains_and_records_the_commit(tiny: Path, tmp_path: 
         "    if name == 'resnet-repro': raise m.PackageNotFoundError(name)\n"
         "    return find(name)\n"
         "m.Distribution.from_name = hidden\n"
-        "import resnet_repro.runner.environment as e\n"
+        "import resnet_repro.runner.commit as e\n"
         "e.git_state = lambda package: None\n"
         "from resnet_repro.cli import main\n"
         "main()\n"

@@ -191,6 +191,14 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_written(cli: Cli, tra
     assert "other training images than the run's" in refused(cli, "export", run, out)
     edit_json(run / "environment.json", data={"name": "x"})
     assert "environment.json: holds no digest of the run's data" in refused(cli, "export", run, out)
+    spec = (run / "spec.yaml").read_text()
+    for ours, cifar10 in {"synthetic": "cifar10", "320": "50000", "test_images: 100": "test_images: 10000"}.items():
+        spec = spec.replace(ours, cifar10)
+    (run / "spec.yaml").write_text(spec)
+    message = refused(cli, "export", run, out, "--data-dir", tmp_path / "no")
+    assert (
+        f"export needs the run's training images, for their per-pixel mean: {tmp_path / 'no'}: there is no" in message
+    )
     (run / "weights.safetensors").unlink()
     assert "weights.safetensors: there is no such file" in refused(cli, "export", run, out)
     (run / "summary.json").unlink()
