@@ -74,9 +74,12 @@ def find_spec(spec: Path) -> Path:
 
 
 def names_like(spec: Path) -> list[str]:
-    """The names of carried experiments that a missing `spec` may have meant; none if it is a path."""
-    is_path = is_spec(spec) or (spec.parent.parts and os.path.isdir(spec.parent))
-    return [] if is_path else nearest(spec.as_posix(), carried_names())
+    """The names of carried experiments that a missing `spec` may have meant; none if its folder exists."""
+    name = spec.with_suffix("") if is_spec(spec) else spec
+    if name.parts[:1] == (FOLDER,) and not os.path.lexists(FOLDER):
+        name = Path(*name.parts[1:])
+    is_path = name.parent.parts and os.path.isdir(name.parent)
+    return [] if is_path else nearest(name.as_posix(), carried_names())
 
 
 def _is_another(here: Path, carried: Path | None) -> bool:

@@ -32,7 +32,9 @@ def spec_files(specs: Iterable[Path]) -> list[Path]:
     paths: list[Path] = []
     for spec in map(find_spec, specs):
         if not os.path.lexists(spec) and (names := names_like(spec)):
-            raise SpecError(f"{spec}: there is no such experiment{did_you_mean([*names, *specs_like(spec)])}")
+            paths = specs_like(spec)
+            meant = [*paths, *names] if is_spec(spec) else [*names, *paths]
+            raise SpecError(f"{spec}: there is no such experiment{did_you_mean(meant)}")
         inside = sorted(filter(is_spec, spec.iterdir())) if spec.is_dir() else [spec]
         if not inside:
             raise SpecError(f"{spec}: holds no .yaml file; name a spec, or a folder with specs right in it")
