@@ -6,7 +6,6 @@ experiments/schema.json  the same as JSON Schema, for editors
 docs/figures/units.svg   the drawing of a plain and a residual unit, by resnet_repro/figures/units.py
 """
 
-import json
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -18,8 +17,10 @@ from pydantic.fields import FieldInfo
 
 from resnet_repro.cli.show.sources import source_lines
 from resnet_repro.figures.units import units_svg
+from resnet_repro.files import to_json
 from resnet_repro.papers import PAPERS
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec, ProbesSpec, TrainingSpec, Warmup
+from resnet_repro.spec.schema import spec_schema
 from resnet_repro.spec.section import Section
 
 REPOSITORY = Path(__file__).parent.parent
@@ -43,7 +44,7 @@ def pages() -> dict[str, str]:
     return {
         "docs/commands.md": commands(),
         "docs/spec.md": spec(),
-        "experiments/schema.json": schema(),
+        "experiments/schema.json": to_json(spec_schema()),
         "docs/figures/units.svg": units_svg(),
     }
 
@@ -54,21 +55,6 @@ def commands() -> str:
     text = subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8").stdout
     head = "<!-- Made by `make docs` from resnet_repro/cli/. Edit the help texts there. -->\n\n"
     return head + text.replace("&#x27;", "'").replace("&quot;", '"').strip() + "\n"
-
-
-def schema() -> str:
-    """The JSON Schema of a spec file, in which `name` is optional and `extends` is allowed."""
-    document = Experiment.model_json_schema()
-    document["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    document["title"] = "A spec of resnet-repro"
-    document["properties"]["extends"] = {
-        "type": "string",
-        "description": "Relative path of a spec whose values are used where this one gives none.",
-    }
-    del document["required"]  # a name is the file's own, and a spec that extends another may leave out the model
-    for definition in document["$defs"].values():
-        definition.pop("required", None)  # model.depth, likewise
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def spec() -> str:
@@ -82,9 +68,11 @@ def spec() -> str:
         "has a default. `extends: other.yaml` starts from another spec. `--set section.field=value` overrides a field",
         "on the command line. [experiments](../experiments/README.md) has a spec for every CIFAR-10 net of the papers.",
         "",
-        "A mistake is answered with its file, line and field and the nearest valid choice. Editors that read JSON",
-        "Schema show these descriptions while you type: put",
-        "`# yaml-language-server: $schema=<path to experiments/schema.json>` at the top of a spec.",
+        "A mistake is answered with its file, line and field and the nearest valid choice. Editors with a YAML",
+        "language server, such as VS Code with its YAML extension, mark it while you type, complete the fields and",
+        "show these descriptions. They find the JSON Schema by a comment above the first field, as in all our specs:",
+        "`# yaml-language-server: $schema=schema.json`, with the path of the schema as seen from the spec. For specs",
+        "of your own, `resnet-repro schema > schema.json` writes it.",
         "",
         *(f"- {line}" for line in source_lines(markdown=True)),
         "",

@@ -1,6 +1,7 @@
 """The commands from end to end: what they print and write, and their exit codes."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -110,6 +111,24 @@ def test_training_into_a_pipe_prints_a_line_for_each_measurement(cli: Cli, tiny:
     assert "finished 24 steps" in lines[-1]
 
 
+def test_several_runs_are_counted_as_they_start(cli: Cli, tiny: Path, tmp_path: Path) -> None:
+    lines = cli("train", tiny, "--seeds", "0-1", "--results", tmp_path / "r").err.splitlines()
+    first, second = lines.index("note: run 1 of 2"), lines.index("note: run 2 of 2")
+    assert lines[first + 1].startswith("tiny/seed-0: starts")
+    assert lines[second + 1].startswith("tiny/seed-1: starts")
+
+
+@pytest.mark.parametrize(("before", "after"), [("", "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_idle_threads_of_openmp_sleep_unless_the_user_says_otherwise(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, before: str, after: str
+) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", before)
+    if not before:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    cli("--help")
+    assert os.environ["OMP_WAIT_POLICY"] == after
+
+
 def test_a_repeated_run_is_counted_once_with_a_notice(cli: Cli, trained: Path) -> None:
     (trained / "copy").mkdir()
     (trained / "tiny/seed-0").rename(trained / "copy/seed-0")
@@ -137,6 +156,9 @@ def test_the_demo_without_data_or_network_uses_synthetic_images_and_says_so(
     assert outcome.code == 0
     assert "could not be downloaded" in outcome.err
     assert "trains on synthetic images instead" in outcome.err
+    assert "--set" not in outcome.err  # which the demo does not have
+    assert "note: 2 runs: at most about 1 minute on this machine as it is now\n" in outcome.err
+    assert outcome.err.index("2 runs: 1 ") < outcome.err.index("2 runs: 2 finished\n")
     assert "synthetic shapes" in outcome.out
     assert re.search(
         r"fix: plain-8 against ResNet-8, test error: [+-]\d+\.\d points \(n=1, 1; a second seed is needed\)",

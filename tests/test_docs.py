@@ -33,6 +33,7 @@ def test_the_page_of_the_commands_is_what_the_command_line_gives(generate: Modul
     page = (REPOSITORY / "docs/commands.md").read_text()
     assert len(options(page)) > 60
     assert options(page) == options(generate.commands()), "make docs"
+    assert "..." not in re.sub(r"^\$.*$", "", page, flags=re.MULTILINE)  # no help is cut short; a usage may have dots
 
 
 def test_the_other_generated_files_are_what_the_code_gives(generate: ModuleType) -> None:
@@ -44,26 +45,8 @@ def test_the_other_generated_files_are_what_the_code_gives(generate: ModuleType)
             assert kept == text, "make docs"
 
 
-def test_every_field_of_a_spec_has_a_description() -> None:
-    schema = json.loads((REPOSITORY / "experiments/schema.json").read_text())
-    sections = {"": schema, **schema["$defs"]}
-    missing = [
-        f"{section}.{name}"
-        for section, definition in sections.items()
-        for name, field in definition["properties"].items()
-        if not field.get("description")
-    ]
-    assert missing == []
-
-
-def test_the_schema_accepts_the_committed_specs_and_refuses_mistakes() -> None:
+def test_the_schema_accepts_the_committed_specs() -> None:
     validator = Draft202012Validator(json.loads((REPOSITORY / "experiments/schema.json").read_text()))
     for path in SPECS:
         values = parse(path.read_text())[1]
         assert [error.message for error in validator.iter_errors(values)] == [], path
-    mistakes: list[dict[str, dict[str, str]]] = [
-        {"modle": {}},
-        {"model": {"depth": "deep"}},
-        {"model": {"shortcut": "identiy"}},
-    ]
-    assert not any(validator.is_valid(mistake) for mistake in mistakes)

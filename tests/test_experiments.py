@@ -1,6 +1,7 @@
 """The committed specs: every one loads and builds, says where it comes from, and differs only where it should."""
 
 import re
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,14 @@ def test_every_spec_opens_with_its_source_its_command_and_what_to_expect(path: P
 
 def test_the_readme_of_the_experiments_has_a_row_for_each_suite() -> None:
     assert set(suites()) == {str(path.parent.relative_to(EXPERIMENTS)).strip(".") for path in SPECS}
+
+
+def test_every_spec_names_its_schema_for_editors_after_what_it_says_to_people() -> None:
+    for path in SPECS:
+        comment = list(takewhile(lambda line: line.startswith("#"), path.read_text().splitlines()))
+        [place] = re.findall(r"^# yaml-language-server: \$schema=(\S+)$", path.read_text(), flags=re.MULTILINE)
+        assert comment[-1].endswith(place)
+        assert (path.parent / place).resolve() == (EXPERIMENTS / "schema.json").resolve()
 
 
 @pytest.mark.parametrize("plain", PLAIN, ids=identity)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from resnet_repro.errors import ReproError, RunError
 from resnet_repro.files import read_bytes
+from resnet_repro.nearest import did_you_mean, nearest_paths
 from resnet_repro.record.finding import find_runs
 from resnet_repro.record.provenance import differing
 from resnet_repro.record.rows import LARGEST_FILE
@@ -117,8 +118,10 @@ def _run_folders(results: Path, notice: Callable[[str], object]) -> list[Path]:
         return folders
     if results.exists() and not results.is_dir():
         raise RunError(f"{results}: is not a folder; name one that holds run folders")
-    there = "there is no run" if results.is_dir() else "there is no such folder"
-    raise RunError(f"{results}: {there}; make one with 'resnet-repro train SPEC --results {results}'")
+    remedy = f"; make one with 'resnet-repro train SPEC --results {results}'"
+    if results.is_dir():
+        raise RunError(f"{results}: there is no run{remedy}")
+    raise RunError(f"{results}: there is no such folder{did_you_mean(nearest_paths(results)) or remedy}")
 
 
 class MixedEnvironment(NamedTuple):

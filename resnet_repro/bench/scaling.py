@@ -8,11 +8,13 @@ import torch
 from resnet_repro.bench.memory import peak_memory_bytes
 from resnet_repro.bench.ours import bench_trainer, training_step
 from resnet_repro.bench.parallel import images_per_second, parallel_runs
+from resnet_repro.bench.sharing import SIDE_BY_SIDE, SLEEPING, SPINNING, shared_speeds
 from resnet_repro.bench.specs import RANDOM_IMAGES, residual_net
 from resnet_repro.runner.environment import describe_environment
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.file import overridden
-from resnet_repro.training.device import device_name, resolve_precision
+from resnet_repro.text_tables import counted
+from resnet_repro.training.device import device_name, resolve_precision, usable_cores
 from resnet_repro.training.timing import always, interleaved, synchronizer
 
 ROUNDS = 3
@@ -23,6 +25,7 @@ CURVES = {
 }
 PARALLEL = "runs side by side"
 RECOMPUTE = "training.recompute"
+BUSY = (0, 1, 2)  # other processes that keep a core busy each
 DEEP = ["data.dataset=synthetic", "data.train_images=1000", "data.test_images=1000", "training.batch_size=16"]
 
 
@@ -33,12 +36,14 @@ def measure_scaling(
     curves: Mapping[str, Sequence[int]] = CURVES,
     runs: Sequence[int] | None = None,
     deepest: Experiment | None = None,
+    busy: Sequence[int] = BUSY,
     say: Callable[[str], None] = lambda text: None,
 ) -> list[dict[str, Any]]:
     """One result for each point of each curve, in about `seconds` a curve, for ResNet-20 with batches of 128.
 
-    `curves` gives the values of each field, and `runs` the numbers of runs side by side, by default `parallel_runs`. A
-    last curve measures activation checkpointing on `deepest`, by default ResNet-1202, with batches of 16.
+    `curves` gives the values of each field, and `runs` the numbers of runs side by side, by default `parallel_runs`. On
+    a CPU of several cores, other curves show training beside `busy` processes. A last curve measures activation
+    checkpointing on `deepest`, by default ResNet-1202, with batches of 16.
     """
     base = overridden(residual_net(20), overrides)
     settings = [f"{field}={value}" for field, values in curves.items() for value in values]
@@ -54,6 +59,9 @@ def measure_scaling(
         say(f"{PARALLEL}: {number}")
         speeds[number] = images_per_second(base, device, number, seconds / len(runs))
     points += _points(PARALLEL, speeds)
+    if device.type == "cpu" and usable_cores() > 1:
+        say(f"beside busy processes: {', '.join(map(str, busy))}")
+        points += _beside_busy(shared_speeds(base, busy, 3 * seconds))
     precision = resolve_precision(base.training.precision, device)
     environment = describe_environment(device, precision, "", {"name": RANDOM_IMAGES, "exact": False, "digest": ""})
     say(f"{RECOMPUTE}: false, true")
@@ -65,6 +73,23 @@ def _curve(field: str, step_seconds: Mapping[int, float], nets: Mapping[int, Exp
     speeds = {value: nets[value].training.batch_size / seconds for value, seconds in step_seconds.items()}
     milliseconds = [1000 * seconds for seconds in step_seconds.values()]
     return [{**point, "step_ms": step_ms} for point, step_ms in zip(_points(field, speeds), milliseconds, strict=True)]
+
+
+def _beside_busy(speeds: Mapping[int, Mapping[str, float]]) -> list[dict[str, Any]]:
+    """The gain of waiting threads that sleep, and of runs side by side, each beside numbers of busy processes."""
+    places = {
+        number: f"beside {counted(number, 'busy neighbour')}" if number else "on a quiet machine" for number in speeds
+    }
+    cores = usable_cores()
+    points = [
+        _points(f"waiting threads sleep, {places[number]}", {0: speed[SPINNING], 1: speed[SLEEPING]})
+        for number, speed in speeds.items()
+    ]
+    points += [
+        _points(f"{PARALLEL}, {places[number]}", {1: speed[SPINNING], cores: speed[SIDE_BY_SIDE]})
+        for number, speed in speeds.items()
+    ]
+    return [point for curve in points for point in curve]
 
 
 def _recomputing(net: Experiment, device: torch.device, seconds: float) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -18,35 +18,48 @@ from resnet_repro.cli.experiments import experiments
 from resnet_repro.cli.nets import describe, evaluate, export
 from resnet_repro.cli.options import notice
 from resnet_repro.cli.results import claims, list_runs, plot, report, table
+from resnet_repro.cli.specs import schema
 from resnet_repro.cli.streams import keep_streams_usable
 from resnet_repro.cli.train import reproduce, train
+from resnet_repro.cli.version import show_version
 from resnet_repro.errors import SIMPLER, DismissedError, ReproError, print_error
 
 app = typer.Typer(
     help="Train plain and residual nets on CIFAR-10, and compare them with the papers' results.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 data_app = typer.Typer(help="Download CIFAR-10, or check it.", no_args_is_help=True)
-app.add_typer(data_app, name="data")
+app.add_typer(data_app, name="data", rich_help_panel="Data and machine")
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    "train": train,
-    "experiments": experiments,
-    "plot": plot,
-    "table": table,
-    "claims": claims,
-    "report": report,
-    "evaluate": evaluate,
-    "export": export,
-    "list": list_runs,
-    "describe": describe,
-    "bench": bench,
-    "demo": demo,
-    "reproduce": reproduce,
+COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
+    "Train": {"demo": demo, "train": train, "reproduce": reproduce},
+    "Read results": {"list": list_runs, "plot": plot, "table": table, "claims": claims, "report": report},
+    "Specs, nets and weights": {
+        "experiments": experiments,
+        "schema": schema,
+        "describe": describe,
+        "evaluate": evaluate,
+        "export": export,
+    },
+    "Data and machine": {"bench": bench},
 }
+
+
+@app.callback()
+def program(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=show_version,
+            is_eager=True,
+            help="Show the version and commit, torch's version, and the device that `auto` takes.",
+        ),
+    ] = False,
+) -> None:
+    """The options of the program itself, which need no command."""
 
 
 def _expanding(command: Callable[..., None]) -> Callable[..., None]:
@@ -65,14 +78,23 @@ def _expanded(value: Any) -> Any:
     return Path(os.path.expanduser(value)) if isinstance(value, Path) else value
 
 
-for name, command in COMMANDS.items():
-    app.command(name)(_expanding(command))
-for name, command in {"fetch": fetch, "check": check}.items():
-    data_app.command(name)(_expanding(command))
+def _add(group: typer.Typer, commands: dict[str, Callable[..., None]], panel: str | None = None) -> None:
+    """Add commands to a group of them. A list of commands shows the first sentence of each one's docstring."""
+    for name, command in commands.items():
+        first_sentence = " ".join((command.__doc__ or "").split()).partition(". ")[0].rstrip(".")
+        group.command(name, short_help=f"{first_sentence}.", rich_help_panel=panel)(_expanding(command))
+
+
+for panel, commands in COMMANDS.items():
+    _add(app, commands, panel)
+_add(data_app, {"fetch": fetch, "check": check})
 
 
 def main() -> None:
     """Run the command line. A failure that is not a bug prints one line on stderr and exits with 1."""
+    # OpenMP reads this when torch loads. By default, a thread that waits for another one keeps its core busy, and two
+    # threads beside any other busy process then take turns at delaying each other.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.getLogger("resnet_repro").handlers = [_NoticeHandler()]
     keep_streams_usable()
     for stream in (sys.stdout, sys.stderr):
@@ -80,7 +102,7 @@ def main() -> None:
             stream.reconfigure(errors=SIMPLER)
     try:
         try:
-            app()
+            app(prog_name="resnet-repro")  # also for `python -m`: completion is installed under this name
         finally:
             sys.stdout.flush()
     except BrokenPipeError:  # nobody reads the results any more

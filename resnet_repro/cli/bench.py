@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from resnet_repro.cli.options import SPECS, Compiled, Device, Json, Override
+from resnet_repro.cli.options import LIMITS, SPECS, Compiled, Device, Json, Override
 
 
 def bench(
@@ -25,7 +25,13 @@ def bench(
     baseline: Annotated[bool, typer.Option(help="Measure a usual training script too.")] = True,
     compiled: Compiled = False,
     seconds: Annotated[
-        float, typer.Option(min=0.001, help="About how long each spec, each curve, or the GPU check may take.")
+        float,
+        typer.Option(
+            min=0.001,
+            metavar="SECONDS",
+            help="About how long each spec, each curve, or the GPU check may take.",
+            rich_help_panel=LIMITS,
+        ),
     ] = 30.0,
     output: Annotated[
         Path | None, typer.Option("--output", help="A folder for the numbers, as JSON named after the machine.")

@@ -7,6 +7,11 @@ import typer
 
 from resnet_repro.cli.options import DataDir, notice
 
+INSTEAD = (
+    "Use one of: another address (--url URL); a folder that already has CIFAR-10 (--data-dir DIR); "
+    "synthetic images, which need no network (resnet-repro train SPEC --set data.dataset=synthetic)"
+)
+
 
 def fetch(
     data_dir: DataDir = Path("data"),
@@ -16,13 +21,17 @@ def fetch(
     from resnet_repro.cli.show.data import showing_download
     from resnet_repro.data.cifar10 import find_cifar10, open_cifar10
     from resnet_repro.data.fetch import fetch_cifar10
+    from resnet_repro.errors import DataError
 
     if find_cifar10(data_dir):
         folder, _ = open_cifar10(data_dir)  # raises if it is damaged
         notice(f"{folder} is already complete; nothing to download")
     else:
-        with showing_download() as report:
-            folder = fetch_cifar10(data_dir, url, report)
+        try:
+            with showing_download() as report:
+                folder = fetch_cifar10(data_dir, url, report)
+        except DataError as error:
+            raise DataError(f"{error}. {INSTEAD}") from None
     print(folder)
 
 

@@ -8,35 +8,71 @@ from typing import Annotated, Literal, TypeVar
 
 import typer
 
+from resnet_repro.cli.completion import DEVICES, fields_to_set, one_of
 from resnet_repro.errors import printable
 
 T = TypeVar("T")
 MOST_SEEDS = 1000
 MOST_JOBS = 1000
 
+# The panels of `--help` in which options stand, beside "Options".
+RUNS, FOLDERS, MACHINE, LIMITS = "Which runs", "Folders", "Machine", "Limits"
+
 SPECS = (
     "Spec files, folders of them, or names that the command experiments lists: quick/plain20, or quick for all of it."
 )
 Specs = Annotated[list[Path], typer.Argument(metavar="SPEC", help=SPECS)]
 Results = Annotated[Path, typer.Argument(metavar="RESULTS", help="A folder that holds run folders.")]
-ResultsOption = Annotated[Path, typer.Option("--results", help="The folder for the run folders.")]
-DataDir = Annotated[
-    Path, typer.Option("--data-dir", envvar="RESNET_REPRO_DATA", help="The folder that holds CIFAR-10.")
+ResultsOption = Annotated[
+    Path, typer.Option("--results", help="The folder for the run folders.", rich_help_panel=FOLDERS)
 ]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
-Compiled = Annotated[bool, typer.Option("--compile", help="Fuse the operations of each unit with torch.compile.")]
+DataDir = Annotated[
+    Path,
+    typer.Option(
+        "--data-dir", envvar="RESNET_REPRO_DATA", help="The folder that holds CIFAR-10.", rich_help_panel=FOLDERS
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="DEVICE",
+        help="auto, cpu, cuda, cuda:1 or mps.",
+        autocompletion=one_of(DEVICES),
+        rich_help_panel=MACHINE,
+    ),
+]
+Compiled = Annotated[
+    bool,
+    typer.Option("--compile", help="Fuse the operations of each unit with torch.compile.", rich_help_panel=MACHINE),
+]
 Override = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="FIELD=VALUE", help="Override a field of every spec: training.steps=400."),
+    typer.Option(
+        "--set",
+        metavar="FIELD=VALUE",
+        help="Override a field of every spec: training.steps=400.",
+        autocompletion=fields_to_set,
+    ),
 ]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Markdown on stdout.")]
 Jobs = Annotated[
-    str, typer.Option(metavar="N|auto", help="Runs side by side on each device; auto: as many as suit the machine.")
+    str,
+    typer.Option(
+        metavar="N|auto",
+        help="Runs side by side on each device; auto: as many as suit the machine.",
+        autocompletion=one_of(("auto",)),
+        rich_help_panel=MACHINE,
+    ),
 ]
 TimeLimit = Annotated[
-    str | None, typer.Option(metavar="TIME", help="Stop after this time, resumably: 8h, 90m or 1h30m.")
+    str | None,
+    typer.Option(metavar="TIME", help="Stop after this time, resumably: 8h, 90m or 1h30m.", rich_help_panel=LIMITS),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the runs that would train, and how long they may take.")]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Show the runs that would train, and how long they may take.", rich_help_panel=RUNS),
+]
 Json = Annotated[bool, typer.Option("--json", help="Plain JSON on stdout.")]
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from resnet_repro.cli.completion import FIGURES, FORMATS, one_of
 from resnet_repro.cli.matplotlib_loading import load_matplotlib
 from resnet_repro.cli.options import Json, Markdown, Results, notice, parsed
 from resnet_repro.errors import RunError
@@ -24,14 +25,26 @@ def plot(
         typer.Option("--output", help="The folder for the figures; by default `figures` in the first RESULTS."),
     ] = None,
     figure: Annotated[
-        list[str] | None, typer.Option("--figure", metavar="NAME", help="Draw only this figure; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--figure",
+            metavar="NAME",
+            help="Draw only this figure; may be repeated.",
+            autocompletion=one_of(FIGURES),
+        ),
     ] = None,
     style: Annotated[
         Literal["web", "paper", "slides"],
         typer.Option("--style", help="Sizes and fonts for a screen, for a column of a paper, or for slides."),
     ] = "web",
     formats: Annotated[
-        list[str] | None, typer.Option("--format", metavar="FORMAT", help="png, svg or pdf, or several: png,svg.")
+        list[str] | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="png, svg or pdf, or several: png,svg.",
+            autocompletion=one_of(FORMATS),
+        ),
     ] = None,
     list_them: Annotated[bool, typer.Option("--list", help="List the figures, and draw none.")] = False,
 ) -> None:

@@ -7,7 +7,12 @@ from typing import Annotated
 
 import typer
 
+from resnet_repro.cli.completion import SCHEDULES, one_of
 from resnet_repro.cli.options import (
+    FOLDERS,
+    LIMITS,
+    MACHINE,
+    RUNS,
     Compiled,
     DataDir,
     Device,
@@ -24,8 +29,11 @@ from resnet_repro.cli.options import (
 
 def train(
     specs: Specs,
-    seed: Annotated[int | None, typer.Option(help="The seed of the run.")] = None,
-    seeds: Annotated[str | None, typer.Option(help="Several seeds, with a run for each: 0-4 or 0,2,5.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="The seed of the run.", rich_help_panel=RUNS)] = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(metavar="SEEDS", help="Several seeds, with a run for each: 0-4 or 0,2,5.", rich_help_panel=RUNS),
+    ] = None,
     device: Device = "auto",
     jobs: Jobs = "1",
     results: ResultsOption = Path("results"),
@@ -33,16 +41,33 @@ def train(
     override: Override = None,
     compiled: Compiled = False,
     deterministic: Annotated[
-        bool, typer.Option("--deterministic", help="Equal seeds give equal bits on a GPU too, which is slower.")
+        bool,
+        typer.Option(
+            "--deterministic",
+            help="Equal seeds give equal bits on a GPU too, which is slower.",
+            rich_help_panel=MACHINE,
+        ),
     ] = False,
     require_graph: Annotated[
-        bool, typer.Option("--require-graph", help="Fail if the training step cannot be captured in a CUDA graph.")
+        bool,
+        typer.Option(
+            "--require-graph",
+            help="Fail if the training step cannot be captured in a CUDA graph.",
+            rich_help_panel=MACHINE,
+        ),
     ] = False,
     checkpoint_seconds: Annotated[
-        float, typer.Option(min=0.0, help="Seconds between checkpoints; a killed run loses at most that much work.")
+        float,
+        typer.Option(
+            min=0.0,
+            metavar="SECONDS",
+            help="Seconds between checkpoints; a killed run loses at most that much work.",
+            rich_help_panel=LIMITS,
+        ),
     ] = 60.0,
     restart: Annotated[
-        bool, typer.Option("--restart", help="Discard earlier runs of these specs and seeds first.")
+        bool,
+        typer.Option("--restart", help="Discard earlier runs of these specs and seeds first.", rich_help_panel=RUNS),
     ] = False,
     time_limit: TimeLimit = None,
     dry_run: DryRun = False,
@@ -76,11 +101,20 @@ def train(
 def reproduce(
     schedule: Annotated[
         str,
-        typer.Option(metavar="full|tenth|auto", help="auto: the papers' schedule on a CUDA GPU, else a tenth of it."),
+        typer.Option(
+            metavar="full|tenth|auto",
+            help="auto: the papers' schedule on a CUDA GPU, else a tenth of it.",
+            autocompletion=one_of(SCHEDULES),
+            rich_help_panel=RUNS,
+        ),
     ] = "auto",
     experiments: Annotated[
         Path | None,
-        typer.Option("--experiments", help="A folder of specs, in place of those that the package carries."),
+        typer.Option(
+            "--experiments",
+            help="A folder of specs, in place of those that the package carries.",
+            rich_help_panel=FOLDERS,
+        ),
     ] = None,
     device: Device = "auto",
     jobs: Jobs = "auto",

@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from resnet_repro.data.download import SlowError, Wanted, download, host_of, new_client
-from resnet_repro.data.places import ARCHIVES, BINARY_FOLDER, PYTHON_ARCHIVE, PYTHON_FOLDER, local_archive, unpack
+from resnet_repro.data.places import ARCHIVES, PYTHON_ARCHIVE, PYTHON_FOLDER, local_archive, unpack
 from resnet_repro.errors import DataError, ReproError
 from resnet_repro.files import make_folder, open_to_append
 
@@ -64,10 +64,7 @@ def fetch_cifar10(
         reason = " ".join(str(error).split()) or type(error).__name__
         where = f"from {url}: " if url else f"into {data_dir}: "
         raise DataError(
-            f"CIFAR-10 could not be downloaded {where}{reason.removeprefix(f'{url}: ').rstrip('.')}. Use one of: "
-            "another address (resnet-repro data fetch --url URL); "
-            f"a folder that already has {PYTHON_FOLDER} or {BINARY_FOLDER} (--data-dir DIR); "
-            "synthetic images, which need no network (--set data.dataset=synthetic)"
+            f"CIFAR-10 could not be downloaded {where}{reason.removeprefix(f'{url}: ').rstrip('.')}"
         ) from None
     return goal
 

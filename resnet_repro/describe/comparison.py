@@ -1,6 +1,5 @@
 """Compares nets, also with torchvision's: parameters, multiply-adds, and the time of a forward pass."""
 
-import difflib
 import warnings
 from collections.abc import Sequence
 from functools import partial
@@ -12,6 +11,7 @@ from resnet_repro.data.torchvision import import_torchvision
 from resnet_repro.describe.description import IMAGE_SHAPE, Description, describe_net
 from resnet_repro.errors import RunError
 from resnet_repro.models.build import network_of
+from resnet_repro.nearest import did_you_mean, nearest
 from resnet_repro.spec import Experiment
 from resnet_repro.training.timing import always, interleaved, synchronizer
 
@@ -23,9 +23,8 @@ def published_net(name: str) -> nn.Module:
     models = import_torchvision().models
     known = models.list_models(module=models)
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=3)
-        hint = f"did you mean {', '.join(close)}?" if close else f"some are {', '.join(known[:5])}"
-        raise RunError(f"--compare {name}: torchvision has no such net; {hint}")
+        hint = did_you_mean(nearest(name, known)) or f"; some are {', '.join(known[:5])}"
+        raise RunError(f"--compare {name}: torchvision has no such net{hint}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # about initialisations that do not matter for untrained nets
         return models.get_model(name, weights=None).eval()

@@ -1,6 +1,5 @@
 """Runs `plot`: writes the requested figures, and says why a requested one cannot be drawn."""
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from resnet_repro.figures import FIGURES, Drawn, draw_figures
 from resnet_repro.figures.saving import FORMATS, USUAL_FORMATS, save_figures
 from resnet_repro.figures.style import STYLES
 from resnet_repro.files import check_within
+from resnet_repro.nearest import did_you_mean, nearest
 from resnet_repro.record.run import FIGURES as FOLDER
 
 
@@ -66,7 +66,6 @@ def _chosen(option: str, names: Iterable[str], known: Iterable[str]) -> list[str
     found = list(dict.fromkeys(names))
     for name in found:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
-            raise RunError(f"{option} {name}: is unknown; {hint}")
+            hint = did_you_mean(nearest(name, known)) or f"; there are {', '.join(known)}"
+            raise RunError(f"{option} {name}: is unknown{hint}")
     return found

@@ -45,18 +45,14 @@ class LineBoard(Board):
     def __init__(self, runs: Sequence[QueuedRun]) -> None:
         self.runs = runs
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        print(count(self.runs), file=sys.stderr, flush=True)
-
     def received(self, run: QueuedRun, event: Event) -> None:
         if isinstance(event, LogLine):
             print(event.text, file=sys.stderr, flush=True)
 
     def ended(self, run: QueuedRun) -> None:
         if run.status == "failed":
-            print(f"{run.label}: failed: {printable(run.error)}", file=sys.stderr, flush=True)
+            print(f"{run.label}: failed: {printable(run.error)}", file=sys.stderr)
+        print(count(self.runs), file=sys.stderr, flush=True)
 
 
 class LiveBoard(Board):

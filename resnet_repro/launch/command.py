@@ -1,5 +1,6 @@
 """Runs `train` once its specs are read: a dry run, one run after another, or several side by side."""
 
+import math
 import os
 import sys
 import time
@@ -15,7 +16,7 @@ from resnet_repro.errors import DataError, ReproError, RunError, print_error, su
 from resnet_repro.files import explained, make_folder, open_to_append
 from resnet_repro.launch.board import new_board
 from resnet_repro.launch.growth import Growth
-from resnet_repro.launch.plan import print_plan
+from resnet_repro.launch.plan import expected_seconds, print_plan
 from resnet_repro.launch.queue import Notice, Queue
 from resnet_repro.launch.slots import Slot, available_memory, find_devices, plan_slots, say_slots
 from resnet_repro.launch.tasks import Task, begun_first, describe_nets, longest_first
@@ -77,6 +78,14 @@ def show_plan(asked: Sequence[Task], options: TrainOptions) -> int:
     return int(len(tasks) < len(asked))
 
 
+def announce(asked: Sequence[Task], options: TrainOptions, notice: Notice) -> None:
+    """Say how long the runs ahead will take on this device at most, after measuring its speed for some seconds."""
+    if ahead := [task for task in asked if not task.fault and not task.is_ended]:
+        slot = Slot(str(resolve_device(options.device)), usable_cores())  # side by side the runs are faster
+        minutes = math.ceil(expected_seconds(ahead, slot) / 60)
+        notice(f"{counted(len(ahead), 'run')}: at most about {counted(minutes, 'minute')} on this machine as it is now")
+
+
 def train(asked: Sequence[Task], options: TrainOptions, notice: Notice) -> int:
     """Train the runs that have not ended. Returns the exit code: 0, 1 if a run failed, 130 if one was interrupted."""
     tasks = _usable(asked, options)
@@ -86,11 +95,11 @@ def train(asked: Sequence[Task], options: TrainOptions, notice: Notice) -> int:
             notice(f"{task.label}: has {task.status} already and is skipped; --restart would train it again")
     if not (ahead := [task for task in tasks if not task.is_ended]):
         return failed
-    code = _one_by_one(ahead, options) if options.jobs == 1 else _side_by_side(tasks, ahead, options, notice)
+    code = _one_by_one(ahead, options, notice) if options.jobs == 1 else _side_by_side(tasks, ahead, options, notice)
     return code or failed
 
 
-def _one_by_one(ahead: Sequence[Task], asked: TrainOptions) -> int:
+def _one_by_one(ahead: Sequence[Task], asked: TrainOptions, notice: Notice) -> int:
     """Train in this process; under torchrun all ranks call this together."""
     ranks, datasets = asked.ranks, Datasets(asked.data_dir)
     options = replace(asked, device=str(ranks.each(lambda: ranks.device(asked.device))))
@@ -98,6 +107,8 @@ def _one_by_one(ahead: Sequence[Task], asked: TrainOptions) -> int:
     watcher = new_watcher() if ranks.is_first else Watcher()
     statuses: list[Status | None] = []
     for number, task in enumerate(ready):
+        if len(ready) > 1 and ranks.is_first:
+            notice(f"run {number + 1} of {len(ready)}")
         if ranks.any(time.monotonic() >= options.deadline)[0]:
             if ranks.is_first:
                 left = f"{len(ready) - number} of {counted(len(ready), 'run')}"

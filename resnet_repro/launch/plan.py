@@ -1,11 +1,11 @@
-"""Prints the plan of `train --dry-run`."""
+"""Prints the plan of `train --dry-run`, and estimates how long runs take."""
 
 import math
 from collections.abc import Sequence
 
 from resnet_repro.launch.duration import measure_rate, side_by_side_ends
 from resnet_repro.launch.slots import Slot, say_slots
-from resnet_repro.launch.tasks import Nets, Task
+from resnet_repro.launch.tasks import Nets, Task, describe_nets
 from resnet_repro.text_tables import counted, print_table
 
 COLUMNS = ["run", "status", "parameters", "steps left", "images", "multiply-adds (10^12)", "hours"]
@@ -51,3 +51,12 @@ def print_plan(
         f"an estimate from {rate.measured}, {rate.multiply_adds_per_second / 1e9:,.1f} x 10^9 multiply-adds a second; "
         f"it leaves out probes and {gap}"
     )
+
+
+def expected_seconds(tasks: Sequence[Task], slot: Slot) -> float:
+    """About how long the tasks take one after another in `slot`, whose speed this first measures for some seconds."""
+    ahead = [task for task in tasks if not task.is_ended]
+    if not ahead:
+        return 0.0
+    nets = describe_nets(ahead)
+    return sum(task.work(nets) for task in ahead) / measure_rate(slot, ahead[0].experiment).multiply_adds_per_second

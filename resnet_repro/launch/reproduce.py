@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from resnet_repro.errors import SpecError
+from resnet_repro.nearest import did_you_mean, nearest_paths
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.suite import load_suite
 
@@ -63,7 +64,8 @@ def parse_schedule(text: str) -> str:
 def load_tiers(schedule: str, experiments: Path) -> list[Sequence[Experiment]]:
     """The runs of each tier. Raises SpecError if a spec is missing."""
     if not experiments.is_dir():
-        raise SpecError(f"--experiments {experiments}: there is no such folder; name the one that holds the specs")
+        remedy = did_you_mean(nearest_paths(experiments)) or "; name the one that holds the specs"
+        raise SpecError(f"--experiments {experiments}: there is no such folder{remedy}")
     return [
         load_suite([experiments / f"{spec}.yaml" for spec in tier.specs], (), tier.seeds)
         for tier in SCHEDULES[schedule]

@@ -14,7 +14,15 @@ from resnet_repro.seeding import random_bits
 
 T = TypeVar("T")
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
+
+class ReLU(nn.ReLU):
+    """max(0, x), in the memory of x if the caller allows it to `overwrite` x."""
+
+    def forward(self, x: Tensor, overwrite: bool = False) -> Tensor:
+        return F.relu(x, inplace=overwrite)
+
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
 
 
 class Dropout(nn.Module):
@@ -95,11 +103,17 @@ class Layers(nn.Sequential):
     def forward(self, x: Tensor) -> Tensor:
         return in_order(x, self)
 
+    @property
+    def output_is_free(self) -> bool:
+        """Whether what follows may overwrite the output: the backward pass and hooks do not need it."""
+        return len(self) > 0 and _is_free_after(self[-1]) and not is_watched(self)
 
-def in_order(x: Tensor, operations: Iterable[nn.Module | Addition]) -> Tensor:
-    """Apply the operations to x, one after the other.
 
-    BN that can run as a fused operation includes the addition and the ReLU after it, unless one of them has hooks.
+def in_order(x: Tensor, operations: Iterable[nn.Module | Addition], overwrite: bool = False) -> Tensor:
+    """Apply the operations to x, one after the other. The first one may `overwrite` x.
+
+    BN that can run as a fused operation includes the addition and the ReLU after it, unless one of them has hooks. A
+    ReLU overwrites its input where neither the backward pass nor a hook needs it, which saves memory and time.
     """
     left = deque(operations)
     while left:
@@ -108,11 +122,20 @@ def in_order(x: Tensor, operations: Iterable[nn.Module | Addition]) -> Tensor:
             from resnet_repro.models.fused_batch_norm import fused_batch_norm  # needs Triton, often absent
 
             addition = _next_if(Addition, left)
-            relu = _next_if(nn.ReLU, left)
+            relu = _next_if(ReLU, left)
             x = fused_batch_norm(x, operation, addition.term if addition else None, relu is not None)
+            overwrite = False
         else:
-            x = operation(x)
+            may_overwrite = overwrite and isinstance(operation, ReLU) and not is_watched(operation)
+            x = operation(x, overwrite=True) if may_overwrite else operation(x)  # type: ignore[call-arg]  # a ReLU
+            overwrite = _is_free_after(operation)
     return x
+
+
+def _is_free_after(operation: nn.Module | Addition) -> bool:
+    """Whether the output of an operation may be overwritten: it is new, its backward pass does without, and no hook."""
+    kinds = (nn.Conv2d, BatchNorm2d, ScalarBias, ScalarMultiplier, Addition)
+    return isinstance(operation, kinds) and not is_watched(operation)
 
 
 def _next_if(kind: type[T], left: deque[nn.Module | Addition]) -> T | None:

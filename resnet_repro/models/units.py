@@ -80,7 +80,12 @@ class Unit(nn.Module):
             if type(self.shortcut) is Shortcut:  # which leaves the branch as it is
                 return in_order(x, [*self.branch, Addition(self.shortcut.h(x)), *self.after])
         residual = self.branch(x)
-        if self.shortcut is None:
-            return self.after(residual)
-        h, residual = self.shortcut(x, residual)
-        return self.after(h + residual)
+        is_new = self.branch.output_is_free  # may be overwritten
+        if self.shortcut is not None:
+            h, residual = self.shortcut(x, residual)
+            if is_new and not is_watched(self.shortcut):
+                residual += h
+            else:
+                residual = h + residual
+            is_new = True
+        return self.after(residual) if is_watched(self.after) else in_order(residual, self.after, overwrite=is_new)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from resnet_repro.errors import SpecError
+from resnet_repro.models.layers import ReLU
 from resnet_repro.models.units import Unit
 from resnet_repro.spec import ProbesSpec
 
@@ -15,7 +16,7 @@ DEAD_SLOPE = 0.01  # share of an activation's steepest slope, below which it is 
 
 # The slope of each activation at x, as a share of its steepest slope.
 SLOPES: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
-    nn.ReLU: lambda x: (x > 0).float(),
+    ReLU: lambda x: (x > 0).float(),
     nn.Sigmoid: lambda x: 4 * x.sigmoid() * (-x).sigmoid(),
     nn.Tanh: lambda x: 1 - x.tanh().square(),
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 def decisive(environment: dict[str, Any]) -> dict[str, str]:
     """The fields that must agree for equal seeds to give equal bits. The name of a CPU includes its thread count."""
-    versions, git = environment.get("versions") or {}, environment.get("git") or {}
+    versions = environment.get("versions") or {}
     return {
         "device": str(environment.get("device_name", "")),
         "ranks": str(environment.get("ranks", 1)),
@@ -16,8 +16,14 @@ def decisive(environment: dict[str, Any]) -> dict[str, str]:
         "deterministic": "yes" if environment.get("deterministic") else "no",
         "torch": str(versions.get("torch", "")),
         "numpy": str(versions.get("numpy", "")),
-        "commit": str(git.get("commit") or "unknown")[:10] + (" with changes" if git.get("dirty") else ""),
+        "commit": commit_name(environment.get("git")),
     }
+
+
+def commit_name(git: dict[str, Any] | None) -> str:
+    """A recorded commit in a few words: "1a2b3c4d5e with changes", or "unknown"."""
+    git = git or {}
+    return str(git.get("commit") or "unknown")[:10] + (" with changes" if git.get("dirty") else "")
 
 
 def segments(environment: dict[str, Any]) -> list[dict[str, str]]:

@@ -18,7 +18,7 @@ BUILT_FROM = "built_from.json"  # in the package, written by the build of a whee
 log = logging.getLogger(__name__)
 
 
-def find_commit() -> dict[str, Any] | None:
+def code_commit() -> dict[str, Any] | None:
     """The commit of this code, whether it has changes, and how both are known; None if nothing tells."""
     return git_state(PACKAGE) or stated_commit() or built_commit(PACKAGE)
 

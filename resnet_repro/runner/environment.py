@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 import resnet_repro
-from resnet_repro.runner.commit import find_commit
+from resnet_repro.runner.commit import code_commit
 from resnet_repro.training.device import device_name
 
 # Options that do not belong into a record, and whether a value follows.
@@ -49,7 +49,7 @@ def describe_environment(
         "kernels": kernels,
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "data": data,
-        "git": find_commit(),
+        "git": code_commit(),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "versions": versions(),

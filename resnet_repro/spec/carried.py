@@ -9,9 +9,10 @@ import re
 from itertools import takewhile
 from pathlib import Path
 
-from resnet_repro.errors import RunError
+from resnet_repro.errors import RunError, SpecError
 from resnet_repro.files import check_within, make_folder, read_text, write_text
-from resnet_repro.spec.yaml_source import LARGEST_FILE
+from resnet_repro.nearest import did_you_mean, nearest
+from resnet_repro.spec.yaml_source import LARGEST_FILE, is_spec, specs_like
 
 FOLDER = "experiments"
 SCHEMA = "schema.json"
@@ -48,17 +49,12 @@ def carried_names() -> dict[str, Path]:
     return suites | specs
 
 
-def is_spec(path: Path) -> bool:
-    """Whether a file is a spec by its name. Emacs and macOS put hidden files beside specs, such as ._x.yaml."""
-    return path.suffix.lower() in (".yaml", ".yml") and not path.name.startswith(".")
-
-
 def find_spec(spec: Path) -> Path:
     """The file or folder that a command means by `spec`: a path, or the name of a carried experiment or suite.
 
     What lies at the path comes first. Where there is no folder experiments/, its paths, as every page writes them, mean
     the carried experiments. A notice says which one is taken where somebody may have meant the other. A `spec` that is
-    neither is returned as it is.
+    neither is returned as it is, or raises SpecError if it is like the name of a carried one.
     """
     if os.path.lexists(spec):
         if not is_spec(spec) and _is_another(spec, carried_names().get(spec.as_posix())):
@@ -74,6 +70,8 @@ def find_spec(spec: Path) -> Path:
         if found in (carried_folder(), *carried.values()):
             log.warning("%s: comes from the package, as there is no folder %s here", spec, FOLDER)
             return found
+    if near := nearest(spec.as_posix().removeprefix(f"{FOLDER}/").removesuffix(".yaml"), carried):
+        raise SpecError(f"{spec}: there is no such file{did_you_mean(specs_like(spec) or near)}")
     return spec
 
 

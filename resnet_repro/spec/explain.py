@@ -1,12 +1,13 @@
 """Describes a mistake in a spec in one line: where it is, what is wrong, and the nearest valid choice."""
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from resnet_repro.nearest import did_you_mean, nearest
 from resnet_repro.spec import Experiment
+from resnet_repro.spec.section import Section, section_in
 
 Key = tuple[str, ...]  # ("training", "steps")
 
@@ -23,7 +24,7 @@ def explain(error: ValidationError, place: Callable[[Key], str]) -> str:
         key, message = (*key, *inner[1].split(".")), message[inner.end() :]
     match problem["type"]:
         case "extra_forbidden":
-            message = f"unknown key; {_suggestion(key)}"
+            message = f"unknown key{_suggestion(key)}"
         case "missing":
             message = "is missing; add it"
         case "model_type":
@@ -37,22 +38,20 @@ def explain(error: ValidationError, place: Callable[[Key], str]) -> str:
 
 
 def _suggestion(key: Key) -> str:
-    section: type[BaseModel] = Experiment
+    section: type[Section] = Experiment
     for part in key[:-1]:
-        annotation = section.model_fields[part].annotation
-        members = (annotation, *getattr(annotation, "__args__", ()))  # Warmup | None
-        section = next(member for member in members if isinstance(member, type) and issubclass(member, BaseModel))
+        section = section_in(section.model_fields[part].annotation) or section
     known = list(section.model_fields)
     for candidates, prefix in ((known, ""), *((list(inner), f"{name}.") for name, inner in _sections())):
-        if close := difflib.get_close_matches(key[-1], candidates, n=1):
-            return f"did you mean {prefix}{close[0]}?"
-    return f"known here: {', '.join(known)}"
+        if close := nearest(key[-1], candidates, most=1):
+            return did_you_mean([prefix + close[0]])
+    return f"; known here: {', '.join(known)}"
 
 
 def _sections() -> Iterator[tuple[str, Iterable[str]]]:
     for name, info in Experiment.model_fields.items():
-        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
-            yield name, info.annotation.model_fields
+        if inner := section_in(info.annotation):
+            yield name, inner.model_fields
 
 
 def short(value: object) -> str:

@@ -11,11 +11,12 @@ import yaml
 from pydantic import ValidationError
 
 from resnet_repro.errors import SpecError
+from resnet_repro.nearest import did_you_mean
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.carried import find_spec
 from resnet_repro.spec.explain import Key, explain, short
 from resnet_repro.spec.model import CLASSES
-from resnet_repro.spec.yaml_source import Source, dump, parse, read_source
+from resnet_repro.spec.yaml_source import Source, dump, parse, read_source, specs_like
 
 DEEPEST_EXTENDS = 16
 RELATIVE_SPEC = re.compile(r"[^/\x00-\x1f][^\x00-\x1f]{0,200}\.ya?ml")
@@ -109,7 +110,7 @@ def _with_base(path: Path, above: tuple[Path, ...], root: Path) -> Source:
     if not _real(base_path).is_relative_to(root):
         raise SpecError(f"{place}: extends: {base} lies outside {root}; keep what a spec extends near it")
     if not base_path.is_file():
-        raise SpecError(f"{place}: extends: there is no file {base_path}")
+        raise SpecError(f"{place}: extends: there is no file {base_path}{did_you_mean(specs_like(base_path))}")
     below = _with_base(base_path, chain, root)
     below.values.pop("name", None)  # a name is not inherited
     return source.over(below)

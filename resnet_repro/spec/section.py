@@ -3,7 +3,7 @@
 The message of a rule over several fields opens with the field to change: "depth: 21 is not 6n+2; ...".
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -16,6 +16,12 @@ class Section(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
+
+
+def section_in(annotation: Any) -> type[Section] | None:
+    """The section that a field of this type holds, also if it may be None (Warmup | None)."""
+    kinds = (annotation, *get_args(annotation))
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Section)), None)
 
 
 def _cadence(value: object) -> object:

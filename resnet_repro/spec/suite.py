@@ -5,8 +5,9 @@ from pathlib import Path
 
 from resnet_repro.errors import SpecError
 from resnet_repro.spec import Experiment
-from resnet_repro.spec.carried import find_spec, is_spec
+from resnet_repro.spec.carried import find_spec
 from resnet_repro.spec.file import load_spec
+from resnet_repro.spec.yaml_source import is_spec
 
 
 def load_suite(specs: Iterable[Path], overrides: Iterable[str], seeds: Sequence[int] | None) -> list[Experiment]:

@@ -1,6 +1,6 @@
 """Reads one YAML file as plain nested values, and notes the line of each."""
 
-import difflib
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +10,7 @@ import yaml
 
 from resnet_repro.errors import RunError, SpecError
 from resnet_repro.files import read_bytes
+from resnet_repro.nearest import did_you_mean, nearest_paths
 from resnet_repro.spec.explain import Key
 
 LARGEST_FILE = 100_000  # bytes; a spec has a few hundred
@@ -85,7 +86,7 @@ def read_source(path: Path) -> Source:
         if path.is_dir():
             raise SpecError(f"{path}: is a folder, not a spec")
         if not path.exists():
-            raise SpecError(f"{path}: there is no such file{_nearby(path)}")
+            raise SpecError(f"{path}: there is no such file{did_you_mean(specs_like(path))}")
         text = read_bytes(path, LARGEST_FILE).decode()
     except RunError as error:
         raise SpecError(f"{error}; is it the right file?") from None
@@ -143,9 +144,11 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _nearby(path: Path) -> str:
-    if not path.parent.is_dir():
-        return ""
-    names = [other.name for other in path.parent.iterdir() if other.suffix in (".yaml", ".yml") and other.exists()]
-    close = difflib.get_close_matches(path.name, names, n=1)
-    return f"; did you mean {path.parent / close[0]}?" if close else ""
+def specs_like(path: Path) -> list[Path]:
+    """The spec files and folders whose paths are nearest to that of a missing one."""
+    return nearest_paths(path, lambda other: os.path.isdir(other) or (is_spec(other) and os.path.isfile(other)))
+
+
+def is_spec(path: Path) -> bool:
+    """Whether a file is a spec by its name. Emacs and macOS put hidden files beside specs, such as ._x.yaml."""
+    return path.suffix.lower() in (".yaml", ".yml") and not path.name.startswith(".")

@@ -1,5 +1,6 @@
 """Reads a finished run and its weights: only safetensors, with the names, types and shapes of the run's net."""
 
+import os
 import shlex
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from resnet_repro.data import Dataset
 from resnet_repro.errors import RunError
 from resnet_repro.files import read_bytes
 from resnet_repro.models.network import Network
+from resnet_repro.nearest import did_you_mean, nearest_paths
 from resnet_repro.record.finding import find_runs
 from resnet_repro.record.run import SPEC, WEIGHTS, Run, read_run
 from resnet_repro.runner.assembly import build_net
@@ -27,8 +29,10 @@ def read_finished(folder: Path) -> Run:
     """The run in `folder`. Raises RunError, with what to do, if there is none or if it has not finished."""
     if not (folder / SPEC).is_file():
         below = find_runs(folder) if folder.is_dir() else []
+        like = [] if below else nearest_paths(folder, lambda other: os.path.isfile(other / SPEC))
         example = below[0] if below else "results/NAME/seed-0"
-        raise RunError(f"{folder}: is not a run folder, as it holds no {SPEC}; name one, such as {example}")
+        remedy = did_you_mean(like) or f"; name one, such as {example}"
+        raise RunError(f"{folder}: is not a run folder, as it holds no {SPEC}{remedy}")
     run = read_run(folder)
     steps = f"{run.final.step if run.final else 0} of {counted(run.experiment.training.steps, 'step')}"
     if run.status == "diverged":

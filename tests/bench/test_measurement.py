@@ -116,7 +116,7 @@ def test_scaling_measures_each_curve_and_runs_side_by_side() -> None:
     said: list[str] = []
     curves = {"model.depth": (8, 14), "training.batch_size": (4, 8)}
     deep = EXPERIMENT.model_copy(update={"name": "deep", "model": ModelSpec(depth=98, width=16)})
-    points = measure_scaling(CPU, 0.2, SMALL, curves, runs=(2,), deepest=deep, say=said.append)
+    points = measure_scaling(CPU, 0.2, SMALL, curves, runs=(2,), deepest=deep, busy=(), say=said.append)
     kept, recomputed = points[-2:]
     assert [point["curve"] for point in points[-2:]] == ["training.recompute of deep, batches of 16"] * 2
     assert [point["value"] for point in points[-2:]] == [0, 1]

@@ -29,16 +29,13 @@ def archive(images: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> bytes:
 
 
 def assert_fails_cleanly(data_dir: Path, url: str, kept: bytes = b"") -> str:
-    """Check that a fetch fails, leaves nothing but what can be resumed, and names remedies; returns the message."""
+    """Check that a fetch fails, leaves nothing but what can be resumed, and names the address; returns the message."""
     with pytest.raises(DataError) as failure:
         fetch_cifar10(data_dir, url)
     assert {path.name: path.read_bytes() for path in data_dir.iterdir()} == ({PART: kept} if kept else {})
     assert find_cifar10(data_dir) is None
     text = str(failure.value)
     assert text.startswith(f"CIFAR-10 could not be downloaded from {url}: ")
-    assert "data fetch --url" in text
-    assert "--data-dir" in text
-    assert "data.dataset=synthetic" in text
     assert "\n" not in text
     return text
 

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from resnet_repro.models.batch_norm import BatchNorm2d
 from resnet_repro.models.build import network_of, unit_of
-from resnet_repro.models.layers import StridedPointwise
+from resnet_repro.models.layers import ReLU, StridedPointwise
 from resnet_repro.models.units import Unit
 from resnet_repro.spec import ModelSpec
 
@@ -131,7 +131,7 @@ def test_both_paths_share_the_preactivation_only_in_the_nets_first_unit_and_befo
     assert len(units) == 6
     projected = ["stage2.0", "stage3.0"] if option == "B" else []
     assert [name for name, unit in units.items() if len(unit.before)] == ["stage1.0", *projected]
-    kinds = [nn.ReLU] if order == "relu_only_preactivation" else [BatchNorm2d, nn.ReLU]
+    kinds = [ReLU] if order == "relu_only_preactivation" else [BatchNorm2d, ReLU]
     for unit in units.values():
         starts = list(unit.before) or list(unit.branch)
         assert [type(module) for module in starts[: len(kinds)]] == kinds

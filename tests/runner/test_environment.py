@@ -13,7 +13,7 @@ import torch
 from conftest import REPOSITORY
 
 from resnet_repro import __version__
-from resnet_repro.runner.commit import BUILT_FROM, COMMIT_VARIABLE, find_commit, git_state, stated_commit
+from resnet_repro.runner.commit import BUILT_FROM, COMMIT_VARIABLE, code_commit, git_state, stated_commit
 from resnet_repro.runner.environment import describe_environment, repeatable, versions
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -56,11 +56,11 @@ def test_an_installed_wheel_knows_the_commit_that_it_was_built_from_unless_anoth
 ) -> None:
     monkeypatch.setattr("resnet_repro.runner.commit.PACKAGE", tmp_path)
     monkeypatch.delenv(COMMIT_VARIABLE, raising=False)
-    assert find_commit() is None  # built outside a repository
+    assert code_commit() is None  # built outside a repository
     (tmp_path / BUILT_FROM).write_text(json.dumps({"commit": COMMIT, "dirty": True, "from": "git"}))
-    assert find_commit() == {"commit": COMMIT, "dirty": True, "from": "build"}
+    assert code_commit() == {"commit": COMMIT, "dirty": True, "from": "build"}
     monkeypatch.setenv(COMMIT_VARIABLE, COMMIT[::-1])
-    assert find_commit() == {"commit": COMMIT[::-1], "dirty": None, "from": COMMIT_VARIABLE}
+    assert code_commit() == {"commit": COMMIT[::-1], "dirty": None, "from": COMMIT_VARIABLE}
 
 
 def test_a_copy_on_the_path_trains_and_records_the_commit(tiny: Path, tmp_path: Path) -> None:

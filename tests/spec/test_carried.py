@@ -51,7 +51,8 @@ def test_a_path_of_the_pages_works_where_there_is_no_folder_experiments_and_is_n
     assert find_spec(Path(path)) == REPOSITORY / path
     assert caplog.messages == [f"{path}: comes from the package, as there is no folder experiments here"]
     (empty / "experiments").mkdir()  # of somebody's own
-    assert find_spec(Path(path)) != REPOSITORY / path
+    with pytest.raises(SpecError):
+        load_suite([Path(path)], (), None)
 
 
 @pytest.mark.parametrize(
@@ -60,9 +61,19 @@ def test_a_path_of_the_pages_works_where_there_is_no_folder_experiments_and_is_n
      "experiments/README.md", "schema.json", "tests", "", "/plain20", "plain20\0"],
 )  # fmt: skip
 def test_nothing_else_is_found_in_the_package(name: str) -> None:
-    assert not find_spec(Path(name)).is_relative_to(REPOSITORY)
     with pytest.raises(SpecError):
         load_suite([Path(name)], (), None)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("plain57", "plain56"), ("plain56.yaml", "plain56"), ("experiments/plain65.yaml", "plain56"), ("qick", "quick"),
+     ("Resnet20", "resnet20"), ("quick/plian20", "quick/plain20")],
+)  # fmt: skip
+def test_a_mistyped_name_is_answered_with_the_nearest_ones(cli: Cli, typed: str, meant: str) -> None:
+    refused = cli("train", typed)
+    assert_mistake_named(refused, 1, f"{typed}: there is no such file; did you mean ")
+    assert meant in refused.err.rstrip("?\n").partition("mean ")[2].replace(" or ", ", ").split(", ")
 
 
 def test_what_lies_at_the_path_comes_first_and_a_note_says_what_is_taken(
@@ -106,6 +117,7 @@ def test_reproduce_and_demo_take_the_experiments_of_the_package(cli: Cli, monkey
         return 1
 
     monkeypatch.setattr("resnet_repro.launch.command.train", train)
+    monkeypatch.setattr("resnet_repro.launch.command.announce", lambda *_: None)
     monkeypatch.setattr("resnet_repro.data.cifar10.find_cifar10", lambda _: Path("data"))
     assert cli("reproduce", "--schedule", "tenth").out.startswith("tenth/plain20 tenth/resnet20 tenth/plain56 ")
     Path("quick").mkdir()  # of somebody's own

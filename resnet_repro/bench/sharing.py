@@ -1,0 +1,106 @@
+"""Measures training on the CPU beside other busy processes, with OpenMP threads that spin or sleep as they wait."""
+
+import multiprocessing
+import os
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from multiprocessing.connection import Connection
+
+import torch
+
+from resnet_repro.bench.ours import bench_trainer, training_step
+from resnet_repro.bench.specs import with_few_images
+from resnet_repro.spec import Experiment
+from resnet_repro.training.device import usable_cores
+
+POLICY = "OMP_WAIT_POLICY"  # read by OpenMP when torch loads
+SPINNING, SLEEPING, SIDE_BY_SIDE = "spinning", "sleeping", "side by side"
+ROUNDS = 3
+READY_SECONDS = 300.0
+
+
+def shared_speeds(experiment: Experiment, busy: Sequence[int], seconds: float) -> dict[int, dict[str, float]]:
+    """Images per second beside each number of `busy` processes, of three ways to train on the cores that there are.
+
+    "spinning" and "sleeping" are a run with a thread for each core, by what a thread does while it waits for another.
+    "side by side" are as many runs of one thread, together. The ways take turns; the median of ROUNDS turns counts.
+    """
+    small, cores = with_few_images(experiment), usable_cores()
+    turn = seconds / (ROUNDS * len(busy) * 3)
+    with ExitStack() as running:
+        ways = {
+            SPINNING: [running.enter_context(_trainer(small, cores, None))],
+            SLEEPING: [running.enter_context(_trainer(small, cores, "PASSIVE"))],
+            SIDE_BY_SIDE: [running.enter_context(_trainer(small, 1, "PASSIVE")) for _ in range(cores)],
+        }
+        speeds = {}
+        for number in busy:
+            with ExitStack() as disturbing:
+                for _ in range(number):
+                    disturbing.enter_context(_process(_be_busy))
+                turns = [{way: _images_per_second(pipes, turn) for way, pipes in ways.items()} for _ in range(ROUNDS)]
+            speeds[number] = {way: statistics.median(speed[way] for speed in turns) for way in ways}
+    return speeds
+
+
+def _images_per_second(trainers: Sequence[Connection], seconds: float) -> float:
+    """Images per second of the trainers together, which train for so many seconds at the same time."""
+    for pipe in trainers:
+        pipe.send(seconds)
+    return sum(pipe.recv() for pipe in trainers)
+
+
+@contextmanager
+def _trainer(experiment: Experiment, threads: int, policy: str | None) -> Iterator[Connection]:
+    """The pipe to a process which trains for as many seconds as it gets, and answers with its images per second."""
+    before = os.environ.get(POLICY)
+    _set_policy(policy)
+    try:
+        with _process(_train, experiment, threads) as pipe:
+            _set_policy(before)
+            assert pipe.poll(READY_SECONDS), "the training process does not start"
+            pipe.recv()
+            yield pipe
+    finally:
+        _set_policy(before)
+
+
+def _set_policy(policy: str | None) -> None:
+    if policy is None:
+        os.environ.pop(POLICY, None)
+    else:
+        os.environ[POLICY] = policy
+
+
+@contextmanager
+def _process(target: object, *arguments: object) -> Iterator[Connection]:
+    """The pipe to a new process, which runs target(pipe, *arguments) and is killed at the end."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=target, args=(theirs, *arguments), daemon=True)  # type: ignore[arg-type]  # any function
+    with theirs:
+        process.start()
+    try:
+        yield ours
+    finally:
+        process.kill()
+        process.join()
+
+
+def _train(queue: Connection, experiment: Experiment, threads: int) -> None:
+    torch.set_num_threads(threads)
+    step = training_step(bench_trainer(experiment, torch.device("cpu")))
+    step()
+    queue.send(None)
+    while True:
+        seconds, began, steps = queue.recv(), time.perf_counter(), 0
+        while steps == 0 or time.perf_counter() - began < seconds:
+            step()
+            steps += 1
+        queue.send(experiment.training.batch_size * steps / (time.perf_counter() - began))
+
+
+def _be_busy(queue: Connection) -> None:
+    while True:
+        pass
