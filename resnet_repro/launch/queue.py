@@ -3,6 +3,7 @@
 import multiprocessing.connection
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from resnet_repro.launch.board import Board
 from resnet_repro.launch.child import Child
@@ -90,15 +91,17 @@ class Queue:
             self._release(run, slot)
 
     def _listen(self, seconds: float) -> None:
-        by_pipe = {child.pipe: child for child in self.children}
-        for pipe in multiprocessing.connection.wait(list(by_pipe), seconds):
-            child = by_pipe[pipe]  # type: ignore[index]  # wait returns items of the list it was given
+        awaited = [part for child in self.children for part in (child.pipe, child.process.sentinel)]
+        with suppress(InterruptedError):  # which Ctrl-C raises here on Windows, after its handler
+            multiprocessing.connection.wait(awaited, seconds)
+        for child in [*self.children]:
             try:
-                label, event = child.pipe.recv()
-            except (EOFError, OSError):  # OSError: killed while sending an event
+                received = child.receive()
+            except EOFError:
                 self._end(child)
                 continue
-            self._take(child, label, event)
+            if received:
+                self._take(child, *received)
 
     def _take(self, child: Child, label: str, event: Event) -> None:
         run, slot = child.places[label]
@@ -134,12 +137,12 @@ class Queue:
                 child.dismiss()
 
     def _stop(self) -> None:
-        """Send SIGTERM to every process, once."""
+        """Have every process stop its runs, once."""
         if self.stopping:
             return
         self.stopping = True
         for child in self.children:
-            child.process.terminate()
+            child.stop()
 
     def _end(self, child: Child) -> None:
         reason = child.join()
