@@ -63,6 +63,8 @@ class Child:
         try:
             if self.pipe.poll():
                 return self.pipe.recv()
+        except InterruptedError:  # by Ctrl-C, on Windows
+            return None
         except OSError:  # killed while sending an event
             is_alive = False
         if not is_alive:

@@ -82,10 +82,11 @@ def repeatable(arguments: Sequence[str]) -> list[str]:
 
 
 def _relative(argument: str) -> str:
+    """With / between folders on every system, so that the command can be repeated on another."""
     if not os.path.isabs(argument):
-        return argument
-    inside = os.path.relpath(argument)
-    return Path(argument).name if inside.startswith(os.pardir) else Path(inside).as_posix()
+        return argument.replace(os.sep, "/")
+    path = Path(os.path.normpath(argument))
+    return path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else path.name
 
 
 def versions() -> dict[str, str | None]:
@@ -114,7 +115,8 @@ def git_state(package: Path) -> dict[str, Any] | None:
 
     def git(*arguments: str) -> str:
         call = ["git", "-C", str(package), *arguments]
-        return subprocess.run(call, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+        done = subprocess.run(call, capture_output=True, check=True, timeout=10)
+        return os.fsdecode(done.stdout).strip()
 
     try:
         if Path(git("rev-parse", "--show-toplevel")) != package.parent.resolve():
