@@ -38,23 +38,23 @@ def replacing(path: Path, keep: Path | None = None, otherwise: str = ELSEWHERE) 
     """
     with explained(path, otherwise), _opened(path.parent) as (folder, place):
         beside = f"{TEMPORARY}{secrets.token_hex(8)}"
+
+        def rename(name: str, to: str) -> None:
+            once_unused(lambda: os.replace(place(name), place(to), src_dir_fd=folder, dst_dir_fd=folder))
+
         try:
             with open(os.open(place(beside), CREATE, 0o666, dir_fd=folder), "wb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
+            if keep:
+                with suppress(FileNotFoundError):
+                    rename(path.name, keep.name)
+            rename(beside, path.name)
         except BaseException:
             with suppress(OSError):
                 os.unlink(place(beside), dir_fd=folder)
             raise
-
-        def rename(name: str, to: str) -> None:
-            once_unused(lambda: os.replace(place(name), place(to), src_dir_fd=folder, dst_dir_fd=folder))
-
-        if keep:
-            with suppress(FileNotFoundError):
-                rename(path.name, keep.name)
-        rename(beside, path.name)
         if folder is not None:
             os.fsync(folder)  # the rename survives a loss of power
 
