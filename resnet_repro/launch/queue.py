@@ -15,6 +15,7 @@ from resnet_repro.runner.progress import REFRESH_SECONDS, TrainingProgress
 from resnet_repro.runner.signals import stop_signals
 
 Notice = Callable[[str], None]
+MOST_AWAITED = 60  # pipes; Windows can wait for 63 at once. More are looked at after the waiting
 
 
 class Queue:
@@ -91,9 +92,8 @@ class Queue:
             self._release(run, slot)
 
     def _listen(self, seconds: float) -> None:
-        awaited = [part for child in self.children for part in (child.pipe, child.process.sentinel)]
         with suppress(InterruptedError):  # which Ctrl-C raises here on Windows, after its handler
-            multiprocessing.connection.wait(awaited, seconds)
+            multiprocessing.connection.wait([child.pipe for child in self.children[:MOST_AWAITED]], seconds)
         for child in [*self.children]:
             try:
                 received = child.receive()
