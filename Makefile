@@ -32,6 +32,7 @@ lint: setup ## format, rules, types, import layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 resnet_repro
 	$(BIN)/lint-imports --no-logo
 
 reproduce: setup ## train what is missing of the reproduction within TIME_LIMIT, then figures, claims and report; call again to go on

@@ -9,8 +9,19 @@ model: {depth: 8, width: 4, shortcut: none}
 data: {dataset: synthetic, train_images: 64, test_images: 32}
 training: {steps: 400, batch_size: 16, learning_rate: 0.05, evaluate_every: 100, record_every: 100, clean_images: 16}
 YAML
-resnet-repro train tiny.yaml --time-limit 1s || [ $? -eq 130 ] # stopped on the way, unless the machine is fast
-resnet-repro train tiny.yaml
+stopped() { # a run too long for its 30 seconds, of which loading torch may take half
+  code=0
+  resnet-repro train tiny.yaml --set name=long --set training.steps=1000000 --time-limit 30s "$@" 2> said || code=$?
+  cat said
+  [ "$code" -eq 130 ]
+}
+stopped
+ls results/long/seed-0/checkpoint.pt
+stopped --seeds 0-1 --jobs 2
+grep "long/seed-0: resumes at step" said
+ls results/long/seed-1/checkpoint.pt
+
+resnet-repro train tiny.yaml --seeds 0-1 --jobs 2
 resnet-repro train tiny.yaml --set model.shortcut=identity --set name=twin
 resnet-repro list results
 resnet-repro table results

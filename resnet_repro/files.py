@@ -6,6 +6,8 @@ import math
 import os
 import secrets
 import stat
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +18,7 @@ from resnet_repro.errors import ReproError, RunError
 ELSEWHERE = "choose another --results or make room there"
 LARGEST_JSON = 1_000_000  # bytes; ours have a few thousand
 DEEPEST_JSON = 32  # levels; indentation would blow up deeper values
+BUSY_SECONDS = 5.0  # for which a file may be open in another program
 TEMPORARY = ".writing-"  # begins the name of a file that is not complete yet
 # O_EXCL and O_NOFOLLOW: never open what is already there, and never follow a link. Windows lacks some of these flags.
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -35,19 +38,23 @@ def replacing(path: Path, keep: Path | None = None, otherwise: str = ELSEWHERE) 
     """
     with explained(path, otherwise), _opened(path.parent) as (folder, place):
         beside = f"{TEMPORARY}{secrets.token_hex(8)}"
+
+        def rename(name: str, to: str) -> None:
+            once_unused(lambda: os.replace(place(name), place(to), src_dir_fd=folder, dst_dir_fd=folder))
+
         try:
             with open(os.open(place(beside), CREATE, 0o666, dir_fd=folder), "wb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
+            if keep:
+                with suppress(FileNotFoundError):
+                    rename(path.name, keep.name)
+            rename(beside, path.name)
         except BaseException:
             with suppress(OSError):
                 os.unlink(place(beside), dir_fd=folder)
             raise
-        if keep:
-            with suppress(FileNotFoundError):
-                os.replace(place(path.name), place(keep.name), src_dir_fd=folder, dst_dir_fd=folder)
-        os.replace(place(beside), place(path.name), src_dir_fd=folder, dst_dir_fd=folder)
         if folder is not None:
             os.fsync(folder)  # the rename survives a loss of power
 
@@ -56,10 +63,10 @@ def replacing(path: Path, keep: Path | None = None, otherwise: str = ELSEWHERE) 
 def _opened(folder: Path) -> Iterator[tuple[int | None, Callable[[str], str]]]:
     """A descriptor of a folder, and a function that makes the path of a name in it.
 
-    Names are relative to the opened folder, so that it cannot be exchanged meanwhile. Where the system cannot do that
-    (Windows), the descriptor is None and paths are whole.
+    Names are relative to the opened folder, so that it cannot be exchanged meanwhile. Windows cannot do that: there,
+    the descriptor is None and paths are whole.
     """
-    if os.open not in os.supports_dir_fd:
+    if sys.platform == "win32":
         yield None, lambda name: str(folder / name)
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -69,22 +76,39 @@ def _opened(folder: Path) -> Iterator[tuple[int | None, Callable[[str], str]]]:
         os.close(descriptor)
 
 
+def once_unused(change: Callable[[], object]) -> None:
+    """Rename or delete a file, as soon as that is possible. Raises OSError.
+
+    On Windows it fails while another program has the file open, as a virus scanner does after each writing, or a
+    command that reads results.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while time.monotonic() < deadline:
+        with suppress(PermissionError):
+            change()
+            return
+        time.sleep(0.05)
+    change()
+
+
+def delete(path: Path) -> None:
+    """Delete a file if it is there, as soon as that is possible. Raises OSError."""
+    once_unused(lambda: path.unlink(missing_ok=True))
+
+
 def remove_incomplete(folder: Path) -> None:
     """Delete the files that a killed process left incomplete in a folder. No other process may be writing there."""
     with explained(folder):
         for path in folder.glob(f"{TEMPORARY}*"):
-            path.unlink(missing_ok=True)
+            delete(path)
 
 
 def open_to_append(path: Path, otherwise: str = ELSEWHERE) -> io.FileIO:
     """Open a file to append to it, unbuffered, and make it if it is missing. Raises RunError if it is a link."""
     with explained(path, otherwise):
-        try:
-            descriptor = os.open(path, APPEND | AT_ONCE, 0o666)
-        except OSError as error:
-            if path.is_symlink():
-                raise RunError(f"{path}: is a link, and nothing is written through links; remove it") from None
-            raise error
+        if path.is_symlink():  # asked here too, as Windows lacks O_NOFOLLOW
+            raise RunError(f"{path}: is a link, and nothing is written through links; remove it")
+        descriptor = os.open(path, APPEND | AT_ONCE, 0o666)
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
             os.close(descriptor)

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from resnet_repro.data.download import SlowError, Wanted, download, host_of, new_client
 from resnet_repro.data.places import ARCHIVES, PYTHON_ARCHIVE, PYTHON_FOLDER, local_archive, unpack
 from resnet_repro.errors import DataError, ReproError
-from resnet_repro.files import make_folder, open_to_append
+from resnet_repro.files import delete, make_folder, once_unused, open_to_append
 
 # Each has the official archive, byte by byte. They are tried in this order.
 SOURCES = (
@@ -126,6 +126,6 @@ def _install(archive: Path, goal: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=goal.parent) as temporary:
         unpacked = unpack(archive, ARCHIVES[PYTHON_ARCHIVE][1], Path(temporary) / goal.name)
         if goal.exists():
-            shutil.rmtree(goal)
-        unpacked.rename(goal)
-    (goal.parent / PART).unlink(missing_ok=True)
+            once_unused(lambda: shutil.rmtree(goal))
+        once_unused(lambda: unpacked.rename(goal))
+    delete(goal.parent / PART)

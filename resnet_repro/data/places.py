@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from resnet_repro.errors import DataError
+from resnet_repro.files import once_unused
 
 PYTHON_FOLDER, BINARY_FOLDER = "cifar-10-batches-py", "cifar-10-batches-bin"
 TRAIN_FILES = tuple(f"data_batch_{number}" for number in range(1, 6))
@@ -97,7 +98,7 @@ def unpack(archive: Path, md5: str, goal: Path) -> Path:
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=goal.parent) as temporary:
         with tarfile.open(archive) as tar:
             tar.extractall(temporary, filter="data")
-        (Path(temporary) / goal.name).rename(goal)
+        once_unused(lambda: (Path(temporary) / goal.name).rename(goal))
     return goal
 
 

@@ -3,16 +3,17 @@
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from typing import NamedTuple
 
 from resnet_repro.launch.slots import Slot, is_cuda
-from resnet_repro.launch.tracking import QueuedRun
-from resnet_repro.launch.worker import LOST_DEVICE, Assignment, work
+from resnet_repro.launch.tracking import Event, QueuedRun
+from resnet_repro.launch.worker import LOST_DEVICE, STOP, Assignment, work
 from resnet_repro.runner.options import TrainOptions
-from resnet_repro.runner.signals import signals_that_stop
+from resnet_repro.runner.signals import held_back
 
 # How many streams a GPU can work on at once before some wait for others; CUDA's default is 8.
 CONNECTIONS = {"CUDA_DEVICE_MAX_CONNECTIONS": "32"}
@@ -52,6 +53,30 @@ class Child:
         self.places[run.label] = Place(run, slot)
         self.takes_more = slot.shared
 
+    def receive(self) -> tuple[str, Event] | None:
+        """An event and the label of its run, if there is one. Raises EOFError once the process has ended.
+
+        The pipe alone does not always tell the end: on Windows it stays open if the process dies before it takes over
+        its side of the pipe, which until then belongs to this process.
+        """
+        is_alive = self.process.is_alive()  # asked first, so that none of its last events is missed
+        try:
+            if self.pipe.poll():
+                return self.pipe.recv()
+        except InterruptedError:  # by Ctrl-C, on Windows
+            return None
+        except OSError:  # killed while sending an event
+            is_alive = False
+        if not is_alive:
+            raise EOFError
+        return None
+
+    def stop(self) -> None:
+        """Have the process stop its runs, resumably, and end. Windows has no signal for that."""
+        self.takes_more = False
+        with suppress(OSError):  # it has died
+            self.pipe.send(STOP)
+
     def dismiss(self) -> None:
         """Tell the process to end; its runs have ended already."""
         self.takes_more, self.is_dismissed = False, True
@@ -69,20 +94,20 @@ class Child:
 
 @contextmanager
 def _inherited(variables: Mapping[str, str]) -> Iterator[None]:
-    """Let a new process inherit these environment variables, and blocked stop signals until it can handle them."""
-    resource_tracker.ensure_running()  # else it starts with the first process, and unblocks the signals
+    """Let a new process inherit these environment variables, and get no stop signals until it can handle them."""
+    if sys.platform != "win32":
+        resource_tracker.ensure_running()  # else it starts with the first process, and unblocks the signals
     before = {name: os.environ.get(name) for name in variables}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signals_that_stop())
     os.environ.update(variables)
     try:
-        yield
+        with held_back():
+            yield
     finally:
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _exit_reason(exit_code: int) -> str:

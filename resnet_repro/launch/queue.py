@@ -3,6 +3,7 @@
 import multiprocessing.connection
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from resnet_repro.launch.board import Board
 from resnet_repro.launch.child import Child
@@ -14,6 +15,7 @@ from resnet_repro.runner.progress import REFRESH_SECONDS, TrainingProgress
 from resnet_repro.runner.signals import stop_signals
 
 Notice = Callable[[str], None]
+MOST_AWAITED = 60  # pipes; Windows can wait for 63 at once. More are looked at after the waiting
 
 
 class Queue:
@@ -90,15 +92,16 @@ class Queue:
             self._release(run, slot)
 
     def _listen(self, seconds: float) -> None:
-        by_pipe = {child.pipe: child for child in self.children}
-        for pipe in multiprocessing.connection.wait(list(by_pipe), seconds):
-            child = by_pipe[pipe]  # type: ignore[index]  # wait returns items of the list it was given
+        with suppress(InterruptedError):  # which Ctrl-C raises here on Windows, after its handler
+            multiprocessing.connection.wait([child.pipe for child in self.children[:MOST_AWAITED]], seconds)
+        for child in [*self.children]:
             try:
-                label, event = child.pipe.recv()
-            except (EOFError, OSError):  # OSError: killed while sending an event
+                received = child.receive()
+            except EOFError:
                 self._end(child)
                 continue
-            self._take(child, label, event)
+            if received:
+                self._take(child, *received)
 
     def _take(self, child: Child, label: str, event: Event) -> None:
         run, slot = child.places[label]
@@ -134,12 +137,12 @@ class Queue:
                 child.dismiss()
 
     def _stop(self) -> None:
-        """Send SIGTERM to every process, once."""
+        """Have every process stop its runs, once."""
         if self.stopping:
             return
         self.stopping = True
         for child in self.children:
-            child.process.terminate()
+            child.stop()
 
     def _end(self, child: Child) -> None:
         reason = child.join()

@@ -1,6 +1,7 @@
 """Decides how many runs train side by side, on which devices, with how many threads each."""
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,13 +66,15 @@ def find_devices(device: str) -> list[str]:
 def available_memory(meminfo: Path = Path("/proc/meminfo")) -> int | None:
     """Bytes that programs can still allocate: MemAvailable on Linux, elsewhere half of all memory; None if unknown."""
     try:
-        fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
+        fields = dict(line.split(":", 1) for line in meminfo.read_text(encoding="utf-8").splitlines())
         return int(fields["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError, ValueError):
         pass
+    if sys.platform == "win32":
+        return None
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    except (ValueError, OSError, AttributeError):
+    except (ValueError, OSError):
         return None
 
 

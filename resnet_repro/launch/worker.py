@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 
@@ -25,12 +25,13 @@ from resnet_repro.record.rows import Row
 from resnet_repro.runner.datasets import Datasets
 from resnet_repro.runner.options import TrainOptions
 from resnet_repro.runner.progress import REFRESH_SECONDS, LineWatcher, ProgressMeter
-from resnet_repro.runner.signals import signals_that_stop, stop_signals
+from resnet_repro.runner.signals import let_through, signals_that_stop, stop_signals
 from resnet_repro.runner.train import train_run
 from resnet_repro.spec import Experiment
 from resnet_repro.training.capture import CAPTURING
 from resnet_repro.training.loop import Trainer
 
+STOP: Literal["stop"] = "stop"  # the message by which the queue stops the runs of a process
 LOST_DEVICE = 75  # exit code of a process that can no longer use its GPU
 SWITCH_SECONDS = 0.0005  # between threads, instead of 5 ms: a run that starts should not delay those that train
 
@@ -55,10 +56,10 @@ class EventSender:
 
 
 def work(slot: Slot, options: TrainOptions, queue: Connection) -> None:
-    """Train the runs that the queue sends until it sends None. If the queue is gone, stop them resumably.
+    """Train the runs that the queue sends until it sends None. If it sends STOP or is gone, stop them resumably.
 
-    The process starts with `signals_that_stop` blocked, so that a signal during the import of torch waits until it can
-    be handled. Only the main thread receives signals; the runs ask it between two steps whether to stop. Signals after
+    The process starts with its signals `held_back`, so that one during the import of torch waits until it can be
+    handled. Only the main thread receives signals; the runs ask it between two steps whether to stop. Signals after
     the runs are recorded are ignored.
     """
     for number in signals_that_stop():
@@ -68,13 +69,13 @@ def work(slot: Slot, options: TrainOptions, queue: Connection) -> None:
     torch.set_num_threads(slot.threads)
     sys.setswitchinterval(SWITCH_SECONDS)
     options = replace(options, device=slot.device)
-    gone = threading.Event()
+    stop = threading.Event()
     with stop_signals(options.deadline) as signalled:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals_that_stop())
-        worker = Worker(options, EventSender(queue), lambda: gone.is_set() or signalled())
+        let_through()
+        worker = Worker(options, EventSender(queue), lambda: stop.is_set() or signalled())
         threads = []
         try:
-            for assignment in _assignments(queue, gone):
+            for assignment in _assignments(queue, stop):
                 name = assignment.experiment.label
                 threads.append(threading.Thread(target=worker.train, args=(assignment,), name=name, daemon=True))
                 threads[-1].start()
@@ -84,16 +85,20 @@ def work(slot: Slot, options: TrainOptions, queue: Connection) -> None:
             os._exit(130)
 
 
-def _assignments(queue: Connection, gone: threading.Event) -> Iterator[Assignment]:
-    """Yield what the queue sends; set `gone` if the queue is. Waits briefly each time, to notice signals."""
+def _assignments(queue: Connection, stop: threading.Event) -> Iterator[Assignment]:
+    """Yield what the queue sends; set `stop` if it asks for that or is gone. Waits briefly, to notice signals."""
+    message: Assignment | Literal["stop"] | None
     try:
         while True:
             if queue.poll(REFRESH_SECONDS):
-                if (assignment := queue.recv()) is None:
+                if (message := queue.recv()) is None:
                     return
-                yield assignment
+                if message == STOP:
+                    break
+                yield message
     except (EOFError, OSError):
-        gone.set()
+        pass
+    stop.set()
 
 
 class Worker:

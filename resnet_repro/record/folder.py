@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from resnet_repro.errors import RunError
-from resnet_repro.files import check_within, explained, make_folder, remove_incomplete, to_json, write_text
+from resnet_repro.files import check_within, delete, explained, make_folder, remove_incomplete, to_json, write_text
 from resnet_repro.record.documents import Status as Status
 from resnet_repro.record.documents import parse_environment
 from resnet_repro.record.lease import Lease
@@ -107,7 +107,7 @@ class RunFolder:
         make_folder(self.path)
         remove_incomplete(self.path)
         with explained(self.path):
-            (self.path / SUMMARY).unlink(missing_ok=True)
+            delete(self.path / SUMMARY)
         write_text(self.path / SPEC, dump_spec(self.experiment))
         write_text(self.path / ENVIRONMENT, to_json(self.environment))
         self._write_rows()
@@ -193,10 +193,10 @@ class RunFolder:
     def discard(self) -> None:
         """Delete the files of the run, but no other files in its folder."""
         with explained(self.path):
-            for name in (
-                SUMMARY, CHECKPOINT, PREVIOUS_CHECKPOINT, WEIGHTS, METRICS, PROBES, LOG, ENVIRONMENT, SPEC,
-            ):  # fmt: skip
-                (self.path / name).unlink(missing_ok=True)
+            for name in (SUMMARY, CHECKPOINT, PREVIOUS_CHECKPOINT, WEIGHTS, METRICS, PROBES, ENVIRONMENT, SPEC):
+                delete(self.path / name)
+            with suppress(PermissionError):  # Windows keeps the log that this process has open; it goes on there
+                self.log.unlink(missing_ok=True)
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import socket
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,10 +21,8 @@ from filelock import LeaseSettingsMismatch, SoftFileLease, Timeout
 
 from resnet_repro.errors import RunError
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:
-    fcntl = None  # type: ignore[assignment]  # on Windows, which lacks it
 
 OPEN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 NAMESPACE = "?pidns-"  # in filelock's name of a host, before the number of a container's process namespace
@@ -49,7 +48,7 @@ class Lease:
         except (Timeout, LeaseSettingsMismatch):
             remedy = "wait for it or stop it" if self._lease.owner else f"if there is none, delete {file.name} there"
             raise RunError(f"{self.folder}: {self._holder()} is training this run; {remedy}") from None
-        if fcntl:
+        if sys.platform != "win32":
             with suppress(OSError):  # where there are no such locks, the rest has to do
                 self._lock = os.open(file, os.O_RDWR | OPEN)
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -103,20 +102,15 @@ class Lease:
 
 def is_locked(file: Path) -> bool:
     """Whether a live process of this machine has locked the file."""
-    if not fcntl:
-        return False
-    try:
-        descriptor = os.open(file, os.O_RDONLY | OPEN)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
+    if sys.platform != "win32":
+        with suppress(OSError):
+            descriptor = os.open(file, os.O_RDONLY | OPEN)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            finally:
+                os.close(descriptor)
     return False
 
 

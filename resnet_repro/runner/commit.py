@@ -31,7 +31,8 @@ def git_state(package: Path) -> dict[str, Any] | None:
 
     def git(*arguments: str) -> str:
         call = ["git", "-C", str(package), *arguments]
-        return subprocess.run(call, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+        done = subprocess.run(call, capture_output=True, check=True, timeout=10)
+        return os.fsdecode(done.stdout).strip()
 
     try:
         if Path(git("rev-parse", "--show-toplevel")) != package.parent.resolve():

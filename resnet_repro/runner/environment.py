@@ -76,10 +76,11 @@ def repeatable(arguments: Sequence[str]) -> list[str]:
 
 
 def _relative(argument: str) -> str:
+    """With / between folders on every system, so that the command can be repeated on another."""
     if not os.path.isabs(argument):
-        return argument
-    inside = os.path.relpath(argument)
-    return Path(argument).name if inside.startswith(os.pardir) else Path(inside).as_posix()
+        return argument.replace(os.sep, "/")
+    path = Path(os.path.normpath(argument))
+    return path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else path.name
 
 
 def versions() -> dict[str, str | None]:

@@ -1,7 +1,9 @@
 """Stop requests for a training: signals and a time limit, read between two steps."""
 
+import ctypes
 import math
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,8 +13,11 @@ INSISTENT = (signal.SIGINT, signal.SIGTERM)  # a second one ends the process at 
 
 
 def signals_that_stop() -> list[signal.Signals]:
-    """SIGINT, SIGTERM, and unless they are ignored, as under nohup: SIGHUP, and what schedulers send before the end."""
-    there = [getattr(signal, name, None) for name in ("SIGHUP", "SIGUSR1", "SIGUSR2")]  # Windows lacks them
+    """SIGINT, SIGTERM, and unless they are ignored, as under nohup: SIGHUP, and what schedulers send before the end.
+
+    Windows lacks these three; there, Ctrl-Break is SIGBREAK.
+    """
+    there = [getattr(signal, name, None) for name in ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGBREAK")]
     return [*INSISTENT, *(number for number in there if number and signal.getsignal(number) != signal.SIG_IGN)]
 
 
@@ -37,3 +42,30 @@ def stop_signals(deadline: float = math.inf) -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Hold the stop signals back from processes that start inside, until they can handle them (`let_through`).
+
+    Windows cannot hold them back: there, these processes ignore the Ctrl-C that their console sends to all of them.
+    """
+    if sys.platform == "win32":
+        ignore = ctypes.windll.kernel32.SetConsoleCtrlHandler  # without a handler: new processes inherit it
+        ignore(None, True)
+        try:
+            yield
+        finally:
+            ignore(None, False)
+    else:
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signals_that_stop())
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def let_through() -> None:
+    """Receive the stop signals that were held back when this process started, and later ones."""
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals_that_stop())

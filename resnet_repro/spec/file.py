@@ -19,7 +19,8 @@ from resnet_repro.spec.model import CLASSES
 from resnet_repro.spec.yaml_source import Source, dump, parse, read_source, specs_like
 
 DEEPEST_EXTENDS = 16
-RELATIVE_SPEC = re.compile(r"[^/\x00-\x1f][^\x00-\x1f]{0,200}\.ya?ml")
+# Backslashes and colons are refused: on Windows a stranger's spec could name another computer with them.
+RELATIVE_SPEC = re.compile(r"[^/\\:\x00-\x1f][^\\:\x00-\x1f]{0,200}\.ya?ml")
 DEEPEST_FIELD = 8
 RESOLVED = {
     "unit",
@@ -102,7 +103,8 @@ def _with_base(path: Path, above: tuple[Path, ...], root: Path) -> Source:
         return source
     place = source.place(("extends",))
     if not isinstance(base, str) or not RELATIVE_SPEC.fullmatch(base):
-        raise SpecError(f"{place}: extends: {short(base)} should be the relative path of a .yaml file")
+        should = "should be the relative path of a .yaml file, with / between folders"
+        raise SpecError(f"{place}: extends: {short(base)} {should}")
     chain = (*above, _real(path))
     base_path = path.parent / base
     if _real(base_path) in chain or len(chain) > DEEPEST_EXTENDS:

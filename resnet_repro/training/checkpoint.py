@@ -13,7 +13,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from resnet_repro.errors import RunError
-from resnet_repro.files import explained, parse_json, read_bytes, replacing
+from resnet_repro.files import delete, explained, once_unused, parse_json, read_bytes, replacing
 from resnet_repro.training.distributed import ALONE, Ranks
 from resnet_repro.training.loop import Trainer
 
@@ -75,13 +75,13 @@ class Checkpoints(NamedTuple):
         ranks.each(lambda: _restore(trainer, content, path))
         if ranks.is_first and path != self.newest:
             with explained(path):
-                path.replace(self.newest)
+                once_unused(lambda: path.replace(self.newest))
         return dict(content["recorded"])
 
     def delete(self) -> None:
         for path in self:
             with explained(path):
-                path.unlink(missing_ok=True)
+                delete(path)
 
     def _read_the_newest_whole(self, origin: dict[str, Any], limits: _Limits) -> tuple[Path, dict[str, Any]]:
         if not self.newest.exists():  # the process was killed between two renames

@@ -42,7 +42,7 @@ class Trainer:
     diverged_at: int | None = None  # the iteration, counted from 1, whose loss was not finite
 
     def __post_init__(self) -> None:
-        self._began = time.monotonic()
+        self._began = time.perf_counter()
         self._restart_clock()
 
     def run(self) -> Iterator[Row | None]:
@@ -69,7 +69,7 @@ class Trainer:
     @property
     def elapsed_seconds(self) -> float:
         """Seconds spent on the run, including evaluations, without the time between an interruption and the resume."""
-        return time.monotonic() - self._began
+        return time.perf_counter() - self._began
 
     def recent(self) -> tuple[float, float]:
         """Mean loss and error in % over up to 50 last mini-batches, for display."""
@@ -98,11 +98,11 @@ class Trainer:
         self.step, self.row_step = state["step"], state["row_step"]
         self.warmup_ended, self.diverged_at = state["warmup_ended"], state["diverged_at"]
         self.history[:, : self.step] = state["history"].to(self.history.device)
-        self._began = time.monotonic() - state["elapsed_seconds"]
+        self._began = time.perf_counter() - state["elapsed_seconds"]
 
     def _restart_clock(self) -> None:
         """Measure images_per_second from here. Whatever the caller does between two steps counts, such as writing."""
-        self._training_from, self._training_steps = time.monotonic(), 0
+        self._training_from, self._training_steps = time.perf_counter(), 0
 
     def _advance(self) -> None:
         rate = learning_rate(self.step, self.schedule, self.warmup_ended)
@@ -135,7 +135,7 @@ class Trainer:
 
     def _row(self) -> Row:
         losses, errors = self.history[:, self.row_step : self.step].cpu().double()
-        training_seconds = time.monotonic() - self._training_from
+        training_seconds = time.perf_counter() - self._training_from
         clean_error = test_loss = test_error = None
         evaluated = self.step == self.steps or self.step % self.evaluate_every == 0
         if evaluated and self.diverged_at is None:

@@ -7,10 +7,12 @@ from resnet_repro.claims.net_results import published_number
 from resnet_repro.claims.wording import published_value
 from resnet_repro.data import CLASSES
 from resnet_repro.errors import printable
+from resnet_repro.papers.data import CIFAR10_NAME
 from resnet_repro.papers.sources import PAPERS, Paper
 from resnet_repro.record.run import SPEC, Run
 from resnet_repro.spec import PAPER_STEPS, ModelSpec, TrainingSpec
 from resnet_repro.spec.naming import net_name, short_phrase
+from resnet_repro.spec.yaml_source import dump
 from resnet_repro.text_tables import counted, markdown_table
 
 MODEL, PREPROCESSING, PROGRAM = "model.safetensors", "preprocessing.safetensors", "model.pt2"
@@ -43,6 +45,14 @@ net.load_state_dict(safetensors.torch.load_file("{MODEL}"))
 
 The safetensors files hold only numbers and text; load `{PROGRAM}` only if you trust its source.
 """
+SHARING = """\
+## How to share it
+
+`hf upload USER/NAME .` in this folder uploads it to the Hugging Face Hub, which reads the first lines of this page. It
+needs `pip install huggingface_hub` and, once, `hf auth login`.
+"""
+TASK = "image-classification"
+HUB_CIFAR10 = "uoft-cs/cifar10"  # the data set's name on the Hub
 
 
 def model_card(run: Run, parameters: int) -> str:
@@ -54,18 +64,38 @@ def model_card(run: Run, parameters: int) -> str:
     short = f"**{trained} These are not the paper's errors.**"
     warnings = [short] * (steps < PAPER_STEPS)
     warnings += ["**Not trained on the true CIFAR-10.**"] * (not exact)
-    front = ["---", "license: mit", "library_name: pytorch", "pipeline_tag: image-classification"]
-    front += ["datasets:", "- cifar10"] * exact + ["---"]
     return "\n\n".join([
-        "\n".join(front),
+        f"---\n{dump(_front_matter(run))}---",
         f"# {name}, seed {experiment.seed}",
         f"A net for 32x32 colour images of ten classes, trained with resnet-repro: the run `{experiment.label}`.",
         *warnings,
         markdown_table(["", ""], [[field, value] for field, value in _facts(run, parameters)], escape=False),
         LOADING + f"\nIn the order of the logits: {', '.join(CLASSES[experiment.data.dataset])}.",
         "## Papers\n\n" + "\n".join(_papers(experiment.model)),
+        SHARING.rstrip(),
         "## Licence and limits\n\n" + "\n".join(f"- {limit}" for limit in _limits(run)),
     ]) + "\n"  # fmt: skip
+
+
+def _front_matter(run: Run) -> dict[str, Any]:
+    """What model hubs read; the names are those of Hugging Face's model cards.
+
+    The result is only there for the test set of the true CIFAR-10, as a result of the Hub names one of its data sets.
+    """
+    front: dict[str, Any] = {"license": "mit", "library_name": "pytorch", "pipeline_tag": TASK}
+    if not run.is_cifar10:
+        return front
+    front["datasets"] = [HUB_CIFAR10]
+    final = run.final
+    if run.experiment.data.validation_images or final is None or final.test_error_pct is None:
+        return front
+    accuracy = round(1 - final.test_error_pct / 100, 6)  # which the Hub counts from 0 to 1
+    result = {
+        "task": {"type": TASK, "name": "Image Classification"},
+        "dataset": {"name": CIFAR10_NAME, "type": HUB_CIFAR10, "split": "test"},
+        "metrics": [{"type": "accuracy", "value": accuracy, "name": "Accuracy", "verified": False}],
+    }
+    return {**front, "model-index": [{"name": printable(run.experiment.label), "results": [result]}]}
 
 
 def _facts(run: Run, parameters: int) -> list[tuple[str, str]]:

@@ -2,10 +2,12 @@
 
 import errno
 import json
+import multiprocessing
 import os
 import signal
 import socket
 import subprocess
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from conftest import Cli
 from helpers import assert_same_result, command_line, wait_until
 from queues import LONG, InsistentInterrupter, Interrupter, make_queue, options, queued
 
+from resnet_repro.launch import child
 from resnet_repro.launch.board import Board
 from resnet_repro.launch.queue import Queue
 from resnet_repro.launch.tracking import Event, QueuedRun
@@ -86,6 +89,27 @@ def test_a_killed_process_is_reported_and_the_others_finish(tiny: Path, tmp_path
     queue.train_all()
     assert [run.status for run in runs] == ["failed", "finished"]
     assert runs[0].error == "its process was killed by SIGKILL; the system does that when memory runs out"
+
+
+@pytest.mark.usefixtures("forked_children")
+def test_a_process_that_dies_before_it_takes_over_its_pipe_is_noticed(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Windows this process holds both ends of the pipe until then, so the pipe does not end."""
+    kept: list[Connection] = []
+    pipe = multiprocessing.Pipe
+
+    def keeping() -> tuple[Connection, Connection]:
+        ours, theirs = pipe()
+        kept.append(Connection(os.dup(theirs.fileno())))
+        return ours, theirs
+
+    monkeypatch.setattr(multiprocessing, "Pipe", keeping)
+    monkeypatch.setattr(child, "work", print)
+    queue = queue_of(Board(), tmp_path / "r", tiny, slots=1)
+    runs = [*queue.waiting]
+    queue.train_all()
+    assert (runs[0].status, runs[0].error) == ("failed", "its process ended with exit code 0 and no message")
 
 
 def test_interrupted_runs_resume_by_the_same_command_and_give_the_same_bits(

@@ -1,5 +1,6 @@
 """A file of rows grows by what is appended, and stays whole whatever happens to it meanwhile."""
 
+import os
 import resource
 import signal
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from run_folders import probe_row, probed_folder, row, unfinished_folder
 
+from resnet_repro import files
 from resnet_repro.errors import RunError
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.record.row_file import RowFile
@@ -56,7 +58,11 @@ def test_a_file_that_somebody_has_changed_is_whole_again_after_the_next_row(
     assert read_rows(metrics.path, Row) == [row(1), row(2), row(3)]
 
 
-def test_nothing_is_appended_through_a_link(metrics: RowFile[Row], tmp_path: Path) -> None:
+@pytest.mark.parametrize("lacking", [0, os.O_NOFOLLOW], ids=["Linux", "Windows"])
+def test_nothing_is_appended_through_a_link(
+    metrics: RowFile[Row], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacking: int
+) -> None:
+    monkeypatch.setattr(files, "APPEND", files.APPEND & ~lacking)
     target = metrics.path.rename(tmp_path / "target")
     metrics.path.symlink_to(target)
     before = target.read_bytes()

@@ -2,17 +2,20 @@
 
 import json
 import logging
+import ntpath
 import os
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
+from types import SimpleNamespace
 
 import pytest
 import torch
 from conftest import REPOSITORY
 
 from resnet_repro import __version__
+from resnet_repro.runner import environment
 from resnet_repro.runner.commit import BUILT_FROM, COMMIT_VARIABLE, find_commit, git_state, stated_commit
 from resnet_repro.runner.environment import describe_environment, repeatable, versions
 
@@ -104,3 +107,15 @@ def test_the_recorded_command_names_no_private_folder(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert repeatable(["train", *typed.replace("HERE", str(tmp_path)).split()]) == ["train", *recorded.split()]
+
+
+def test_a_command_given_on_windows_is_recorded_as_it_can_be_repeated_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Windows(PureWindowsPath):
+        cwd = classmethod(lambda cls: cls(r"C:\work"))
+
+    monkeypatch.setattr(environment, "os", SimpleNamespace(path=ntpath, sep="\\"))
+    monkeypatch.setattr(environment, "Path", Windows)
+    given = [r"experiments\quick", r"c:\WORK\experiments\x.yaml", r"D:\private\y.yaml", r"C:\work\..\secret\z.yaml"]
+    assert repeatable(given) == ["experiments/quick", "experiments/x.yaml", "y.yaml", "z.yaml"]

@@ -82,6 +82,8 @@ MISTAKES = {
     "extends nothing there": ("# x\nextends: no.yaml\n", [":2: extends: there is no file"]),
     "extends itself": ("extends: spec.yaml\n", [":1: extends: spec.yaml leads back"]),
     "extends something absolute": ("extends: /etc/x.yaml\n", [":1: extends:"]),
+    "extends another computer": ("extends: '\\\\host\\share\\x.yaml'\n", [":1: extends:", "with / between folders"]),
+    "extends another drive": ("extends: D:x.yaml\n", [":1: extends: 'D:x.yaml' should be the relative path"]),
     "steps without end": (
         f"model: {{depth: 8}}\ntraining:\n  steps: {10**30}\n",
         [":3: training.steps: 1000", "10000000"],

@@ -1,10 +1,12 @@
 """Finished tiny runs, CIFAR-10 of random pixels, and the commands that use them."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from conftest import TINY, Cli
 from helpers import train
 
@@ -54,3 +56,10 @@ def refused(cli: Cli, *arguments: object) -> str:
     assert outcome.err.startswith("error: ")
     assert outcome.err.count("\n") == 1
     return outcome.err
+
+
+def front_matter(card: str) -> dict[str, Any]:
+    """What the Hub reads of a card."""
+    found = re.match(r"---\n(.*?)\n---\n", card, re.DOTALL)
+    assert found
+    return dict(yaml.safe_load(found[1]))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import Cli
-from finished_runs import edit_json, finished, refused
+from finished_runs import edit_json, finished, front_matter, refused
 from safetensors import safe_open
 from safetensors.torch import load_file
 
@@ -145,7 +145,10 @@ def test_the_card_describes_the_run_and_its_short_schedule(export: Path, trained
                  "disk, ring"):  # fmt: skip
         assert part in card
     assert "1603.05027" not in card
-    assert "datasets:" not in card
+    assert "hf upload USER/NAME ." in card
+    assert front_matter(card) == {
+        "license": "mit", "library_name": "pytorch", "pipeline_tag": "image-classification"
+    }  # fmt: skip  # nothing of the Hub's CIFAR-10
 
 
 def test_text_from_a_run_does_not_act_as_markdown(trained: Path, tmp_path: Path) -> None:
