@@ -48,8 +48,8 @@ def open_cifar10(data_dir: Path) -> tuple[Path, Dataset]:
     raise DataError(
         f"{data_dir}: there is no CIFAR-10 here ({PYTHON_FOLDER}, {BINARY_FOLDER}, or the official archive of one)"
         f"{what_is_there(data_dir)}; "
-        "download it with 'resnet-repro data fetch', name its folder with --data-dir, "
-        "or train on synthetic images with --set data.dataset=synthetic"
+        "download it with 'resnet-repro data fetch' or name its folder with --data-dir; "
+        "'resnet-repro train SPEC --set data.dataset=synthetic' trains without it, on synthetic images"
     )
 
 
