@@ -118,15 +118,21 @@ def test_several_runs_are_counted_as_they_start(cli: Cli, tiny: Path, tmp_path: 
     assert lines[second + 1].startswith("tiny/seed-1: starts")
 
 
-@pytest.mark.parametrize(("before", "after"), [("", "PASSIVE"), ("ACTIVE", "ACTIVE")])
-def test_idle_threads_of_openmp_sleep_unless_the_user_says_otherwise(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch, before: str, after: str
+@pytest.mark.parametrize(
+    ("before", "spins"),
+    [({}, "10000"), ({"GOMP_SPINCOUNT": "5"}, "5"), ({"OMP_WAIT_POLICY": "ACTIVE"}, None)],
+    ids=["neither", "spins", "policy"],
+)
+def test_waiting_threads_sleep_soon_unless_the_user_says_otherwise(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, before: dict[str, str], spins: str | None
 ) -> None:
-    monkeypatch.setenv("OMP_WAIT_POLICY", before)
-    if not before:
-        monkeypatch.delenv("OMP_WAIT_POLICY")
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    for name, value in before.items():
+        monkeypatch.setenv(name, value)
     cli("--help")
-    assert os.environ["OMP_WAIT_POLICY"] == after
+    assert os.environ.get("GOMP_SPINCOUNT") == spins
 
 
 def test_a_repeated_run_is_counted_once_with_a_notice(cli: Cli, trained: Path) -> None:

@@ -8,7 +8,7 @@ import torch
 from resnet_repro.bench.memory import peak_memory_bytes
 from resnet_repro.bench.ours import bench_trainer, training_step
 from resnet_repro.bench.parallel import images_per_second, parallel_runs
-from resnet_repro.bench.sharing import SIDE_BY_SIDE, SLEEPING, SPINNING, shared_speeds
+from resnet_repro.bench.sharing import LONG_WAITS, SHORT_WAITS, SIDE_BY_SIDE, shared_speeds
 from resnet_repro.bench.specs import RANDOM_IMAGES, residual_net
 from resnet_repro.runner.environment import describe_environment
 from resnet_repro.spec import Experiment
@@ -76,17 +76,17 @@ def _curve(field: str, step_seconds: Mapping[int, float], nets: Mapping[int, Exp
 
 
 def _beside_busy(speeds: Mapping[int, Mapping[str, float]]) -> list[dict[str, Any]]:
-    """The gain of waiting threads that sleep, and of runs side by side, each beside numbers of busy processes."""
+    """The gain of threads that wait briefly, and of runs side by side, each beside numbers of busy processes."""
     places = {
         number: f"beside {counted(number, 'busy neighbour')}" if number else "on a quiet machine" for number in speeds
     }
     cores = usable_cores()
     points = [
-        _points(f"waiting threads sleep, {places[number]}", {0: speed[SPINNING], 1: speed[SLEEPING]})
+        _points(f"short waits of threads, {places[number]}", {0: speed[LONG_WAITS], 1: speed[SHORT_WAITS]})
         for number, speed in speeds.items()
     ]
     points += [
-        _points(f"{PARALLEL}, {places[number]}", {1: speed[SPINNING], cores: speed[SIDE_BY_SIDE]})
+        _points(f"{PARALLEL}, {places[number]}", {1: speed[LONG_WAITS], cores: speed[SIDE_BY_SIDE]})
         for number, speed in speeds.items()
     ]
     return [point for curve in points for point in curve]

@@ -1,4 +1,4 @@
-"""Measures training on the CPU beside other busy processes, with OpenMP threads that spin or sleep as they wait."""
+"""Measures training on the CPU beside busy processes, by how long OpenMP's waiting threads spin before they sleep."""
 
 import multiprocessing
 import os
@@ -15,8 +15,8 @@ from resnet_repro.bench.specs import with_few_images
 from resnet_repro.spec import Experiment
 from resnet_repro.training.device import usable_cores
 
-POLICY = "OMP_WAIT_POLICY"  # read by OpenMP when torch loads
-SPINNING, SLEEPING, SIDE_BY_SIDE = "spinning", "sleeping", "side by side"
+SPINS = "GOMP_SPINCOUNT"  # read by OpenMP when torch loads; every command sets it
+LONG_WAITS, SHORT_WAITS, SIDE_BY_SIDE = "long waits", "short waits", "side by side"
 ROUNDS = 3
 READY_SECONDS = 300.0
 
@@ -24,16 +24,18 @@ READY_SECONDS = 300.0
 def shared_speeds(experiment: Experiment, busy: Sequence[int], seconds: float) -> dict[int, dict[str, float]]:
     """Images per second beside each number of `busy` processes, of three ways to train on the cores that there are.
 
-    "spinning" and "sleeping" are a run with a thread for each core, by what a thread does while it waits for another.
-    "side by side" are as many runs of one thread, together. The ways take turns; the median of ROUNDS turns counts.
+    "long waits" and "short waits" are a run with a thread for each core, with OpenMP's own limit for spinning and with
+    the one in force here. "side by side" are as many runs of one thread, together. The ways take turns; the median of
+    ROUNDS turns counts. The busy processes are each in a session of their own, as programs of other windows are.
     """
     small, cores = with_few_images(experiment), usable_cores()
     turn = seconds / (ROUNDS * len(busy) * 3)
+    here = os.environ.get(SPINS)
     with ExitStack() as running:
         ways = {
-            SPINNING: [running.enter_context(_trainer(small, cores, None))],
-            SLEEPING: [running.enter_context(_trainer(small, cores, "PASSIVE"))],
-            SIDE_BY_SIDE: [running.enter_context(_trainer(small, 1, "PASSIVE")) for _ in range(cores)],
+            LONG_WAITS: [running.enter_context(_trainer(small, cores, spins=None))],
+            SHORT_WAITS: [running.enter_context(_trainer(small, cores, spins=here))],
+            SIDE_BY_SIDE: [running.enter_context(_trainer(small, 1, spins=here)) for _ in range(cores)],
         }
         speeds = {}
         for number in busy:
@@ -53,25 +55,25 @@ def _images_per_second(trainers: Sequence[Connection], seconds: float) -> float:
 
 
 @contextmanager
-def _trainer(experiment: Experiment, threads: int, policy: str | None) -> Iterator[Connection]:
+def _trainer(experiment: Experiment, threads: int, spins: str | None) -> Iterator[Connection]:
     """The pipe to a process which trains for as many seconds as it gets, and answers with its images per second."""
-    before = os.environ.get(POLICY)
-    _set_policy(policy)
+    here = os.environ.get(SPINS)
+    _set_spins(spins)
     try:
         with _process(_train, experiment, threads) as pipe:
-            _set_policy(before)
+            _set_spins(here)
             assert pipe.poll(READY_SECONDS), "the training process does not start"
             pipe.recv()
             yield pipe
     finally:
-        _set_policy(before)
+        _set_spins(here)
 
 
-def _set_policy(policy: str | None) -> None:
-    if policy is None:
-        os.environ.pop(POLICY, None)
+def _set_spins(spins: str | None) -> None:
+    if spins is None:
+        os.environ.pop(SPINS, None)
     else:
-        os.environ[POLICY] = policy
+        os.environ[SPINS] = spins
 
 
 @contextmanager
@@ -102,5 +104,7 @@ def _train(queue: Connection, experiment: Experiment, threads: int) -> None:
 
 
 def _be_busy(queue: Connection) -> None:
+    if hasattr(os, "setsid"):
+        os.setsid()
     while True:
         pass

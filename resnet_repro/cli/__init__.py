@@ -19,6 +19,7 @@ from resnet_repro.cli.options import notice
 from resnet_repro.cli.results import claims, list_runs, plot, report, table
 from resnet_repro.cli.specs import experiments, schema
 from resnet_repro.cli.streams import keep_streams_usable
+from resnet_repro.cli.threads import shorten_waits
 from resnet_repro.cli.train import reproduce, train
 from resnet_repro.cli.version import show_version
 from resnet_repro.errors import SIMPLER, DismissedError, ReproError, print_error
@@ -91,9 +92,7 @@ _add(data_app, {"fetch": fetch, "check": check})
 
 def main() -> None:
     """Run the command line. A failure that is not a bug prints one line on stderr and exits with 1."""
-    # OpenMP reads this when torch loads. By default, a thread that waits for another one keeps its core busy, and two
-    # threads beside any other busy process then take turns at delaying each other.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    shorten_waits()
     logging.getLogger("resnet_repro").handlers = [_NoticeHandler()]
     keep_streams_usable()
     for stream in (sys.stdout, sys.stderr):

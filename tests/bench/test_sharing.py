@@ -28,7 +28,7 @@ def test_three_ways_to_train_take_turns_beside_each_number_of_busy_processes(mon
     def in_a_thread(target: Callable[..., None], *arguments: object) -> Iterator[Connection]:
         ours, theirs = multiprocessing.Pipe()
         if target is sharing._train:
-            started.append(("train", int(str(arguments[1])), os.environ.get(sharing.POLICY)))
+            started.append(("train", int(str(arguments[1])), os.environ.get(sharing.SPINS)))
             threading.Thread(target=_until_closed, args=(target, theirs, *arguments), daemon=True).start()
         else:
             busy.append(target)
@@ -38,13 +38,13 @@ def test_three_ways_to_train_take_turns_beside_each_number_of_busy_processes(mon
     monkeypatch.setattr(sharing, "_process", in_a_thread)
     monkeypatch.setattr(sharing, "usable_cores", lambda: 2)
     monkeypatch.setattr("torch.set_num_threads", lambda threads: None)
-    monkeypatch.setenv(sharing.POLICY, "ACTIVE")  # what the user has set is neither measured nor lost
+    monkeypatch.setenv(sharing.SPINS, "77")
     speeds = sharing.shared_speeds(EXPERIMENT, (0, 2), seconds=0.2)
-    assert started == [("train", 2, None), ("train", 2, "PASSIVE"), ("train", 1, "PASSIVE"), ("train", 1, "PASSIVE")]
+    assert started == [("train", 2, None), ("train", 2, "77"), ("train", 1, "77"), ("train", 1, "77")]
     assert busy == [sharing._be_busy] * 2
-    assert os.environ[sharing.POLICY] == "ACTIVE"
+    assert os.environ[sharing.SPINS] == "77"
     assert list(speeds) == [0, 2]
-    assert all(speed[way] > 0 for speed in speeds.values() for way in ("spinning", "sleeping", "side by side"))
+    assert all(speed[way] > 0 for speed in speeds.values() for way in ("long waits", "short waits", "side by side"))
 
 
 def _until_closed(target: Callable[..., None], pipe: Connection, *arguments: object) -> None:
@@ -54,16 +54,16 @@ def _until_closed(target: Callable[..., None], pipe: Connection, *arguments: obj
         pipe.close()
 
 
-def test_the_rows_compare_each_way_with_one_run_of_spinning_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rows_compare_each_way_with_one_run_of_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scaling, "usable_cores", lambda: 2)
-    measured = {0: {"spinning": 100.0, "sleeping": 90.0, "side by side": 120.0},
-                1: {"spinning": 20.0, "sleeping": 60.0, "side by side": 70.0}}  # fmt: skip
+    measured = {0: {"long waits": 100.0, "short waits": 90.0, "side by side": 120.0},
+                1: {"long waits": 20.0, "short waits": 60.0, "side by side": 70.0}}  # fmt: skip
     rows = [(row["curve"], row["value"], row["relative_speed"]) for row in scaling._beside_busy(measured)]
     assert rows == [
-        ("waiting threads sleep, on a quiet machine", 0, 1.0),
-        ("waiting threads sleep, on a quiet machine", 1, 0.9),
-        ("waiting threads sleep, beside 1 busy neighbour", 0, 1.0),
-        ("waiting threads sleep, beside 1 busy neighbour", 1, 3.0),
+        ("short waits of threads, on a quiet machine", 0, 1.0),
+        ("short waits of threads, on a quiet machine", 1, 0.9),
+        ("short waits of threads, beside 1 busy neighbour", 0, 1.0),
+        ("short waits of threads, beside 1 busy neighbour", 1, 3.0),
         ("runs side by side, on a quiet machine", 1, 1.0),
         ("runs side by side, on a quiet machine", 2, 1.2),
         ("runs side by side, beside 1 busy neighbour", 1, 1.0),
