@@ -163,7 +163,7 @@ def test_the_demo_without_data_or_network_uses_synthetic_images_and_says_so(
     assert "could not be downloaded" in outcome.err
     assert "trains on synthetic images instead" in outcome.err
     assert "--set" not in outcome.err  # which the demo does not have
-    assert "note: 2 runs: at most about 1 minute on this machine as it is now\n" in outcome.err
+    assert "note: 2 runs: about 1 minute on this machine as it is now\n" in outcome.err
     assert outcome.err.index("2 runs: 1 ") < outcome.err.index("2 runs: 2 finished\n")
     assert "synthetic shapes" in outcome.out
     assert re.search(

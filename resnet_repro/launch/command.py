@@ -1,6 +1,5 @@
 """Runs `train` once its specs are read: a dry run, one run after another, or several side by side."""
 
-import math
 import os
 import sys
 import time
@@ -16,7 +15,7 @@ from resnet_repro.errors import DataError, ReproError, RunError, print_error, su
 from resnet_repro.files import explained, make_folder, open_to_append
 from resnet_repro.launch.board import new_board
 from resnet_repro.launch.growth import Growth
-from resnet_repro.launch.plan import expected_seconds, print_plan
+from resnet_repro.launch.plan import print_plan, say_duration
 from resnet_repro.launch.queue import Notice, Queue
 from resnet_repro.launch.slots import Slot, available_memory, find_devices, plan_slots, say_slots
 from resnet_repro.launch.tasks import Task, begun_first, describe_nets, longest_first
@@ -79,11 +78,11 @@ def show_plan(asked: Sequence[Task], options: TrainOptions) -> int:
 
 
 def announce(asked: Sequence[Task], options: TrainOptions, notice: Notice) -> None:
-    """Say how long the runs ahead will take on this device at most, after measuring its speed for some seconds."""
+    """Say about how long the runs ahead will take on this device, after measuring its speed for some seconds."""
     if ahead := [task for task in asked if not task.fault and not task.is_ended]:
-        slot = Slot(str(resolve_device(options.device)), usable_cores())  # side by side the runs are faster
-        minutes = math.ceil(expected_seconds(ahead, slot) / 60)
-        notice(f"{counted(len(ahead), 'run')}: at most about {counted(minutes, 'minute')} on this machine as it is now")
+        slots = _slots(ahead, options)
+        duration = say_duration(ahead, slots, _is_measured(slots, options))
+        notice(f"{counted(len(ahead), 'run')}: about {duration} on this machine as it is now")
 
 
 def train(asked: Sequence[Task], options: TrainOptions, notice: Notice) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from resnet_repro.launch.duration import measure_rate, side_by_side_ends
 from resnet_repro.launch.slots import Slot, say_slots
-from resnet_repro.launch.tasks import Nets, Task, describe_nets
+from resnet_repro.launch.tasks import Nets, Task, describe_nets, longest_first
 from resnet_repro.text_tables import counted, print_table
 
 COLUMNS = ["run", "status", "parameters", "steps left", "images", "multiply-adds (10^12)", "hours"]
@@ -39,8 +39,7 @@ def print_plan(
     print(f"work ahead: {work:,.1f} x 10^12 multiply-adds of training")
     if not rate:
         return
-    at_a_time = len({slot.device for slot in slots}) if measured else len(slots)
-    ends = side_by_side_ends([seconds[task.label] for task in ahead], at_a_time)
+    ends = side_by_side_ends([seconds[task.label] for task in ahead], _at_a_time(slots, measured))
     print(f"time ahead: about {max(ends) / 3600:,.2f} hours, evaluation included")
     if math.isfinite(limit):
         fitting = sum(end <= limit for end in ends)
@@ -53,10 +52,15 @@ def print_plan(
     )
 
 
-def expected_seconds(tasks: Sequence[Task], slot: Slot) -> float:
-    """About how long the tasks take one after another in `slot`, whose speed this first measures for some seconds."""
-    ahead = [task for task in tasks if not task.is_ended]
-    if not ahead:
-        return 0.0
-    nets = describe_nets(ahead)
-    return sum(task.work(nets) for task in ahead) / measure_rate(slot, ahead[0].experiment).multiply_adds_per_second
+def say_duration(tasks: Sequence[Task], slots: Sequence[Slot], measured: bool) -> str:
+    """About how long the tasks will take together, such as "5 minutes", after measuring the speed for some seconds."""
+    nets = describe_nets(tasks)
+    ordered = longest_first(tasks, nets)
+    rate = measure_rate(slots[0], ordered[0].experiment).multiply_adds_per_second
+    ends = side_by_side_ends([task.work(nets) / rate for task in ordered], _at_a_time(slots, measured))
+    return counted(math.ceil(max(ends) / 60), "minute")
+
+
+def _at_a_time(slots: Sequence[Slot], measured: bool) -> int:
+    """How many runs an estimate takes to train at a time. If that will be `measured`, it is one on each device."""
+    return len({slot.device for slot in slots}) if measured else len(slots)
