@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection
+from typing import Any
 
 import torch
 
@@ -79,7 +80,8 @@ def _set_spins(spins: str | None) -> None:
 @contextmanager
 def _process(target: object, *arguments: object) -> Iterator[Connection]:
     """The pipe to a new process, which runs target(pipe, *arguments) and is killed at the end."""
-    ours, theirs = multiprocessing.Pipe()
+    ends: tuple[Any, Any] = multiprocessing.Pipe()  # Connections, or on Windows PipeConnections, which work alike
+    ours, theirs = ends
     process = multiprocessing.get_context("spawn").Process(target=target, args=(theirs, *arguments), daemon=True)  # type: ignore[arg-type]  # any function
     with theirs:
         process.start()
