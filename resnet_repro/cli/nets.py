@@ -27,10 +27,10 @@ def describe(
         raise typer.BadParameter("--diff takes two specs, and not --compare")
     if timed and not compare:
         raise typer.BadParameter("--time needs --compare")
-    from resnet_repro.spec.file import load_spec
+    from resnet_repro.spec.file import read_spec
     from resnet_repro.spec.suite import spec_files
 
-    experiments = [load_spec(spec, override or ()) for spec in spec_files(specs or ())]
+    experiments = [read_spec(spec, override or ()) for spec in spec_files(specs or ())]
     if diff and len(experiments) != 2:
         raise typer.BadParameter(f"--diff takes two specs, not {len(experiments)}")
     from resnet_repro.cli.show import nets

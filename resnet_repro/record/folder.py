@@ -32,7 +32,7 @@ from resnet_repro.record.run import (
     read_run,
 )
 from resnet_repro.spec import Experiment
-from resnet_repro.spec.file import differences, dump_spec, load_spec
+from resnet_repro.spec.file import differences, dump_spec, read_spec
 
 FolderStatus = Literal["new", "unfinished", "finished", "diverged"]
 
@@ -75,7 +75,7 @@ class RunFolder:
         """How far the run in this folder is; "new" if `restart`. Raises RunError if it is a run of another spec."""
         if restart or not (self.path / SPEC).exists():
             return "new"
-        theirs = load_spec(self.path / SPEC)
+        theirs = read_spec(self.path / SPEC)
         if differing := differences(self.experiment, theirs):
             raise RunError(
                 f"{self.path / SPEC}: holds a run of another spec ({'; '.join(differing)}); "

@@ -13,7 +13,7 @@ from resnet_repro.record.documents import read_environment, read_summary
 from resnet_repro.record.last_epoch import RUNNING, last_epoch, line_up, mean_between
 from resnet_repro.record.rows import ProbeRow, Row, read_rows
 from resnet_repro.spec import Experiment
-from resnet_repro.spec.file import load_spec
+from resnet_repro.spec.file import read_spec
 from resnet_repro.spec.naming import held_out_phrase
 
 SPEC, ENVIRONMENT, SUMMARY = "spec.yaml", "environment.json", "summary.json"
@@ -127,7 +127,7 @@ class Run:
 
 def read_run(folder: Path) -> Run:
     """The run in `folder`. Raises RunError or SpecError with the name of the file if one is damaged."""
-    experiment = load_spec(folder / SPEC)
+    experiment = read_spec(folder / SPEC)
     environment, summary = read_environment(folder / ENVIRONMENT), read_summary(folder / SUMMARY)
     rows = tuple(read_rows(folder / METRICS, Row, experiment.training.steps, grows=not summary))
     if summary.get("status") == "finished" and not (rows and rows[-1].is_result_of(summary["steps"])):

@@ -35,11 +35,14 @@ RESOLVED = {
 def load_spec(path: str | Path, overrides: Iterable[str] = ()) -> Experiment:
     """Read the experiment that a spec file describes, with every default filled in.
 
-    `path` may also be the name of an experiment that the package carries, such as quick/plain20. The file may also be
-    the resolved spec.yaml of a run, made by this or an earlier version. `overrides` are texts of the form
-    `section.field=value`, as after `--set`. Raises SpecError with file, line and field.
+    `path` may also be the name of an experiment that the package carries, such as quick/plain20. `overrides` are texts
+    of the form `section.field=value`, as after `--set`. Raises SpecError with file, line and field.
     """
-    path = find_spec(Path(path))
+    return read_spec(find_spec(Path(path)), overrides)
+
+
+def read_spec(path: Path, overrides: Iterable[str] = ()) -> Experiment:
+    """Read a spec file, or the resolved spec.yaml of a run, made by this or an earlier version. Raises SpecError."""
     source = _with_base(path, (), _real(path.parent).parent)
     source.values.setdefault("name", path.stem)
     _complete_earlier(source)

@@ -8,7 +8,7 @@ from resnet_repro.errors import SpecError
 from resnet_repro.nearest import did_you_mean
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.carried import find_spec, names_like
-from resnet_repro.spec.file import load_spec
+from resnet_repro.spec.file import read_spec
 from resnet_repro.spec.yaml_source import is_spec, specs_like
 
 
@@ -19,7 +19,7 @@ def load_suite(specs: Iterable[Path], overrides: Iterable[str], seeds: Sequence[
     """
     found: dict[str, tuple[Path, Experiment]] = {}
     for path in spec_files(specs):
-        experiment = load_spec(path, overrides)
+        experiment = read_spec(path, overrides)
         for seed in [experiment.seed] if seeds is None else seeds:
             seeded = experiment.model_copy(update={"seed": seed})
             if (other := found.setdefault(seeded.label, (path, seeded))[0]) != path:

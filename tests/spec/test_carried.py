@@ -76,6 +76,12 @@ def test_a_mistyped_name_is_answered_with_the_nearest_ones(cli: Cli, typed: str,
     assert meant in refused.err.rstrip("?\n").partition("mean ")[2].replace(" or ", ", ").split(", ")
 
 
+def test_a_note_about_a_file_without_an_ending_is_printed_once(cli: Cli, empty: Path) -> None:
+    Path("plain20").write_text("model: {depth: 20}\n")
+    refused = cli("train", "plain20", "--set", "model.depth=21")
+    assert refused.err.count("plain20: is what lies here, not the package's experiments of this name") == 1
+
+
 def test_what_lies_at_the_path_comes_first_and_a_note_says_what_is_taken(
     empty: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

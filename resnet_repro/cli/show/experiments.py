@@ -6,7 +6,7 @@ from typing import Any
 
 from resnet_repro.describe import multiply_adds
 from resnet_repro.spec.carried import carried_specs, heading, suites
-from resnet_repro.spec.file import load_spec
+from resnet_repro.spec.file import read_spec
 from resnet_repro.text_tables import print_table
 
 COLUMNS = ("experiment", "expect", "cost")
@@ -41,7 +41,7 @@ def experiments_json() -> list[dict[str, Any]]:
     """An object for each experiment. Its `cost` is relative, its `multiply_adds` those of one image, forward."""
     objects: list[dict[str, Any]] = []
     for name, path in carried_specs().items():
-        experiment = load_spec(path)
+        experiment = read_spec(path)
         what, expect = heading(path)
         objects.append(
             {
