@@ -13,6 +13,7 @@ import torch
 
 from resnet_repro.bench.ours import bench_trainer, training_step
 from resnet_repro.bench.specs import with_few_images
+from resnet_repro.runner.processes import with_variables
 from resnet_repro.spec import Experiment
 from resnet_repro.training.device import usable_cores
 
@@ -58,23 +59,12 @@ def _images_per_second(trainers: Sequence[Connection], seconds: float) -> float:
 @contextmanager
 def _trainer(experiment: Experiment, threads: int, spins: str | None) -> Iterator[Connection]:
     """The pipe to a process which trains for as many seconds as it gets, and answers with its images per second."""
-    here = os.environ.get(SPINS)
-    _set_spins(spins)
-    try:
-        with _process(_train, experiment, threads) as pipe:
-            _set_spins(here)
-            assert pipe.poll(READY_SECONDS), "the training process does not start"
-            pipe.recv()
-            yield pipe
-    finally:
-        _set_spins(here)
-
-
-def _set_spins(spins: str | None) -> None:
-    if spins is None:
-        os.environ.pop(SPINS, None)
-    else:
-        os.environ[SPINS] = spins
+    with ExitStack() as running:
+        with with_variables({SPINS: spins}):
+            pipe = running.enter_context(_process(_train, experiment, threads))
+        assert pipe.poll(READY_SECONDS), "the training process does not start"
+        pipe.recv()
+        yield pipe
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """A child process of the queue, in which runs train: starts it, sends it runs, and learns how it ended."""
 
 import multiprocessing
-import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,7 @@ from resnet_repro.launch.slots import Slot, is_cuda
 from resnet_repro.launch.tracking import Event, QueuedRun
 from resnet_repro.launch.worker import LOST_DEVICE, STOP, Assignment, work
 from resnet_repro.runner.options import TrainOptions
+from resnet_repro.runner.processes import with_variables
 from resnet_repro.runner.signals import held_back
 
 # How many streams a GPU can work on at once before some wait for others; CUDA's default is 8.
@@ -97,17 +97,8 @@ def _inherited(variables: Mapping[str, str]) -> Iterator[None]:
     """Let a new process inherit these environment variables, and get no stop signals until it can handle them."""
     if sys.platform != "win32":
         resource_tracker.ensure_running()  # else it starts with the first process, and unblocks the signals
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        with held_back():
-            yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    with with_variables(variables), held_back():
+        yield
 
 
 def _exit_reason(exit_code: int) -> str:
