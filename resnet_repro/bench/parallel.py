@@ -18,6 +18,7 @@ from resnet_repro.bench.specs import with_few_images
 from resnet_repro.errors import RunError
 from resnet_repro.spec import Experiment
 from resnet_repro.training.device import usable_cores
+from resnet_repro.training.streams import own_stream
 from resnet_repro.training.timing import Step, synchronizer
 
 CHUNK = 5  # steps between two checks of the clock, at which the host waits for a GPU
@@ -61,8 +62,8 @@ def _stream(device: torch.device) -> Iterator[Callable[[], None]]:
     if device.type != "cuda":
         yield synchronizer(device)
         return
-    with torch.cuda.device(device), torch.cuda.stream(torch.cuda.Stream(device)):
-        yield torch.cuda.current_stream(device).synchronize
+    with own_stream(device) as stream:
+        yield stream.synchronize
 
 
 def _rate(

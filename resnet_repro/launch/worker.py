@@ -30,6 +30,7 @@ from resnet_repro.runner.train import train_run
 from resnet_repro.spec import Experiment
 from resnet_repro.training.capture import CAPTURING
 from resnet_repro.training.loop import Trainer
+from resnet_repro.training.streams import own_stream
 
 STOP: Literal["stop"] = "stop"  # the message by which the queue stops the runs of a process
 LOST_DEVICE = 75  # exit code of a process that can no longer use its GPU
@@ -129,7 +130,8 @@ class Worker:
             return Failed(str(error))
         try:
             watcher = SendingWatcher(partial(self.send, experiment.label), log)
-            with _own_stream(self.device, assignment.urgent):
+            on_cuda = self.device.type == "cuda"
+            with own_stream(self.device, -assignment.urgent) if on_cuda else nullcontext():
                 return Ended(train_run(experiment, self.options, watcher, self.datasets, self.stopped))
         except ReproError as error:
             print_error(str(error))
@@ -137,15 +139,6 @@ class Worker:
         except BaseException as error:
             traceback.print_exc()
             return Failed(summary_of(error))
-
-
-@contextmanager
-def _own_stream(device: torch.device, urgent: bool) -> Iterator[None]:
-    """Run this thread's kernels in a CUDA stream of its own, beside those of other threads."""
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
-    with torch.cuda.stream(torch.cuda.Stream(device, priority=-urgent)) if device.type == "cuda" else nullcontext():
-        yield
 
 
 def free_memory(device: torch.device) -> None:

@@ -13,6 +13,7 @@ from resnet_repro.errors import RunError
 from resnet_repro.training.device import tuned_convolutions
 from resnet_repro.training.engine import Engine
 from resnet_repro.training.stepping import Stepper
+from resnet_repro.training.streams import capture_stream
 
 WARMUP_STEPS = 3  # before the capture, for cuDNN to choose its algorithms and for lazy allocations
 
@@ -31,15 +32,15 @@ class Graph(Protocol):
 class CudaGraph:
     """torch.cuda.CUDAGraph on one device, with memory of its own.
 
-    Warm-up and capture run on one side stream: torch reuses freed memory only within a stream. The side stream has the
-    priority of the caller's stream, as a graph's kernels keep the priority of their capture. A replay runs on the
-    caller's current stream.
+    Warm-up and capture run on one side stream, the same for all graphs: torch reuses freed memory only within a stream.
+    The side stream has the priority of the caller's stream, as a graph's kernels keep the priority of their capture. A
+    replay runs on the caller's current stream.
     """
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self.graph = torch.cuda.CUDAGraph()
-        self.stream = torch.cuda.Stream(device, priority=torch.cuda.current_stream(device).priority)
+        self.stream = capture_stream(device, torch.cuda.current_stream(device).priority)
 
     def warm_up(self, step: Callable[[], object]) -> None:
         with self._alone():

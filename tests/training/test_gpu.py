@@ -8,6 +8,7 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -17,8 +18,9 @@ from small_runs import assert_same, experiment, held, random_dataset, rows_of
 from resnet_repro.probes.gradients import gradient_norms
 from resnet_repro.runner.assembly import build_trainer
 from resnet_repro.spec import Experiment
-from resnet_repro.training.capture import GRAPHS, CapturedStep
+from resnet_repro.training.capture import GRAPHS, CapturedStep, CudaGraph
 from resnet_repro.training.loop import Trainer
+from resnet_repro.training.streams import own_stream
 
 pytestmark = [
     pytest.mark.gpu,
@@ -188,10 +190,10 @@ def test_runs_side_by_side_in_threads_equal_runs_one_after_another(equal_bits: N
     specs = [spec_of(model) for model in ({}, {"shortcut": "none"}, {"dropout": 0.3}, {"normalization": "none"})]
 
     def train(spec: Experiment) -> Trainer:
-        with torch.cuda.stream(torch.cuda.Stream()):
+        with own_stream(GPU) as stream:
             trainer = captured_run(spec)
             rows_of(trainer)
-            torch.cuda.current_stream().synchronize()
+            stream.synchronize()
         return trainer
 
     alone = [train(spec) for spec in specs]
@@ -199,3 +201,13 @@ def test_runs_side_by_side_in_threads_equal_runs_one_after_another(equal_bits: N
         together = list(pool.map(train, specs))
     for one, other in zip(alone, together, strict=True):
         assert_same_run(one, other)
+
+
+def test_no_two_threads_have_the_same_stream() -> None:
+    """Torch hands out 32 streams in turn: a run must not get that of a capture or of a run that still trains."""
+    with ExitStack() as running:
+        held = [running.enter_context(own_stream(GPU)) for _ in range(16)]
+        for _ in range(40):
+            with own_stream(GPU) as newest:
+                captures = CudaGraph(GPU).stream
+                assert len({stream.cuda_stream for stream in [*held, newest, captures]}) == 18
