@@ -28,9 +28,9 @@ from resnet_repro.runner.progress import REFRESH_SECONDS, LineWatcher, ProgressM
 from resnet_repro.runner.signals import let_through, signals_that_stop, stop_signals
 from resnet_repro.runner.train import train_run
 from resnet_repro.spec import Experiment
-from resnet_repro.training.capture import CAPTURING
+from resnet_repro.training.device import is_lost
 from resnet_repro.training.loop import Trainer
-from resnet_repro.training.streams import own_stream
+from resnet_repro.training.streams import LAUNCHING, own_stream
 
 STOP: Literal["stop"] = "stop"  # the message by which the queue stops the runs of a process
 LOST_DEVICE = 75  # exit code of a process that can no longer use its GPU
@@ -113,14 +113,18 @@ class Worker:
         self.stopped = stopped
 
     def train(self, assignment: Assignment) -> None:
-        """Train one run in this thread, free its memory and tell the queue how it ended."""
+        """Train one run in this thread, free its memory and tell the queue how it ended.
+
+        If the GPU is lost, the process ends: no run in it can go on.
+        """
         label = assignment.experiment.label
         event = self._trained(assignment)
-        free_memory(self.device)
-        if isinstance(event, Failed) and _is_lost(self.device):
-            self.send(label, event._replace(lost=True))
+        with suppress(RuntimeError):  # of a lost GPU; the queue must get the event all the same
+            free_memory(self.device)
+        lost = is_lost(self.device)
+        self.send(label, event._replace(lost=lost) if isinstance(event, Failed) else event)
+        if lost:
             os._exit(LOST_DEVICE)
-        self.send(label, event)
 
     def _trained(self, assignment: Assignment) -> Ended | Failed:
         experiment = assignment.experiment
@@ -145,18 +149,8 @@ def free_memory(device: torch.device) -> None:
     """Return unused memory to the GPU; torch would keep it for the run's own stream, which no other run uses."""
     gc.collect()
     if device.type == "cuda":
-        with CAPTURING:  # memory must not be freed while another run is captured in a graph
+        with LAUNCHING:  # memory must not be freed while another run is captured in a graph
             torch.cuda.empty_cache()
-
-
-def _is_lost(device: torch.device) -> bool:
-    """Whether this process can no longer use the GPU, as after an illegal memory access."""
-    try:
-        if device.type == "cuda":
-            torch.cuda.current_stream(device).synchronize()
-    except RuntimeError:
-        return True
-    return False
 
 
 class SendingWatcher(LineWatcher):

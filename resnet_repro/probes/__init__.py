@@ -23,6 +23,7 @@ from resnet_repro.probes.weight_scale import weight_scale
 from resnet_repro.record.rows import ProbeRow
 from resnet_repro.spec import ProbesSpec
 from resnet_repro.training.engine import Engine
+from resnet_repro.training.streams import LAUNCHING
 
 GRADIENT_NORM = "gradient_norm"  # read from the gradients of the last training step, without a forward pass
 WEIGHT_SCALE = "weight_scale"  # needs forward and backward passes of its own
@@ -62,7 +63,7 @@ class Instruments:
     def measure(self, step: int) -> Iterator[ProbeRow]:
         """Measure right after training step `step`. Values that are not finite (divergence) are left out."""
         found = [(GRADIENT_NORM, *value) for value in gradient_norms(self.engine.net)] if self.gradients else []
-        with replaced_statistics(self.engine.net, by=lambda statistic: None):
+        with LAUNCHING, replaced_statistics(self.engine.net, by=lambda statistic: None):
             if self.points:
                 found += read_forward(self.points, lambda: self.engine.evaluate(self.images, self.labels))
             if self.scale:

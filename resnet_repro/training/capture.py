@@ -2,7 +2,6 @@
 
 import copy
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -10,14 +9,13 @@ from typing import Protocol
 import torch
 
 from resnet_repro.errors import RunError
-from resnet_repro.training.device import tuned_convolutions
+from resnet_repro.training.device import is_lost, tuned_convolutions
 from resnet_repro.training.engine import Engine
 from resnet_repro.training.stepping import Stepper
-from resnet_repro.training.streams import capture_stream
+from resnet_repro.training.streams import LAUNCHING, capture_stream
 
 WARMUP_STEPS = 3  # before the capture, for cuDNN to choose its algorithms and for lazy allocations
 
-CAPTURING = threading.Lock()  # held by the thread that warms up or captures: one at a time in this process
 log = logging.getLogger(__name__)
 
 
@@ -32,15 +30,17 @@ class Graph(Protocol):
 class CudaGraph:
     """torch.cuda.CUDAGraph on one device, with memory of its own.
 
-    Warm-up and capture run on one side stream, the same for all graphs: torch reuses freed memory only within a stream.
-    The side stream has the priority of the caller's stream, as a graph's kernels keep the priority of their capture. A
-    replay runs on the caller's current stream.
+    Warm-up and capture run on one stream, as torch reuses freed memory only within a stream. A graph's kernels keep its
+    priority. A replay runs on the caller's current stream. The graph keeps the step: a replay reads the memory of the
+    step's tensors, which would be given to others once the step is gone.
     """
+
+    step: Callable[[], object] | None = None
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self.graph = torch.cuda.CUDAGraph()
-        self.stream = capture_stream(device, torch.cuda.current_stream(device).priority)
+        self.stream = capture_stream(device)
 
     def warm_up(self, step: Callable[[], object]) -> None:
         with self._alone():
@@ -50,6 +50,7 @@ class CudaGraph:
         """Other threads may replay their graphs, and do other work, meanwhile."""
         with self._alone(), torch.cuda.graph(self.graph, stream=self.stream, capture_error_mode="thread_local"):
             step()
+        self.step = step
 
     def replay(self) -> None:
         with torch.cuda.device(self.device):
@@ -57,8 +58,8 @@ class CudaGraph:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Work on the side stream, between the caller's earlier and later work, even if a capture fails."""
-        with CAPTURING, tuned_convolutions(), torch.cuda.device(self.device):
+        """Work on the graph's stream, between the caller's earlier and later work, even if a capture fails."""
+        with LAUNCHING, tuned_convolutions(), torch.cuda.device(self.device):
             caller = torch.cuda.current_stream()
             self.stream.wait_stream(caller)
             try:
@@ -101,12 +102,14 @@ class CapturedStep:
 def capture(stepper: Stepper, engine: Engine, graph: Graph, required: bool = False) -> None:
     """Capture the stepper's step in `graph`, and replay it from now on.
 
-    If this fails, log why and leave the step eager, or raise RunError if the graph is `required`.
+    If this fails, log why and leave the step eager, or raise RunError if the graph is `required` or the GPU is lost.
     """
     try:
         stepper.launch = CapturedStep(stepper, engine, graph)
     except RuntimeError as error:
         failure = f"the training step could not be captured in a CUDA graph: {_causes(error)}"
+        if is_lost(engine.device):
+            raise RunError(f"{failure}; the GPU cannot be used any more") from None
         if required:
             raise RunError(f"--require-graph: {failure}") from None
         log.warning("%s; it is launched eagerly, which is slower", failure)

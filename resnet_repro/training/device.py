@@ -69,6 +69,16 @@ def tuned_convolutions() -> Iterator[None]:
         torch.backends.cudnn.benchmark = before
 
 
+def is_lost(device: torch.device) -> bool:
+    """Whether this process can no longer use the GPU, as after an illegal memory access."""
+    try:
+        if device.type == "cuda":
+            torch.cuda.current_stream(device).synchronize()
+    except RuntimeError:
+        return True
+    return False
+
+
 def device_name(device: torch.device) -> str:
     """The hardware's name, such as "NVIDIA H100 80GB HBM3" or "CPU (AMD EPYC, 2 threads)"."""
     if device.type == "cuda":

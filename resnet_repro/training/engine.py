@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from resnet_repro.training.casting import CastNet
 from resnet_repro.training.distributed import ALONE, Ranks
+from resnet_repro.training.streams import LAUNCHING
 
 Kernels = Literal["torch", "fused"]
 
@@ -71,6 +72,10 @@ class Engine:
 
     def train_step(self, images: Tensor, labels: Tensor, learning_rate: float | Tensor) -> BatchMetrics:
         """Train on images (B, 3, 32, 32) with labels (B,), this rank's share. On CUDA the rate may be a () tensor."""
+        with LAUNCHING:
+            return self._launch_step(images, labels, learning_rate)
+
+    def _launch_step(self, images: Tensor, labels: Tensor, learning_rate: float | Tensor) -> BatchMetrics:
         self._set_training(True)
         outcome = self._forward(self.training_net, images, labels)
         self.optimizer.zero_grad(set_to_none=True)
@@ -86,8 +91,9 @@ class Engine:
     @torch.no_grad()
     def evaluate(self, images: Tensor, labels: Tensor) -> BatchMetrics:
         """Loss and errors of images (B, 3, 32, 32) with labels (B,); BN uses its population statistics."""
-        self._set_training(False)
-        return self._forward(self.net, images, labels)
+        with LAUNCHING:
+            self._set_training(False)
+            return self._forward(self.net, images, labels)
 
     def state(self) -> dict[str, Any]:
         """All that the next steps depend on, as live tensors: weights, statistics, momentum, loss scale."""

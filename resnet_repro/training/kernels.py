@@ -9,7 +9,9 @@ from typing import Any
 
 import torch
 
+from resnet_repro.errors import summary_of
 from resnet_repro.training.capture import GRAPHS, Graph
+from resnet_repro.training.device import is_lost
 from resnet_repro.training.engine import Engine, Kernels
 
 ROUNDS, STEPS = 4, 10  # rounds in which both kinds take turns, and the steps of a turn
@@ -39,12 +41,14 @@ def choose_kernels(engine: Engine, fuse: Callable[[bool], bool], batch_size: int
     try:
         fused = _Trial(engine, before, batch_size, new_graph(engine.device))
         fuse(False)
-        return _better(_Trial(engine, before, batch_size, new_graph(engine.device)), fused)
-    except Exception as error:  # whatever it is, torch's kernels can train
-        log.warning("the fused kernels are not used, as their trial failed: %s", error)
-        return "torch"
-    finally:
-        engine.restore(before)
+        kernels = _better(_Trial(engine, before, batch_size, new_graph(engine.device)), fused)
+    except Exception as error:  # whatever it is, torch's kernels can train, if anything can
+        if is_lost(engine.device):
+            raise
+        log.warning("the fused kernels are not used, as their trial failed: %s", summary_of(error))
+        kernels = "torch"
+    engine.restore(before)
+    return kernels
 
 
 class _Trial:
@@ -55,11 +59,11 @@ class _Trial:
         images = torch.randn(batch_size, 3, 32, 32, generator=random).to(memory_format=torch.channels_last)
         labels = torch.randint(0, 10, (batch_size,), generator=random)
         images, labels = images.to(engine.device), labels.to(engine.device)
-        self.loss = torch.zeros((), device=engine.device)
+        self.loss = loss = torch.zeros((), device=engine.device)
         self.graph = graph
 
         def step() -> None:
-            self.loss.copy_(engine.train_step(images, labels, LEARNING_RATE).loss)
+            loss.copy_(engine.train_step(images, labels, LEARNING_RATE).loss)
 
         graph.warm_up(step)
         graph.capture(step)

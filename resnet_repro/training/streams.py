@@ -1,8 +1,4 @@
-"""CUDA streams that no two threads use at once.
-
-`torch.cuda.Stream()` creates no stream: it hands out one of 32 in turn, and then the first one again. With many runs in
-a process, a run could get the stream on which another is being captured, and its work would become part of that graph.
-"""
+"""What the threads of a process need so that each can train a run of its own on one GPU."""
 
 import threading
 from collections import defaultdict
@@ -12,15 +8,21 @@ from functools import cache
 
 import torch
 
+# Held by the thread that launches a net's operations one by one, or captures them. How cuDNN chooses its algorithms and
+# when torch returns memory to the GPU are settings of the process: a thread that evaluates must not tune convolutions,
+# or free memory, while another captures. Replaying a graph needs no lock.
+LAUNCHING = threading.RLock()
+
 _free: dict[tuple[torch.device, int], list[torch.cuda.Stream]] = defaultdict(list)  # by device and priority
 _taking = threading.Lock()
 
 
 @contextmanager
 def own_stream(device: torch.device, priority: int = 0) -> Iterator[torch.cuda.Stream]:
-    """Inside, a CUDA device does this thread's work in a stream of its own, beside that of other threads.
+    """Inside, a CUDA device does this thread's work in a stream that no other thread uses meanwhile.
 
-    A stream is used again once its thread has left it, so a process has as many as threads at the same time.
+    `torch.cuda.Stream()` creates no stream: it hands out one of 32 in turn, and then the first one again, which another
+    run may still use. So streams are kept for the next thread, and a process has only as many as threads at a time.
     """
     with _taking:
         free = _free[device, priority]
@@ -33,7 +35,16 @@ def own_stream(device: torch.device, priority: int = 0) -> Iterator[torch.cuda.S
             free.append(stream)
 
 
+def capture_stream(device: torch.device) -> torch.cuda.Stream:
+    """The stream on which this thread captures: its own one, or one of the process if it works on the default stream.
+
+    It must be the thread's own. cuBLAS has a workspace for each stream, which is part of a captured graph: graphs that
+    were captured on one stream must not run at the same time.
+    """
+    current = torch.cuda.current_stream(device)
+    return _side_stream(device) if current == torch.cuda.default_stream(device) else current
+
+
 @cache
-def capture_stream(device: torch.device, priority: int) -> torch.cuda.Stream:
-    """The stream on which the steps of all runs of this process are captured, one after another."""
-    return torch.cuda.Stream(device, priority=priority)
+def _side_stream(device: torch.device) -> torch.cuda.Stream:
+    return torch.cuda.Stream(device)

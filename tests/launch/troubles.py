@@ -1,6 +1,7 @@
 """Options that break a run in the child process that trains it. They act when they are unpickled there."""
 
 from pathlib import Path
+from threading import Event
 from unittest.mock import patch
 
 import torch
@@ -11,10 +12,12 @@ from resnet_repro.launch import worker
 from resnet_repro.runner.options import TrainOptions
 
 UNAFFORDABLE = 96  # training images of a run that runs out of memory
+failed = Event()
 
 
 def _load(folder: Path, train_images: int, test_images: int) -> Dataset:
     if train_images == UNAFFORDABLE:
+        failed.set()
         raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 2.00 GiB")
     return load_synthetic(folder, train_images, test_images)
 
@@ -28,8 +31,9 @@ class OutOfMemory(TrainOptions):
 
 
 class LostGpu(OutOfMemory):
-    """After that the GPU is unusable, as after an illegal memory access."""
+    """After that the GPU is unusable, as after an illegal memory access: even freeing its memory fails."""
 
     def __setstate__(self, state: dict[str, object]) -> None:
         super().__setstate__(state)
-        patch.object(worker, "_is_lost", return_value=True).start()
+        patch.object(worker, "is_lost", side_effect=lambda device: failed.is_set()).start()
+        patch.object(worker, "free_memory", side_effect=torch.AcceleratorError("CUDA error")).start()

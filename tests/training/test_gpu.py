@@ -4,11 +4,14 @@ With RESNET_REPRO_NO_NUMBERS set, everything runs and no number is compared: for
 """
 
 import copy
+import gc
 import math
 import os
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,6 +22,7 @@ from resnet_repro.probes.gradients import gradient_norms
 from resnet_repro.runner.assembly import build_trainer
 from resnet_repro.spec import Experiment
 from resnet_repro.training.capture import GRAPHS, CapturedStep, CudaGraph
+from resnet_repro.training.engine import Engine
 from resnet_repro.training.loop import Trainer
 from resnet_repro.training.streams import own_stream
 
@@ -203,11 +207,49 @@ def test_runs_side_by_side_in_threads_equal_runs_one_after_another(equal_bits: N
         assert_same_run(one, other)
 
 
-def test_no_two_threads_have_the_same_stream() -> None:
-    """Torch hands out 32 streams in turn: a run must not get that of a capture or of a run that still trains."""
+def test_runs_at_the_same_time_have_streams_of_their_own() -> None:
+    """Torch hands out 32 streams in turn: a run must not get one that another run or a capture still uses."""
+    side = CudaGraph(GPU).stream  # of captures from the default stream
     with ExitStack() as running:
         held = [running.enter_context(own_stream(GPU)) for _ in range(16)]
         for _ in range(40):
             with own_stream(GPU) as newest:
-                captures = CudaGraph(GPU).stream
-                assert len({stream.cuda_stream for stream in [*held, newest, captures]}) == 18
+                assert CudaGraph(GPU).stream == newest
+                assert len({stream.cuda_stream for stream in [*held, newest, side]}) == 18
+
+
+def test_a_graph_keeps_the_memory_that_its_replays_read() -> None:
+    values = torch.ones(1000, device=GPU)
+    freed = weakref.ref(values)
+    graph = CudaGraph(GPU)
+    graph.capture(partial(torch.add, values, 1, out=values))
+    del values
+    gc.collect()
+    assert freed() is not None
+    del graph
+    gc.collect()
+    assert freed() is None
+
+
+def test_while_other_runs_are_captured_a_run_evaluates_neither_tuned_nor_in_between(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Tuning frees memory, which must not happen during a capture."""
+    seen: list[bool] = []
+    forward = Engine._forward
+
+    def noting(self: Engine, *arguments: Any) -> Any:
+        if not self.net.training:
+            seen.append(torch.backends.cudnn.benchmark or torch.cuda.is_current_stream_capturing())
+        return forward(self, *arguments)
+
+    monkeypatch.setattr(Engine, "_forward", noting)
+
+    def train(spec: Experiment) -> None:
+        with own_stream(GPU):
+            rows_of(captured_run(spec))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(train, [spec_of()] * 12))
+    assert seen
+    assert not any(seen)
