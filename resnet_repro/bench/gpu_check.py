@@ -62,10 +62,10 @@ class GpuCheck:
             yield Part(f"captured against eager, {precision}", 5, partial(self._agreement, first, precision))
         for net in self.nets:
             yield Part(f"speed, {net.name}", 3, partial(self._speed, net, self.precision, keep=True))
+        yield Part("kernels", 4, partial(self._kernels, principal))
         yield Part("all nets side by side", 7, self._suite)
         yield Part(f"{', '.join(map(str, RUNS))} runs side by side", 12, partial(self._side_by_side, first))
         yield Part("evaluation", 1, partial(self._evaluation, principal))
-        yield Part("kernels", 4, partial(self._kernels, principal))
         for precision in PRECISIONS:
             for net in principal if precision != self.precision else ():
                 yield Part(f"speed, {net.name}, {precision}", 4, partial(self._speed, net, precision))
@@ -107,6 +107,7 @@ class GpuCheck:
             "batch_size": batch_size,
             "precision": trainer.engine.precision,
             "engine": trainer.engine.name,
+            "kernels": trainer.engine.kernels,
             "step_ms": 1000 * timing.median,
             "images_per_second": batch_size / timing.median,
             "minutes": PAPER_STEPS * timing.median / 60,

@@ -9,6 +9,7 @@ SPEED_COLUMNS: dict[str, Format] = {
     "spec": lambda row: row["spec"],
     "batch": number("batch_size"),
     "computed in": lambda row: f"{row['precision']}, {row['engine']}",
+    "BN by": lambda row: row.get("kernels", "–"),  # older checks do not tell
     "ms a step": number("step_ms", 2),
     "images/s": number("images_per_second"),
     "minutes for 64,000 steps": number("minutes", 1),
