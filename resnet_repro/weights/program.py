@@ -6,6 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from resnet_repro.data.batches import SIZE, Normalization
+from resnet_repro.errors import RunError, summary_of
+
+NAMESPACES = {"aten", "prims", "higher_order"}  # of operations that torch has
 
 
 class FromBytes(nn.Module):
@@ -26,12 +29,24 @@ class FromBytes(nn.Module):
 def exported(net: FromBytes) -> bytes:
     """The bytes of a file for `torch.export.load`: fp32, in evaluation mode, for any number of images.
 
-    Puts the net into evaluation mode and freezes its parameters.
+    Puts the net into evaluation mode and freezes its parameters. Raises RunError if a file of the user's own has in it
+    what torch alone cannot run.
     """
     example = torch.zeros(2, 3, SIZE, SIZE, dtype=torch.uint8)
     any_number = torch.export.Dim("images", min=1)
-    program = torch.export.export(net.eval().requires_grad_(False), (example,), dynamic_shapes=({0: any_number},))
+    net.eval().requires_grad_(False)
+    try:
+        program = torch.export.export(net, (example,), dynamic_shapes=({0: any_number},))
+    except Exception as error:  # of many kinds; what the package itself has can be exported
+        raise RunError(
+            f"export: torch.export cannot follow this net, which has something of your own: {summary_of(error)}; "
+            "compute with torch's operations, without branches on values or on the number of images"
+        ) from None
     for node in program.graph.nodes:
+        if (target := node.target) and getattr(target, "namespace", "aten") not in NAMESPACES:
+            raise RunError(
+                f"export: the net uses {target}, an operation that torch lacks without your file; use torch's own"
+            )
         node.meta.pop("stack_trace", None)  # it names folders of this machine
     file = io.BytesIO()
     torch.export.save(program, file)
