@@ -199,12 +199,13 @@ def comparable_groups(runs: Sequence[Run]) -> list[Group]:
 
 
 def _entries(found: list[list[Run]]) -> list[Entry]:
-    """Entries named after their nets, and also after specs, precisions, then own files, if several have that name."""
+    """Entries named after their nets, and after what tells those of one name apart: specs, precisions, own files."""
     names = [net_name(runs[0].experiment.model) for runs in found]
     for more in (lambda run: run.experiment.name, lambda run: run.precision, lambda run: run.imported):
+        named = [(name, more(runs[0])) for name, runs in zip(names, found, strict=True)]
         names = [
-            name if names.count(name) == 1 else f"{name} [{more(runs[0])}]"
-            for name, runs in zip(names, found, strict=True)
+            name if len({part for other, part in named if other == name}) == 1 else f"{name} [{part}]"
+            for name, part in named
         ]
     return [Entry(name, tuple(runs)) for name, runs in zip(names, found, strict=True)]
 

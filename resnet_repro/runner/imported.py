@@ -4,6 +4,7 @@ Nothing else starts such a file: no spec, no run folder, and no command that rea
 """
 
 import ast
+import os
 import sys
 import threading
 from collections.abc import Iterable, Sequence
@@ -69,7 +70,7 @@ def import_file(path: str | Path) -> OwnFile:
     """
     path = Path(path)
     if not path.is_file():
-        similar = nearest_paths(path, lambda other: Path(other).suffix == ".py")
+        similar = nearest_paths(path, lambda other: Path(other).suffix == ".py" and os.path.isfile(other))
         what = "is a folder, not a Python file" if path.is_dir() else "there is no such file"
         raise RunError(f"--import {path}: {what}{did_you_mean(similar)}")
     if path.suffix != ".py":
@@ -120,6 +121,12 @@ def forget(file: OwnFile) -> None:
             if field == "model.block":
                 LAYERS_OF_BLOCK.pop(name, None)
     _files.remove(file)
+
+
+def forget_all() -> None:
+    """Remove what all files have added, as the end of the process does."""
+    for file in [*_files]:
+        forget(file)
 
 
 def _restore(rows: dict[str, Any], before: dict[str, Any]) -> None:

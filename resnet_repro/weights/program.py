@@ -1,12 +1,15 @@
 """Exports a net with its preprocessing and weights as one program file, which torch runs without this package."""
 
 import io
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
 
 import torch
 from torch import Tensor, nn
 
 from resnet_repro.data.batches import SIZE, Normalization
-from resnet_repro.errors import RunError, summary_of
+from resnet_repro.errors import RunError
 
 NAMESPACES = {"aten", "prims", "higher_order"}  # of operations that torch has
 
@@ -36,10 +39,12 @@ def exported(net: FromBytes) -> bytes:
     any_number = torch.export.Dim("images", min=1)
     net.eval().requires_grad_(False)
     try:
-        program = torch.export.export(net, (example,), dynamic_shapes=({0: any_number},))
+        with _quiet():
+            program = torch.export.export(net, (example,), dynamic_shapes=({0: any_number},))
     except Exception as error:  # of many kinds; what the package itself has can be exported
+        reason = f"{type(error).__name__}: {str(error).partition('.')[0]}"
         raise RunError(
-            f"export: torch.export cannot follow this net, which has something of your own: {summary_of(error)}; "
+            f"export: torch.export cannot follow this net, which has something of your own ({reason}); "
             "compute with torch's operations, without branches on values or on the number of images"
         ) from None
     for node in program.graph.nodes:
@@ -51,3 +56,15 @@ def exported(net: FromBytes) -> bytes:
     file = io.BytesIO()
     torch.export.save(program, file)
     return file.getvalue()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave out what torch.export prints and logs before it fails; the error says it."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logging.disable(before)
