@@ -21,6 +21,7 @@ from resnet_repro.data import synthetic
 from resnet_repro.papers.data import CIFAR10_DIGEST
 from resnet_repro.record.rows import Row
 from resnet_repro.record.run import Run
+from resnet_repro.runner import imported
 from resnet_repro.runner.signals import signals_that_stop
 from resnet_repro.spec import Experiment, ModelSpec, TrainingSpec
 
@@ -85,6 +86,13 @@ def _synthetic_images_drawn_once() -> Iterator[None]:
 def _quick_estimates(monkeypatch: pytest.MonkeyPatch) -> None:
     """A dry run estimates its duration from fewer steps."""
     monkeypatch.setattr("resnet_repro.launch.duration.MEASURED_SECONDS", 0.1)
+
+
+@pytest.fixture(autouse=True)
+def _own_files_forgotten() -> Iterator[None]:
+    """A command ends its process, and with it what --import has added."""
+    yield
+    imported.forget_all()
 
 
 @pytest.fixture

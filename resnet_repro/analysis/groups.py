@@ -184,14 +184,14 @@ class Group:
 
 def comparable_groups(runs: Sequence[Run]) -> list[Group]:
     """The groups of runs; the entries of each are sorted: plain nets before residual ones, then by depth."""
-    groups: dict[Condition, dict[tuple[Experiment, str], list[Run]]] = {}
+    groups: dict[Condition, dict[tuple[Experiment, str, str], list[Run]]] = {}
     for run in runs:
         experiment = run.experiment
         training, data = experiment.training, experiment.data
         condition = Condition(run.data_name, run.digest, data.validation_images, data.augmentation, training.steps,
                               training.batch_size, training.milestones, training.gamma)  # fmt: skip
         same = experiment.model_copy(update={"seed": 0, "name": ""})
-        groups.setdefault(condition, {}).setdefault((same, run.precision), []).append(run)
+        groups.setdefault(condition, {}).setdefault((same, run.precision, run.imported), []).append(run)
     return [
         Group(condition, tuple(sorted(_entries(list(found.values())), key=_plain_and_shallow_first)))
         for condition, found in sorted(groups.items())
@@ -199,12 +199,13 @@ def comparable_groups(runs: Sequence[Run]) -> list[Group]:
 
 
 def _entries(found: list[list[Run]]) -> list[Entry]:
-    """Entries named after their nets, and also after specs, then precisions, if several trainings have that name."""
+    """Entries named after their nets, and after what tells those of one name apart: specs, precisions, own files."""
     names = [net_name(runs[0].experiment.model) for runs in found]
-    for more in (lambda run: run.experiment.name, lambda run: run.precision):
+    for more in (lambda run: run.experiment.name, lambda run: run.precision, lambda run: run.imported):
+        named = [(name, more(runs[0])) for name, runs in zip(names, found, strict=True)]
         names = [
-            name if names.count(name) == 1 else f"{name} [{more(runs[0])}]"
-            for name, runs in zip(names, found, strict=True)
+            name if len({part for other, part in named if other == name}) == 1 else f"{name} [{part}]"
+            for name, part in named
         ]
     return [Entry(name, tuple(runs)) for name, runs in zip(names, found, strict=True)]
 

@@ -64,7 +64,7 @@ def read_runs(
 
 def _keep(run: Run, kept: dict[object, Run], notice: Callable[[str], object]) -> None:
     """Add a run to those that are kept, or choose between it and the one that it repeats."""
-    key = run.experiment.model_copy(update={"name": ""}), run.digest, run.data_name, run.precision
+    key = run.experiment.model_copy(update={"name": ""}), run.digest, run.data_name, run.precision, run.imported
     first = kept.get(key)
     if first is None:
         kept[key] = run

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from resnet_repro.cli.options import LIMITS, SPECS, Compiled, Device, Json, Override
+from resnet_repro.cli.options import LIMITS, SPECS, Compiled, Device, Import, Json, Override, import_files
 
 
 def bench(
@@ -41,11 +41,12 @@ def bench(
     ] = None,
     device: Device = "auto",
     override: Override = None,
+    imported: Import = None,
     as_json: Json = False,
 ) -> None:
     """Measure the speed of training on random images, beside a usual training script and the machine's limit."""
-    if (specs or compiled) and (scaling or page or gpu_check):
-        raise typer.BadParameter("--scaling, --gpu-check and --page take neither specs nor --compile")
+    if (specs or compiled or imported) and (scaling or page or gpu_check):
+        raise typer.BadParameter("--scaling, --gpu-check and --page take neither specs nor --compile nor --import")
     if (scaling, gpu_check, page is not None).count(True) > 1:
         raise typer.BadParameter("--scaling, --gpu-check and --page exclude each other")
     from resnet_repro.bench import command, default_experiments, fig6_experiments
@@ -58,5 +59,10 @@ def bench(
     elif scaling:
         command.show_scaling(override or (), device, seconds, output, as_json)
     else:
+        files = import_files(imported)
         experiments = load_suite(specs, override or (), None) if specs else default_experiments(override or ())
+        if files:
+            from resnet_repro.runner.trial import try_out
+
+            try_out(experiments)
         command.show_speed(experiments, device, seconds, baseline, compiled, output, as_json)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from resnet_repro.cli.matplotlib_loading import load_matplotlib
-from resnet_repro.cli.options import SPECS, DataDir, Device, Json, Override
+from resnet_repro.cli.options import SPECS, DataDir, Device, Import, Json, Override, import_files
 
 
 def describe(
@@ -18,6 +18,7 @@ def describe(
     timed: Annotated[bool, typer.Option("--time", help="With --compare: time a forward pass of each net.")] = False,
     device: Device = "auto",
     override: Override = None,
+    imported: Import = None,
     as_json: Json = False,
 ) -> None:
     """Show a net layer by layer: operation, output, parameters, multiply-adds, receptive field."""
@@ -30,11 +31,16 @@ def describe(
     from resnet_repro.spec.file import read_spec
     from resnet_repro.spec.suite import spec_files
 
+    files = import_files(imported)
     experiments = [read_spec(spec, override or ()) for spec in spec_files(specs or ())]
     if diff and len(experiments) != 2:
         raise typer.BadParameter(f"--diff takes two specs, not {len(experiments)}")
     from resnet_repro.cli.show import nets
 
+    if files:
+        from resnet_repro.runner.trial import try_out
+
+        try_out(experiments)
     if diff:
         nets.show_difference(experiments[0], experiments[1], as_json)
     elif compare:
@@ -52,6 +58,7 @@ def evaluate(
     run: RunArgument,
     data_dir: DataDir = Path("data"),
     device: Device = "auto",
+    imported: Import = None,
     output: Annotated[
         Path | None, typer.Option("--output", help="A folder for a figure of the confusion matrix, as PNG and SVG.")
     ] = None,
@@ -66,6 +73,7 @@ def evaluate(
     from resnet_repro.files import to_json
     from resnet_repro.weights.evaluate import evaluate_run
 
+    import_files(imported)
     evaluation = evaluate_run(run, data_dir, device)
     if as_json:
         print(to_json(show.evaluation_json(evaluation)), end="")
@@ -82,9 +90,11 @@ def export(
     run: RunArgument,
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The folder to write.")],
     data_dir: DataDir = Path("data"),
+    imported: Import = None,
 ) -> None:
     """Export the net of a finished run: weights, a model card, and a program that torch runs without this package."""
     from resnet_repro.weights.export import export_run
 
+    import_files(imported)
     for path in export_run(run, output, data_dir):
         print(path)

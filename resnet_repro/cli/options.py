@@ -4,12 +4,15 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
 from resnet_repro.cli.completion import DEVICES, carried_specs, fields_to_set, one_of
 from resnet_repro.errors import printable
+
+if TYPE_CHECKING:
+    from resnet_repro.spec.own import OwnFile
 
 T = TypeVar("T")
 MOST_SEEDS = 1000
@@ -55,6 +58,14 @@ Override = Annotated[
         autocompletion=fields_to_set,
     ),
 ]
+Import = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--import",
+        metavar="FILE.py",
+        help="Run this Python file of yours first; specs may then name the shortcut, unit, ... that it adds.",
+    ),
+]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Markdown on stdout.")]
 Jobs = Annotated[
     str,
@@ -82,6 +93,15 @@ def parsed(parse: Callable[[str], T], text: str) -> T:
         return parse(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def import_files(files: list[Path] | None) -> tuple["OwnFile", ...]:
+    """Run the files of --import. Raises RunError."""
+    if not files:
+        return ()
+    from resnet_repro.runner.imported import import_file
+
+    return tuple(import_file(file) for file in files)
 
 
 def notice(text: str) -> None:

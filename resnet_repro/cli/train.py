@@ -17,11 +17,13 @@ from resnet_repro.cli.options import (
     DataDir,
     Device,
     DryRun,
+    Import,
     Jobs,
     Override,
     ResultsOption,
     Specs,
     TimeLimit,
+    import_files,
     notice,
     parsed,
 )  # fmt: skip
@@ -39,6 +41,7 @@ def train(
     results: ResultsOption = Path("results"),
     data_dir: DataDir = Path("data"),
     override: Override = None,
+    imported: Import = None,
     compiled: Compiled = False,
     deterministic: Annotated[
         bool,
@@ -84,9 +87,10 @@ def train(
     from resnet_repro.training.distributed import joined_ranks
 
     with joined_ranks(device) as ranks:
+        files = ranks.each(lambda: import_files(imported))
         options = TrainOptions(
             results, data_dir, device, side_by_side, restart, compiled, deterministic, checkpoint_seconds, ranks,
-            deadline, require_graph,
+            deadline, require_graph, files,
         )  # fmt: skip
         tasks = ranks.first(lambda: command.find_tasks(load_suite(specs, override or (), seeds_wanted), options))
         code = 0
@@ -120,6 +124,7 @@ def reproduce(
     jobs: Jobs = "auto",
     results: ResultsOption = Path("results"),
     data_dir: DataDir = Path("data"),
+    imported: Import = None,
     time_limit: TimeLimit = None,
     dry_run: DryRun = False,
 ) -> None:
@@ -136,8 +141,9 @@ def reproduce(
     if schedule == "auto":
         schedule = "full" if resolve_device(device).type == "cuda" else "tenth"
         notice(f"the {schedule} schedule, which suits the device; choose another with --schedule")
+    files = import_files(imported)
     tiers = load_tiers(parsed(parse_schedule, schedule), experiments or carried_folder())
-    options = TrainOptions(results, data_dir, device, side_by_side, deadline=deadline)
+    options = TrainOptions(results, data_dir, device, side_by_side, deadline=deadline, imported=files)
     tasks = [task for tier, suite in enumerate(tiers) for task in command.find_tasks(suite, options, tier)]
     code = 0
     if dry_run:

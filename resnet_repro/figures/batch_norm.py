@@ -9,7 +9,7 @@ from resnet_repro.figures.captions import ABOUT_RUNNING, Caption
 from resnet_repro.figures.contrasts import Contrast, draw_contrasts
 from resnet_repro.figures.probed import averaged
 from resnet_repro.figures.style import WEB, Style
-from resnet_repro.spec.naming import INITIALIZATION_NAMES
+from resnet_repro.spec.naming import INITIALIZATION_NAMES, value_name
 
 
 def draw_batch_norm(group: Group, style: Style = WEB) -> Figure | None:
@@ -46,5 +46,5 @@ def _has_bn(entry: Entry) -> bool:
 
 
 def _label(entry: Entry) -> str:
-    initialization = INITIALIZATION_NAMES.get(entry.model.initialization, "He")
+    initialization = value_name(entry.model.initialization, {"he": "He", **INITIALIZATION_NAMES})
     return f"{'BN' if _has_bn(entry) else 'no BN'}, {initialization}, {entry.training.learning_rate:g}"

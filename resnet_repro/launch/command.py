@@ -26,6 +26,7 @@ from resnet_repro.runner.datasets import Datasets
 from resnet_repro.runner.options import TrainOptions
 from resnet_repro.runner.progress import new_watcher
 from resnet_repro.runner.train import Watcher, train_run
+from resnet_repro.runner.trial import try_out
 from resnet_repro.spec import DataSpec, Experiment
 from resnet_repro.text_tables import counted
 from resnet_repro.training.device import resolve_device, usable_cores
@@ -35,7 +36,7 @@ def find_tasks(experiments: Iterable[Experiment], options: TrainOptions, tier: i
     """The runs of `experiments`, with the steps each has done already; interrupted ones come first.
 
     A run whose folder cannot be used, as one that is damaged or holds a run of another spec, has a `fault`. Raises
-    RunError if no run can be trained as asked.
+    RunError if no run can be trained as asked, and SpecError if a net fails by a file of the user's own.
     """
     if options.ranks.count > 1 and options.jobs != 1:
         raise RunError(
@@ -43,6 +44,7 @@ def find_tasks(experiments: Iterable[Experiment], options: TrainOptions, tier: i
         )
     if options.results.exists() and not options.results.is_dir():
         raise RunError(f"--results {options.results}: is not a folder; choose another")
+    try_out(experiments := [*experiments])
     return begun_first([_find_task(experiment, options, tier) for experiment in experiments])
 
 

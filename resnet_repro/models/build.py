@@ -1,5 +1,6 @@
 """Builds the net of a spec. Only this file and `initialization` read the spec's `model` section."""
 
+import threading
 from collections.abc import Callable
 
 import torch
@@ -20,6 +21,7 @@ from resnet_repro.models.shortcuts import (
 from resnet_repro.models.units import BLOCKS, UNITS, Unit
 from resnet_repro.spec import ModelSpec
 from resnet_repro.spec.model import CLASSES
+from resnet_repro.spec.own import check_known
 
 # Makes the shortcut of each name from the spec, the layer h, and a function that makes a gate's convolution.
 SHORTCUTS: dict[str, Callable[[ModelSpec, nn.Module, Callable[[], nn.Conv2d]], Shortcut] | None] = {
@@ -31,17 +33,24 @@ SHORTCUTS: dict[str, Callable[[ModelSpec, nn.Module, Callable[[], nn.Conv2d]], S
     "conv1x1": lambda model, h, gate: Shortcut(h),  # whose h is always a projection
     "dropout": lambda model, h, gate: DropoutShortcut(h, _given(model.shortcut_dropout)),
 }
+_SEEDING = threading.Lock()  # torch's default generator belongs to all threads
 
 
 def build(model: ModelSpec, generator: torch.Generator) -> Network:
     """The net of a spec's `model` section, on the CPU, with its initial weights drawn from `generator`."""
-    net = network_of(model)
+    with _SEEDING, torch.random.fork_rng(devices=[]):  # for what a shortcut of the user's own may draw
+        torch.manual_seed(generator.initial_seed())
+        net = network_of(model)
     initialize(net, model, generator)
     return net
 
 
 def network_of(model: ModelSpec) -> Network:
-    """The net of a spec on the default device, before `initialize` sets its weights."""
+    """The net of a spec on the default device, before `initialize` sets its weights.
+
+    Raises SpecError if the spec was only read, and holds a name that a file of the user's own had added.
+    """
+    check_known(model, "model")
     order, block, width = UNITS[model.unit], BLOCKS[model.block], model.width
     units = (model.depth - 2) // (3 * len(block.kernels))
     operations = operations_of(model)

@@ -196,6 +196,8 @@ def layers(
                 module = ScalarBias()
             case "multiplier":
                 module = ScalarMultiplier()
+            case _:
+                raise ValueError(f"{token!r} is none of the operations conv, bn and act")
         modules[f"{token}{1 + sum(key.startswith(token) for key in modules)}"] = module
     return Layers(modules)
 

@@ -25,6 +25,8 @@ from resnet_repro.spec import ProbesSpec
 from resnet_repro.training.engine import Engine
 from resnet_repro.training.streams import LAUNCHING
 
+__all__ = ["PROBES", "Instruments", "Point"]
+
 GRADIENT_NORM = "gradient_norm"  # read from the gradients of the last training step, without a forward pass
 WEIGHT_SCALE = "weight_scale"  # needs forward and backward passes of its own
 PROBES: dict[str, Callable[[nn.Module, ProbesSpec], list[Point]]] = {

@@ -1,5 +1,6 @@
 """Probes that read activations in a forward pass: which modules they watch, and what they compute there."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -111,7 +112,8 @@ def dead_units(net: nn.Module, probes: ProbesSpec) -> list[Point]:
 
         return read
 
-    return [Point(name, module, reader(SLOPES[type(module)])) for name, module in _activations(net).items()]
+    known = [(name, module) for name, module in _activations(net).items() if type(module) in SLOPES]
+    return [Point(name, module, reader(SLOPES[type(module)])) for name, module in known]
 
 
 def branch_to_shortcut(net: nn.Module, probes: ProbesSpec) -> list[Point]:
@@ -126,4 +128,5 @@ def branch_to_shortcut(net: nn.Module, probes: ProbesSpec) -> list[Point]:
 
 
 def _activations(net: nn.Module) -> dict[str, nn.Module]:
-    return {name: module for name, module in net.named_modules() if type(module) in SLOPES}
+    """The activations of a net by name, of whichever kind: each is an "act" of a sequence of layers."""
+    return {name: module for name, module in net.named_modules() if re.search(r"(^|\.)act\d+$", name)}

@@ -34,6 +34,7 @@ class _Segment(TypedDict, total=False):
     data: _Data
     versions: dict[str, Any]
     git: dict[str, Any] | None
+    imported: dict[Name, Name]
 
 
 class _Environment(_Segment, total=False):

@@ -13,7 +13,8 @@ from typing import Any, Literal
 from resnet_repro.errors import RunError
 from resnet_repro.files import check_within, delete, explained, make_folder, remove_incomplete, to_json, write_text
 from resnet_repro.record.documents import Status as Status
-from resnet_repro.record.documents import parse_environment
+from resnet_repro.record.documents import parse_environment, read_environment
+from resnet_repro.record.imported import check_same, discard_copies, recorded_files, write_copies
 from resnet_repro.record.lease import Lease
 from resnet_repro.record.provenance import changes, resumed
 from resnet_repro.record.row_file import RowFile
@@ -33,6 +34,7 @@ from resnet_repro.record.run import (
 )
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.file import differences, dump_spec, read_spec
+from resnet_repro.spec.own import used_files
 
 FolderStatus = Literal["new", "unfinished", "finished", "diverged"]
 
@@ -46,6 +48,7 @@ class RunFolder:
         self.path = results / experiment.label
         check_within(self.path, results)
         self.experiment = experiment
+        self.imported = used_files(experiment)
         self.environment: dict[str, Any] = {}
         self.metrics = RowFile(self.path / METRICS, Row)
         self.probes = RowFile(self.path / PROBES, ProbeRow)
@@ -72,15 +75,20 @@ class RunFolder:
         return self.path / LOG
 
     def status(self, restart: bool = False) -> FolderStatus:
-        """How far the run in this folder is; "new" if `restart`. Raises RunError if it is a run of another spec."""
+        """How far the run in this folder is; "new" if `restart`.
+
+        Raises RunError if it is a run of another spec, or made with another file of the user's own.
+        """
         if restart or not (self.path / SPEC).exists():
             return "new"
-        theirs = read_spec(self.path / SPEC)
+        theirs = read_spec(self.path / SPEC, reading=True)
         if differing := differences(self.experiment, theirs):
             raise RunError(
                 f"{self.path / SPEC}: holds a run of another spec ({'; '.join(differing)}); "
                 "give yours another name, choose another --results, or discard that run with --restart"
             )
+        keep = ", give yours another name, or discard that run with --restart"
+        check_same(self.path, read_environment(self.path / ENVIRONMENT), self.imported, keep)
         if (self.path / SUMMARY).exists():
             status: FolderStatus = read_run(self.path).summary["status"]
             return status if status in ("finished", "diverged") else "unfinished"
@@ -99,7 +107,7 @@ class RunFolder:
 
         Warns if the environment changed in a way that can change results. Raises RunError if `recorded` is damaged.
         """
-        self.environment = environment
+        self.environment = environment | recorded_files(self.imported)
         if recorded is not None:
             self._restore(recorded)
         elif (self.path / METRICS).exists():
@@ -109,6 +117,7 @@ class RunFolder:
         with explained(self.path):
             delete(self.path / SUMMARY)
         write_text(self.path / SPEC, dump_spec(self.experiment))
+        write_copies(self.path, self.imported)
         write_text(self.path / ENVIRONMENT, to_json(self.environment))
         self._write_rows()
 
@@ -195,6 +204,7 @@ class RunFolder:
         with explained(self.path):
             for name in (SUMMARY, CHECKPOINT, PREVIOUS_CHECKPOINT, WEIGHTS, METRICS, PROBES, ENVIRONMENT, SPEC):
                 delete(self.path / name)
+            discard_copies(self.path)
             with suppress(PermissionError):  # Windows keeps the log that this process has open; it goes on there
                 self.log.unlink(missing_ok=True)
 

@@ -17,6 +17,7 @@ def decisive(environment: dict[str, Any]) -> dict[str, str]:
         "torch": str(versions.get("torch", "")),
         "numpy": str(versions.get("numpy", "")),
         "commit": commit_name(environment.get("git")),
+        "imported": imported_name(environment),
     }
 
 
@@ -24,6 +25,11 @@ def commit_name(git: dict[str, Any] | None) -> str:
     """A recorded commit in a few words: "1a2b3c4d5e with changes", or "unknown"."""
     git = git or {}
     return str(git.get("commit") or "unknown")[:10] + (" with changes" if git.get("dirty") else "")
+
+
+def imported_name(environment: dict[str, Any]) -> str:
+    """The user's own files that the run recorded: "rezero.py 1a2b3c4d5e"; empty if there are none."""
+    return ", ".join(f"{name} {digest[:10]}" for name, digest in sorted((environment.get("imported") or {}).items()))
 
 
 def segments(environment: dict[str, Any]) -> list[dict[str, str]]:

@@ -11,6 +11,7 @@ from resnet_repro.papers.data import CIFAR10_DIGEST, CIFAR10_NAME
 from resnet_repro.record.documents import Status as Status
 from resnet_repro.record.documents import read_environment, read_summary
 from resnet_repro.record.last_epoch import RUNNING, last_epoch, line_up, mean_between
+from resnet_repro.record.provenance import imported_name
 from resnet_repro.record.rows import ProbeRow, Row, read_rows
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.file import read_spec
@@ -86,6 +87,11 @@ class Run:
         return str(self.environment.get("device_name") or "unknown device")
 
     @property
+    def imported(self) -> str:
+        """The user's own files that the run was made with, each with the start of its digest; "" if there are none."""
+        return imported_name(self.environment)
+
+    @property
     def final(self) -> Row | None:
         """The last row. Its running training error depends on how often rows were recorded; `result` does not."""
         return self.rows[-1] if self.rows else None
@@ -127,7 +133,7 @@ class Run:
 
 def read_run(folder: Path) -> Run:
     """The run in `folder`. Raises RunError or SpecError with the name of the file if one is damaged."""
-    experiment = read_spec(folder / SPEC)
+    experiment = read_spec(folder / SPEC, reading=True)
     environment, summary = read_environment(folder / ENVIRONMENT), read_summary(folder / SUMMARY)
     rows = tuple(read_rows(folder / METRICS, Row, experiment.training.steps, grows=not summary))
     if summary.get("status") == "finished" and not (rows and rows[-1].is_result_of(summary["steps"])):

@@ -66,12 +66,12 @@ def repeatable(arguments: Sequence[str]) -> list[str]:
     kept: list[str] = []
     remaining = iter(arguments)
     for argument in remaining:
-        option, equals, _ = argument.partition("=")
+        option, equals, value = argument.partition("=")
         if option in NOT_RECORDED:
             if NOT_RECORDED[option] and not equals:
                 next(remaining, None)  # its value
         else:
-            kept.append(_relative(argument))
+            kept.append(f"{option}={_relative(value)}" if equals and os.path.isabs(value) else _relative(argument))
     return kept
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from resnet_repro.spec.own import OwnFile
 from resnet_repro.training.distributed import ALONE, Ranks
 
 Jobs = int | Literal["auto"]  # runs side by side on each device
@@ -26,3 +27,4 @@ class TrainOptions:
     ranks: Ranks = ALONE
     deadline: float = math.inf  # a time.monotonic(); then no run starts, and those that train stop, resumably
     require_graph: bool = False  # fail if the training step cannot be captured in a CUDA graph
+    imported: tuple[OwnFile, ...] = ()  # the user's own files, which every process of the command runs

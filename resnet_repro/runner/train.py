@@ -13,6 +13,7 @@ from resnet_repro.record.rows import Row
 from resnet_repro.runner.assembly import build_instruments, build_trainer
 from resnet_repro.runner.datasets import Datasets
 from resnet_repro.runner.environment import describe_environment
+from resnet_repro.runner.imported import run_files
 from resnet_repro.runner.options import TrainOptions
 from resnet_repro.runner.signals import stop_signals
 from resnet_repro.spec import Experiment
@@ -50,6 +51,7 @@ def train_run(
     `datasets` lets several runs share their data. `options.restart` discards an earlier run only when the data, the net
     and the probes of the new one are ready. Raises RunError, SpecError or DataError.
     """
+    run_files(options.imported)
     if options.deterministic:
         make_deterministic()
     ranks, folder, device = options.ranks, RunFolder(options.results, experiment), resolve_device(options.device)

@@ -1,9 +1,10 @@
 """Section `data` of a spec: the images that a net is trained and tested on."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import NonNegativeInt, model_validator
 
+from resnet_repro.spec.own import Grows
 from resnet_repro.spec.section import Images, Section
 
 CIFAR10_TRAIN_IMAGES, CIFAR10_TEST_IMAGES = 50_000, 10_000
@@ -12,7 +13,7 @@ CIFAR10_TRAIN_IMAGES, CIFAR10_TEST_IMAGES = 50_000, 10_000
 class DataSpec(Section):
     """The images. CIFAR-10 has 50,000 to train on and 10,000 to test on, 32x32 pixels, ten classes."""
 
-    dataset: Literal["cifar10", "synthetic"] = "cifar10"
+    dataset: Annotated[Literal["cifar10", "synthetic"], Grows("data.dataset")] = "cifar10"
     """`synthetic` draws made-up images, for machines without CIFAR-10; nothing is downloaded."""
     augmentation: Literal["crop_flip", "none"] = "crop_flip"
     """`crop_flip` pads 4 pixels, crops 32x32 at random, and flips half of the images ([R] section 4.2)."""

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 from pydantic import ValidationError
 
 from resnet_repro.nearest import did_you_mean, nearest
 from resnet_repro.spec import Experiment
+from resnet_repro.spec.own import growing, remedy
 from resnet_repro.spec.section import Section, section_in
 
 Key = tuple[str, ...]  # ("training", "steps")
@@ -33,6 +35,8 @@ def explain(error: ValidationError, place: Callable[[Key], str]) -> str:
             message = f"{short(problem['input'])} should be text; put it in quotes"
         case kind if kind != "value_error":
             message = f"{short(problem['input'])} {message.replace('Input should', 'should')}"
+    if problem["type"] == "literal_error":
+        message += _remedy(key, problem["input"], Path(place(())))
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{place(key)}: {'.'.join(key)}: {message}{more}"
 
@@ -46,6 +50,15 @@ def _suggestion(key: Key) -> str:
         if close := nearest(key[-1], candidates, most=1):
             return did_you_mean([prefix + close[0]])
     return f"; known here: {', '.join(known)}"
+
+
+def _remedy(key: Key, value: object, spec: Path) -> str:
+    """How to make a name valid that is none of the choices of a field which may have names of the user's own."""
+    section: type[Section] = Experiment
+    for part in key[:1]:
+        section = section_in(section.model_fields[part].annotation) or section
+    choices = growing(section).get(next(part for part in reversed(key) if not part.isdecimal()))
+    return "" if choices is None else remedy(value, choices, spec)
 
 
 def _sections() -> Iterator[tuple[str, Iterable[str]]]:

@@ -16,6 +16,7 @@ from resnet_repro.spec import Experiment
 from resnet_repro.spec.carried import find_spec
 from resnet_repro.spec.explain import Key, explain, short
 from resnet_repro.spec.model import CLASSES
+from resnet_repro.spec.own import READING
 from resnet_repro.spec.yaml_source import Source, dump, parse, read_source, specs_like
 
 DEEPEST_EXTENDS = 16
@@ -41,12 +42,15 @@ def load_spec(path: str | Path, overrides: Iterable[str] = ()) -> Experiment:
     return read_spec(find_spec(Path(path)), overrides)
 
 
-def read_spec(path: Path, overrides: Iterable[str] = ()) -> Experiment:
-    """Read a spec file, or the resolved spec.yaml of a run, made by this or an earlier version. Raises SpecError."""
+def read_spec(path: Path, overrides: Iterable[str] = (), reading: bool = False) -> Experiment:
+    """Read a spec file, or the resolved spec.yaml of a run, made by this or an earlier version. Raises SpecError.
+
+    With `reading`, no net will be built: then names that a file of the user's own had added are valid without it.
+    """
     source = _with_base(path, (), _real(path.parent).parent)
     source.values.setdefault("name", path.stem)
     _complete_earlier(source)
-    return _experiment(source, overrides)
+    return _experiment(source, overrides, reading)
 
 
 def overridden(experiment: Experiment, overrides: Iterable[str]) -> Experiment:
@@ -66,11 +70,11 @@ def differences(ours: Experiment, theirs: Experiment) -> list[str]:
             for key in left | right if left.get(key) != right.get(key)]  # fmt: skip
 
 
-def _experiment(source: Source, overrides: Iterable[str]) -> Experiment:
+def _experiment(source: Source, overrides: Iterable[str], reading: bool = False) -> Experiment:
     for text in overrides:
         source = _override(text).over(source)
     try:
-        return Experiment.model_validate(source.values)
+        return Experiment.model_validate(source.values, context=READING if reading else None)
     except ValidationError as error:
         raise SpecError(explain(error, source.place)) from None
 

@@ -8,10 +8,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveFloat, model_validator
 
+from resnet_repro.spec.own import Grows, is_own
 from resnet_repro.spec.section import Images, Section
 
 LAYERS_OF_BLOCK = {"basic": 2, "bottleneck": 3, "single_layer": 1}  # depth is 3 stages of n such units, plus 2
-DEPTH_RULE = {"basic": "6n+2", "bottleneck": "9n+2", "single_layer": "3n+2"}
 CLASSES = 10  # outputs of the classifier
 MOST_LAYERS, MOST_FILTERS = 3_000, 1024
 MOST_WEIGHTS = 2_000_000_000
@@ -35,15 +35,19 @@ class ModelSpec(Section):
     depth: Annotated[int, Field(gt=0, le=MOST_LAYERS)]
     """Number of layers with weights on the longest path: 6n+2 for `basic`, 9n+2 for `bottleneck`, 3n+2 for
     `single_layer`."""
-    block: Literal["basic", "bottleneck", "single_layer"] = "basic"
+    block: Annotated[Literal["basic", "bottleneck", "single_layer"], Grows("model.block")] = "basic"
     """The convolutions of a unit: two of 3x3; 1x1, 3x3 and 1x1; or one of 3x3."""
-    unit: Literal[
-        "original", "bn_after_addition", "relu_before_addition", "relu_only_preactivation", "full_preactivation"
+    unit: Annotated[
+        Literal[
+            "original", "bn_after_addition", "relu_before_addition", "relu_only_preactivation", "full_preactivation"
+        ],
+        Grows("model.unit"),
     ] = "original"
     """The order of convolution, BN, activation and addition, F and f ([I] Table 2)."""
-    shortcut: Literal["none", "identity", "scaled", "exclusive_gate", "shortcut_only_gate", "conv1x1", "dropout"] = (
-        "identity"
-    )
+    shortcut: Annotated[
+        Literal["none", "identity", "scaled", "exclusive_gate", "shortcut_only_gate", "conv1x1", "dropout"],
+        Grows("model.shortcut"),
+    ] = "identity"
     """The shortcut h ([I] Table 1). `none` makes a plain net."""
     option: Literal["A", "B"] = Field(default_factory=lambda values: default_option(values.get("block", "basic")))
     """The shortcut where the shape changes: `A` subsamples and pads with zeros, `B` is a 1x1 convolution.
@@ -67,16 +71,18 @@ class ModelSpec(Section):
     paper's two GPUs of 64 images each."""
     batch_norm_sync: bool = False
     """With torchrun: takes BN's statistics over the mini-batches of all ranks, not of each rank."""
-    activation: Literal["relu", "sigmoid", "tanh"] = "relu"
+    activation: Annotated[Literal["relu", "sigmoid", "tanh"], Grows("model.activation")] = "relu"
     """The non-linearity."""
-    initialization: Literal["he", "he_fan_in", "xavier", "gaussian", "fixup"] = "he"
+    initialization: Annotated[
+        Literal["he", "he_fan_in", "xavier", "gaussian", "fixup"], Grows("model.initialization")
+    ] = "he"
     """First weights of the convolutions. `he` uses the fan-out, as the authors' later code does; `fixup` is for
     residual nets without BN (Zhang et al. 2019)."""
     initialization_std: PositiveFloat | None = None
     """Standard deviation with `initialization: gaussian`."""
-    classifier_initialization: Literal["uniform", "he", "gaussian", "zero"] = Field(
-        default_factory=lambda values: default_classifier(values.get("initialization", "he"))
-    )
+    classifier_initialization: Annotated[
+        Literal["uniform", "he", "gaussian", "zero"], Grows("model.classifier_initialization")
+    ] = Field(default_factory=lambda values: default_classifier(values.get("initialization", "he")))
     """First weights of the classifier. `uniform` is in ±1/sqrt(inputs), as in the authors' released code.
     Default: `uniform`; `zero` for `initialization: fixup`."""
     classifier_initialization_std: PositiveFloat | None = None
@@ -88,11 +94,13 @@ class ModelSpec(Section):
 
     @model_validator(mode="after")
     def _depth(self) -> Self:
+        if self.block not in LAYERS_OF_BLOCK:  # a block of the user's own, in a run that is only read
+            return self
         step = 3 * LAYERS_OF_BLOCK[self.block]
         if self.depth < step + 2 or self.depth % step != 2:
             below = max(step + 2, self.depth - (self.depth - 2) % step)
             nearest = f"the smallest is {below}" if self.depth < step + 2 else f"nearest are {below} and {below + step}"
-            raise ValueError(f"depth: {self.depth} is not {DEPTH_RULE[self.block]}; {nearest}")
+            raise ValueError(f"depth: {self.depth} is not {step}n+2; {nearest}")
         return self
 
     @model_validator(mode="after")
@@ -110,7 +118,7 @@ class ModelSpec(Section):
     def _companions(self) -> Self:
         for field, (owner, kinds) in COMES_WITH.items():
             given, needed = getattr(self, field) is not None, getattr(self, owner) in kinds
-            if given and not needed:
+            if given and not needed and not is_own(self, owner):  # which may use it, or not
                 raise ValueError(f"{field}: goes with model.{owner}: {' or '.join(kinds)} alone; remove it")
             if needed and not given:
                 raise ValueError(f"{field}: is missing; model.{owner}: {getattr(self, owner)} needs it")

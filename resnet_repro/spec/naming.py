@@ -5,6 +5,7 @@ from typing import Any
 
 from resnet_repro.spec import PAPER_STEPS, ModelSpec, TrainingSpec
 from resnet_repro.spec.model import default_classifier
+from resnet_repro.spec.own import READING
 
 UNIT_NAMES = {
     "bn_after_addition": "BN after addition",
@@ -24,17 +25,17 @@ CLASSIFIER_NAMES = {"uniform": "uniform", "he": "He", "gaussian": "Gaussian", "z
 
 # How the name of a net says that a field differs from the paper's; other fields read "width 32".
 PHRASES: dict[str, Callable[[Any], str]] = {
-    "block": lambda block: {"single_layer": "shortcut over each layer"}.get(block, block),
-    "unit": lambda unit: _named(unit, UNIT_NAMES),
-    "shortcut": lambda shortcut: _named(shortcut, SHORTCUT_NAMES),
+    "block": lambda block: value_name(block, {"single_layer": "shortcut over each layer"}),
+    "unit": lambda unit: value_name(unit, UNIT_NAMES),
+    "shortcut": lambda shortcut: value_name(shortcut, SHORTCUT_NAMES),
     "shortcut_scale": lambda scale: f"h × {scale:g}",
     "branch_scale": lambda scale: f"F × {scale:g}",
     "gate_bias": lambda bias: f"bias {bias:g}",
     "shortcut_dropout": lambda rate: f"shortcut dropout {rate:g}",
-    "activation": lambda activation: activation,
-    "initialization": lambda method: _named(method, INITIALIZATION_NAMES),
+    "activation": lambda activation: value_name(activation, {}),
+    "initialization": lambda method: value_name(method, INITIALIZATION_NAMES),
     "initialization_std": lambda std: f"std {std:g}",
-    "classifier_initialization": lambda method: f"{_named(method, CLASSIFIER_NAMES)} classifier",
+    "classifier_initialization": lambda method: f"{value_name(method, CLASSIFIER_NAMES)} classifier",
     "classifier_initialization_std": lambda std: f"classifier std {std:.3g}",
 }
 
@@ -44,7 +45,8 @@ def net_name(model: ModelSpec) -> str:
     kind = model.shortcut if model.shortcut in ("none", "identity") else "identity"
     usual = ModelSpec.model_validate(
         {"depth": model.depth, "block": model.block, "shortcut": kind, "normalization": model.normalization,
-         "classifier_initialization": default_classifier(model.initialization)}
+         "classifier_initialization": default_classifier(model.initialization)},
+        context=READING,
     )  # fmt: skip
     name = f"{'plain' if kind == 'none' else 'ResNet'}-{model.depth}"
     if model.normalization == "none":
@@ -57,7 +59,7 @@ def net_name(model: ModelSpec) -> str:
     return f"{name} ({phrases})" if phrases else name
 
 
-def _named(value: str, names: dict[str, str]) -> str:
+def value_name(value: str, names: dict[str, str]) -> str:
     """The usual name of a field's value, or the value itself if it has none, like one that a reader has added."""
     return names.get(value, value.replace("_", " "))
 

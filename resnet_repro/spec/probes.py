@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from resnet_repro.spec.own import Grows
 from resnet_repro.spec.section import AsTuple, Cadence, Images, Section
 
 Probe = Literal[
@@ -20,7 +21,7 @@ class ProbesSpec(Section):
     augmentation or dropout, and with the statistics of BN taken over these images as in training.
     """
 
-    measure: Annotated[tuple[Probe, ...], AsTuple] = ()
+    measure: Annotated[tuple[Annotated[Probe, Grows("probes.measure")], ...], AsTuple] = ()
     """A list of probes. `layer_response`: standard deviation of each layer's output ([R] Fig. 7).
     `gradient_norm`: of each layer's weights. `input_percentiles`: of the input of one activation ([B] Fig. 1).
     `dead_units`: share of feature maps that are zero for all images. `branch_to_shortcut`: size of F(x) beside h(x).

@@ -12,6 +12,7 @@ from resnet_repro.papers.sources import PAPERS, Paper
 from resnet_repro.record.run import SPEC, Run
 from resnet_repro.spec import PAPER_STEPS, ModelSpec, TrainingSpec
 from resnet_repro.spec.naming import net_name, short_phrase
+from resnet_repro.spec.own import IMPORTED, used_files
 from resnet_repro.spec.yaml_source import dump
 from resnet_repro.text_tables import counted, markdown_table
 
@@ -22,6 +23,7 @@ FIXUP = Paper(
     "Fixup Initialization: Residual Learning Without Normalization", "Zhang, Dauphin, Ma, 2019",
     "https://arxiv.org/abs/1901.09321",
 )  # fmt: skip
+IMPORTS = "<imports>"  # in LOADING, where the user's own files are imported
 LOADING = f"""\
 ## How to load it
 
@@ -39,7 +41,7 @@ With resnet-repro, as a module that you can inspect and train further. Its input
 
 ```python
 import resnet_repro, safetensors.torch
-net = resnet_repro.build_net(resnet_repro.load_spec("{SPEC}")).eval()
+{IMPORTS}net = resnet_repro.build_net(resnet_repro.load_spec("{SPEC}")).eval()
 net.load_state_dict(safetensors.torch.load_file("{MODEL}"))
 ```
 
@@ -61,6 +63,8 @@ def model_card(run: Run, parameters: int) -> str:
     name, exact = net_name(experiment.model), run.is_cifar10
     steps = experiment.training.steps
     trained = f"Trained for {counted(steps, 'step')}; the paper's schedule has {PAPER_STEPS:,}."
+    imports = "".join(f'resnet_repro.import_file("{IMPORTED}/{file.name}")  # the net needs it\n'
+                      for file in used_files(experiment))  # fmt: skip
     short = f"**{trained} These are not the paper's errors.**"
     warnings = [short] * (steps < PAPER_STEPS)
     warnings += ["**Not trained on the true CIFAR-10.**"] * (not exact)
@@ -70,7 +74,8 @@ def model_card(run: Run, parameters: int) -> str:
         f"A net for 32x32 colour images of ten classes, trained with resnet-repro: the run `{experiment.label}`.",
         *warnings,
         markdown_table(["", ""], [[field, value] for field, value in _facts(run, parameters)], escape=False),
-        LOADING + f"\nIn the order of the logits: {', '.join(CLASSES[experiment.data.dataset])}.",
+        LOADING.replace(IMPORTS, imports)
+        + f"\nIn the order of the logits: {', '.join(CLASSES[experiment.data.dataset])}.",
         "## Papers\n\n" + "\n".join(_papers(experiment.model)),
         SHARING.rstrip(),
         "## Licence and limits\n\n" + "\n".join(f"- {limit}" for limit in _limits(run)),

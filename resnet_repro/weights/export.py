@@ -13,12 +13,13 @@ from resnet_repro import __version__
 from resnet_repro.data import CLASSES
 from resnet_repro.data.batches import Normalization
 from resnet_repro.errors import DataError, RunError, printable
-from resnet_repro.files import explained, make_folder, read_json, replacing, to_json
+from resnet_repro.files import check_within, explained, make_folder, read_json, replacing, to_json
 from resnet_repro.models.network import Network
 from resnet_repro.record.run import ENVIRONMENT, SPEC, Run
 from resnet_repro.runner.datasets import Datasets
 from resnet_repro.spec.file import dump_spec
 from resnet_repro.spec.naming import net_name
+from resnet_repro.spec.own import IMPORTED, used_files
 from resnet_repro.weights.card import CONFIG, MODEL, PREPROCESSING, PROGRAM, README, model_card
 from resnet_repro.weights.loading import load_net, read_finished, same_data
 from resnet_repro.weights.program import FromBytes, exported
@@ -48,9 +49,12 @@ def export_run(folder: Path, output: Path, data_dir: Path) -> Iterator[Path]:
     files = _contents(run, net, normalization)
     make_folder(output, ELSEWHERE)
     for name, content in files.items():
-        with replacing(output / name, otherwise=ELSEWHERE) as file:
+        path = output / name
+        check_within(path.parent, output)
+        make_folder(path.parent, ELSEWHERE)
+        with replacing(path, otherwise=ELSEWHERE) as file:
             file.write(content)
-        yield output / name
+        yield path
 
 
 def _check_free(output: Path) -> None:
@@ -101,6 +105,7 @@ def _contents(run: Run, net: Network, normalization: Normalization) -> dict[str,
         PROGRAM: exported(with_preprocessing),
         SPEC: dump_spec(run.experiment).encode(),
         README: model_card(run, parameters).encode(),
+        **{f"{IMPORTED}/{file.name}": file.content for file in used_files(run.experiment)},
     }
     config = {
         **_config(run, parameters, normalization.scale),

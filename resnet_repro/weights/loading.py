@@ -15,9 +15,12 @@ from resnet_repro.files import read_bytes
 from resnet_repro.models.network import Network
 from resnet_repro.nearest import did_you_mean, nearest_paths
 from resnet_repro.record.finding import find_runs
+from resnet_repro.record.imported import check_same
 from resnet_repro.record.run import SPEC, WEIGHTS, Run, read_run
 from resnet_repro.runner.assembly import build_net
+from resnet_repro.runner.trial import try_out
 from resnet_repro.spec.explain import short
+from resnet_repro.spec.own import check_known, used_files
 from resnet_repro.text_tables import counted
 
 TYPES = {torch.float32: "F32", torch.int64: "I64"}  # safetensors' names; BN counts its updates in int64
@@ -48,8 +51,13 @@ def read_finished(folder: Path) -> Run:
 def load_net(run: Run) -> Network:
     """The run's net on the CPU, in evaluation mode, with its final weights.
 
-    Raises RunError if the weights are missing, damaged, or of another net.
+    Raises RunError if the weights are missing, damaged, or of another net, and SpecError or RunError if it needs a file
+    of the user's own that was not imported, or is another.
     """
+    for name, section in (("model", run.experiment.model), ("data", run.experiment.data)):
+        check_known(section, name, run.path / SPEC)
+    check_same(run.path, run.environment, used_files(run.experiment), "")
+    try_out([run.experiment])
     net = build_net(run.experiment)
     net.load_state_dict(_read(run, net.state_dict()))
     return net.eval()

@@ -1,5 +1,7 @@
 """The figures of probes, on made-up values."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import make_run
@@ -112,6 +114,14 @@ def test_each_net_with_and_without_bn_gets_a_panel() -> None:
     labels = sorted(text.get_text() for text in figure.axes[0].texts)
     assert labels == ["BN, He, 0.1", "no BN, He, 0.01", "no BN, Xavier, 0.02 diverged"]
     assert draw_batch_norm(group_of(make_run(20), make_run(20, "identity"))) is None
+
+
+def test_an_initialisation_of_the_users_own_keeps_its_name_in_the_figure_of_bn() -> None:
+    own = with_model(make_run(20, learning_rate=0.01), normalization="none")
+    model = own.experiment.model.model_copy(update={"initialization": "lecun_normal"})
+    own = replace(own, experiment=own.experiment.model_copy(update={"model": model}))
+    figure = drawn(draw_batch_norm(group_of(make_run(20), own)))
+    assert "no BN, lecun normal, 0.01" in [text.get_text() for text in figure.axes[0].texts]
 
 
 def test_nets_of_one_depth_have_different_styles() -> None:

@@ -99,6 +99,7 @@ def test_a_copy_on_the_path_trains_and_records_the_commit(tiny: Path, tmp_path: 
         ("HERE/experiments/plain56.yaml --results=/home/me/r --jobs auto", "experiments/plain56.yaml"),
         ("/home/me/x.yaml ../y.yaml --set training.steps=40", "x.yaml ../y.yaml --set training.steps=40"),
         ("a.yaml --restart --time-limit 8h --checkpoint-seconds 5 --deterministic", "a.yaml --deterministic"),
+        ("a.yaml --import=/home/me/rezero.py --import /home/me/b.py", "a.yaml --import=rezero.py --import b.py"),
         ("--results", ""),
     ],
 )

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Cli
+from conftest import REPOSITORY, Cli
 from safetensors.torch import load_file
 
 from resnet_repro.record.run import Run, read_run
@@ -37,10 +37,12 @@ RUNS = {
     "four-parts": ("model: {batch_norm_splits: 4}", ""),
     "synchronized": ("model: {batch_norm_sync: true}", ""),
     "recomputed": ("model: {batch_norm_sync: true}\ntraining: {recompute: true}", ""),
+    "own": ("model: {shortcut: rezero, batch_norm_sync: true}", ""),  # of the file below
     "half": ("model: {batch_norm_sync: true}\ntraining: {precision: fp16}", ""),
 }
 HALF: dict[str, Any] = {"rtol": 2e-3, "atol": 2e-4}
 DIVERGING = "model: {normalization: none, activation: relu}\ntraining: {learning_rate: 1.0e+30}"
+REZERO = REPOSITORY / "docs/examples/rezero.py"
 ODD = "training: {batch_size: 17}"
 
 
@@ -78,7 +80,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, sections in specs.items():
         (folder / f"{name}.yaml").write_text(f"extends: base.yaml\n{sections}\n")
     paths = [folder / f"{name}.yaml" for name in specs]
-    with torchrun(folder / "logs", "train", *paths, "--results", folder / "r") as ranks:
+    with torchrun(folder / "logs", "train", *paths, "--import", REZERO, "--results", folder / "r") as ranks:
         output, _ = ranks.communicate(timeout=PATIENCE)
     assert ranks.returncode == 1, output.decode()
     return folder
@@ -89,7 +91,8 @@ def test_two_ranks_give_the_numbers_of_one_process_step_by_step(
     name: str, folder: Path, cli: Cli, tmp_path: Path
 ) -> None:
     overrides = [part for override in RUNS[name][1].split() for part in ("--set", override)]
-    assert cli("train", folder / f"{name}.yaml", "--results", tmp_path, "--device", "cpu", *overrides).code == 0
+    arguments = ("--results", tmp_path, "--device", "cpu", "--import", REZERO, *overrides)
+    assert cli("train", folder / f"{name}.yaml", *arguments).code == 0
     ours, theirs = (read_run(results / name / "seed-0") for results in (folder / "r", tmp_path))
     assert [row.step for row in ours.rows] == [*range(1, 13)]
     tolerance: dict[str, Any] = HALF if name == "half" else {"rtol": 2e-6, "atol": 0.0}
