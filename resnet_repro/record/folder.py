@@ -33,6 +33,7 @@ from resnet_repro.record.run import (
 )
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.file import differences, dump_spec, read_spec
+from resnet_repro.spec.variation import place_for
 
 FolderStatus = Literal["new", "unfinished", "finished", "diverged"]
 
@@ -79,7 +80,8 @@ class RunFolder:
         if differing := differences(self.experiment, theirs):
             raise RunError(
                 f"{self.path / SPEC}: holds a run of another spec ({'; '.join(differing)}); "
-                "give yours another name, choose another --results, or discard that run with --restart"
+                f"give yours another name with {place_for(self.experiment, theirs)}, choose another --results, or "
+                "discard that run with --restart"
             )
         if (self.path / SUMMARY).exists():
             status: FolderStatus = read_run(self.path).summary["status"]

@@ -10,6 +10,7 @@ from resnet_repro.spec import Experiment
 from resnet_repro.spec.section import Section, section_in
 
 Key = tuple[str, ...]  # ("training", "steps")
+SEVERAL = re.compile(r"[\w.+-]+( *, *[\w.+-]+)+")  # values with commas between them
 
 
 def explain(error: ValidationError, place: Callable[[Key], str]) -> str:
@@ -33,6 +34,7 @@ def explain(error: ValidationError, place: Callable[[Key], str]) -> str:
             message = f"{short(problem['input'])} should be text; put it in quotes"
         case kind if kind != "value_error":
             message = f"{short(problem['input'])} {message.replace('Input should', 'should')}"
+    message += _several(problem["input"], key)
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{place(key)}: {'.'.join(key)}: {message}{more}"
 
@@ -46,6 +48,17 @@ def _suggestion(key: Key) -> str:
         if close := nearest(key[-1], candidates, most=1):
             return did_you_mean([prefix + close[0]])
     return f"; known here: {', '.join(known)}"
+
+
+def _several(value: object, key: Key) -> str:
+    """The end of a message about a value that seems to be several ones, such as "0.05,0.1": how to give these."""
+    if key == ("name",) or not isinstance(value, str) or not SEVERAL.fullmatch(value):
+        return ""
+    values = value.replace(" ", "")
+    if key[-1].isdecimal():  # an item of a list
+        return f"; write a list in brackets: [{values}]"
+    how = f"--seeds {values}" if key == ("seed",) else f"--vary {'.'.join(key)}={values}"
+    return f"; 'train' with {how} trains a run for each value"
 
 
 def _sections() -> Iterator[tuple[str, Iterable[str]]]:
