@@ -26,3 +26,4 @@ class TrainOptions:
     ranks: Ranks = ALONE
     deadline: float = math.inf  # a time.monotonic(); then no run starts, and those that train stop, resumably
     require_graph: bool = False  # fail if the training step cannot be captured in a CUDA graph
+    command: tuple[str, ...] | None = None  # what the runs record as the command; None: that of this process
