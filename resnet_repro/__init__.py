@@ -24,19 +24,23 @@ The folders, roughly in the order in which a run passes through them, parts firs
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.2.0"
-__all__ = ["build_net", "import_file", "load_runs", "load_spec"]
+__all__ = ["build_net", "import_file", "load_runs", "load_spec", "train", "vary"]
 
 if TYPE_CHECKING:
     from resnet_repro.analysis.loading import load_runs
+    from resnet_repro.launch.from_python import train
     from resnet_repro.runner.assembly import build_net
     from resnet_repro.runner.imported import import_file
     from resnet_repro.spec.file import load_spec
+    from resnet_repro.spec.variation import vary
 
 _HOMES = {
     "build_net": "resnet_repro.runner.assembly",
     "import_file": "resnet_repro.runner.imported",
     "load_runs": "resnet_repro.analysis.loading",
     "load_spec": "resnet_repro.spec.file",
+    "train": "resnet_repro.launch.from_python",
+    "vary": "resnet_repro.spec.variation",
 }
 
 

@@ -30,6 +30,8 @@ def asking(line: str) -> dict[str, str]:
         ("resnet-repro train x.yaml --device ", ["auto", "cpu", "cuda", "mps"]),
         ("resnet-repro train x.yaml --set training.m", ["training.milestones=", "training.momentum="]),
         ("resnet-repro train --set training.warmup.l", ["training.warmup.learning_rate="]),
+        ("resnet-repro train x.yaml --vary training.m", ["training.milestones=", "training.momentum="]),
+        ("resnet-repro train x.yaml --vary n", []),
         ("resnet-repro reproduce --schedule t", ["tenth"]),
         ("resnet-repro plot results --figure b", ["batch-norm", "branch-ratios"]),
         ("resnet-repro plot results --style ", ["paper", "slides", "web"]),

@@ -22,6 +22,9 @@ from resnet_repro.spec.file import load_spec
         (("train", "tiny.yaml", "--device", "gpu"), 1, "--device gpu: is not a device"),
         (("train", "tiny.yaml", "--set", "training.steps=0"), 1, "training.steps: 0 should be greater than 0"),
         (("train", "tiny.yaml", "tiny.yaml", "copy/tiny.yaml"), 1, "is that of tiny.yaml too"),
+        (("train", "tiny.yaml", "copy/tiny.yaml", "--name", "x"), 1, "--name x: names one spec, and these are 2"),
+        (("train", "tiny.yaml", "--name", "a b"), 1, "--name a b: name: 'a b' should be letters"),
+        (("train", "tiny.yaml", "--vary", "training.stepz=3"), 1, "training.stepz: unknown key; did you mean steps?"),
         (("train", "tiny.yaml", "--set", "data.dataset=cifar10", "--set", "data.train_images=50000",
           "--set", "data.test_images=10000", "--data-dir", "no-data"), 1, "no-data: there is no CIFAR-10 here"),
         (("train", "tiny.yaml", "--results", "tiny.yaml"), 1, "--results tiny.yaml: is not a folder"),
@@ -60,7 +63,11 @@ def test_a_spec_that_differs_from_its_run_folder_is_refused_and_nothing_is_lost(
     refused = cli("train", tiny, "--results", results, "--set", "training.learning_rate=0.5")
     assert refused.code == 1
     assert "spec.yaml: holds a run of another spec (training.learning_rate: 0.5 against 0.05)" in refused.err
+    assert "with --vary training.learning_rate=0.5 (in place of --set) or --name NAME" in refused.err
     assert {path: path.read_bytes() for path in (results / "tiny/seed-0").iterdir()} == before
+    planned = cli("train", tiny, "--results", results, "--vary", "training.learning_rate=0.5", "--dry-run").out
+    assert "tiny-learning_rate-0.5/seed-0  new" in planned
+    assert "mine/seed-0  new" in cli("train", tiny, "--results", results, "--name", "mine", "--dry-run").out
 
 
 def test_a_damaged_checkpoint_is_refused_and_kept(cli: Cli, tiny: Path, tmp_path: Path) -> None:

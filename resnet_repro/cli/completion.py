@@ -24,6 +24,11 @@ def fields_to_set() -> list[tuple[str, str]]:
     return [(f"{name}=", " ".join(about.split())) for name, about in spec_fields().items()]
 
 
+def fields_to_vary() -> list[tuple[str, str]]:
+    """Completes the field in `--vary FIELD=A,B`: any but the name and the seed."""
+    return [field for field in fields_to_set() if field[0] not in ("name=", "seed=")]
+
+
 def carried_specs(incomplete: str) -> list[str]:
     """Completes the name of a carried experiment, unless paths begin alike: the shell completes these if we do not."""
     from resnet_repro.spec.carried import carried_names

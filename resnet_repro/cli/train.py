@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from resnet_repro.cli.completion import SCHEDULES, one_of
+from resnet_repro.cli.completion import SCHEDULES, fields_to_vary, one_of
 from resnet_repro.cli.options import (
     FOLDERS,
     LIMITS,
@@ -42,6 +42,22 @@ def train(
     data_dir: DataDir = Path("data"),
     override: Override = None,
     imported: Import = None,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vary",
+            metavar="FIELD=A,B",
+            help="A run for each value of a field, named after it; several --vary give all combinations.",
+            autocompletion=fields_to_vary,
+            rich_help_panel=RUNS,
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--name", metavar="NAME", help="The name of the run in place of the spec's own.", rich_help_panel=RUNS
+        ),
+    ] = None,
     compiled: Compiled = False,
     deterministic: Annotated[
         bool,
@@ -77,6 +93,7 @@ def train(
 ) -> None:
     """Train the nets that specs describe. Finished runs are skipped, interrupted ones resume."""
     from resnet_repro.cli.options import parse_jobs
+    from resnet_repro.spec.overriding import parse_varied
     from resnet_repro.spec.suite import load_suite
 
     side_by_side = parsed(parse_jobs, jobs)
@@ -92,7 +109,11 @@ def train(
             results, data_dir, device, side_by_side, restart, compiled, deterministic, checkpoint_seconds, ranks,
             deadline, require_graph, files,
         )  # fmt: skip
-        tasks = ranks.first(lambda: command.find_tasks(load_suite(specs, override or (), seeds_wanted), options))
+        tasks = ranks.first(
+            lambda: command.find_tasks(
+                load_suite(specs, override or (), seeds_wanted, parse_varied(vary or ()), name), options
+            )
+        )
         code = 0
         if not dry_run:
             code = command.train(tasks, options, notice)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
+from types import ModuleType
 from typing import NamedTuple
 
 from resnet_repro.launch.slots import Slot, is_cuda
@@ -39,7 +40,7 @@ class Child:
         spawning = multiprocessing.get_context("spawn")
         self.process = spawning.Process(target=work, args=(slot, options, theirs), daemon=True)
         variables = {"OMP_NUM_THREADS": str(slot.threads)} | (CONNECTIONS if is_cuda(slot.device) else {})
-        with theirs, _inherited(variables):
+        with theirs, _inherited(variables), _without_main():
             self.process.start()
         # `theirs` is closed in this process, so that the pipe ends when the child does
 
@@ -99,6 +100,20 @@ def _inherited(variables: Mapping[str, str]) -> Iterator[None]:
         resource_tracker.ensure_running()  # else it starts with the first process, and unblocks the signals
     with with_variables(variables), held_back():
         yield
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Keep a new process from importing the main script, which it does not need.
+
+    A script that trains without `if __name__ == "__main__"` would start everything again there.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _exit_reason(exit_code: int) -> str:

@@ -13,7 +13,7 @@ import torch
 
 from resnet_repro.errors import DataError, ReproError, RunError, print_error, summary_of
 from resnet_repro.files import explained, make_folder, open_to_append
-from resnet_repro.launch.board import new_board
+from resnet_repro.launch.board import Board, new_board
 from resnet_repro.launch.growth import Growth
 from resnet_repro.launch.plan import print_plan, say_duration
 from resnet_repro.launch.queue import Notice, Queue
@@ -149,6 +149,13 @@ def _logged(error: Exception, task: Task, results: Path) -> str:
 def _side_by_side(tasks: Sequence[Task], wanted: Sequence[Task], options: TrainOptions, notice: Notice) -> int:
     if not (ahead := _with_data(wanted, Datasets(options.data_dir))):
         return 1
+    return _exit_code(train_side_by_side(tasks, ahead, options, notice)) or int(len(ahead) < len(wanted))
+
+
+def train_side_by_side(
+    tasks: Sequence[Task], ahead: Sequence[Task], options: TrainOptions, notice: Notice, quiet: bool = False
+) -> list[QueuedRun]:
+    """Train the runs `ahead`, of all tasks, and return how each ended. Raises RunError."""
     slots = _slots(ahead, options)
     measured = _is_measured(slots, options)
     make_folder(options.results)
@@ -164,8 +171,8 @@ def _side_by_side(tasks: Sequence[Task], wanted: Sequence[Task], options: TrainO
     runs = [QueuedRun(task, logs[task.label], weight=weights.get(task.label, 1.0)) for task in ahead]
     skipped = [QueuedRun(task, logs[task.label], "skipped") for task in tasks if task.is_ended]
     growths = _growths(runs, slots) if measured else {}
-    Queue(runs, slots, options, new_board([*skipped, *runs]), growths, notice).train_all()
-    return _exit_code(runs) or int(len(ahead) < len(wanted))
+    Queue(runs, slots, options, Board() if quiet else new_board([*skipped, *runs]), growths, notice).train_all()
+    return runs
 
 
 def _growths(runs: Sequence[QueuedRun], slots: Sequence[Slot]) -> dict[str, Growth]:

@@ -35,6 +35,7 @@ from resnet_repro.record.run import (
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.file import differences, dump_spec, read_spec
 from resnet_repro.spec.own import used_files
+from resnet_repro.spec.variation import place_for
 
 FolderStatus = Literal["new", "unfinished", "finished", "diverged"]
 
@@ -85,7 +86,8 @@ class RunFolder:
         if differing := differences(self.experiment, theirs):
             raise RunError(
                 f"{self.path / SPEC}: holds a run of another spec ({'; '.join(differing)}); "
-                "give yours another name, choose another --results, or discard that run with --restart"
+                f"give yours another name with {place_for(self.experiment, theirs)}, choose another --results, or "
+                "discard that run with --restart"
             )
         keep = ", give yours another name, or discard that run with --restart"
         check_same(self.path, read_environment(self.path / ENVIRONMENT), self.imported, keep)

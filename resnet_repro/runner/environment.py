@@ -33,13 +33,15 @@ def describe_environment(
     data: dict[str, Any],
     ranks: int = 1,
     kernels: str = "torch",
+    command: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Versions, device, threads, ranks, precision, kernels, the commit of this code, data and command.
 
     `kernels` is "fused" where our kernels compute BN, addition and ReLU in one operation, "torch" for torch's own.
+    `command` has the arguments of the command that repeats the run, by default those of this process.
     """
     return {
-        "command": ["resnet-repro", *repeatable(sys.argv[1:])],
+        "command": ["resnet-repro", *repeatable(sys.argv[1:] if command is None else command)],
         "device": device.type,
         "device_name": device_name(device),
         "threads": torch.get_num_threads(),

@@ -28,3 +28,4 @@ class TrainOptions:
     deadline: float = math.inf  # a time.monotonic(); then no run starts, and those that train stop, resumably
     require_graph: bool = False  # fail if the training step cannot be captured in a CUDA graph
     imported: tuple[OwnFile, ...] = ()  # the user's own files, which every process of the command runs
+    command: tuple[str, ...] | None = None  # what the runs record as the command; None: that of this process

@@ -4,6 +4,7 @@ import ctypes
 import math
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ def stop_signals(deadline: float = math.inf) -> Iterator[Callable[[], bool]]:
     """Yield a function that returns True after a signal, or once time.monotonic() has reached `deadline`.
 
     A second SIGINT or SIGTERM raises KeyboardInterrupt at once. Within 1 s of the first signal it is ignored: launchers
-    forward a Ctrl-C that we already received.
+    forward a Ctrl-C that we already received. Only the main thread can handle signals; others see the deadline alone.
     """
     received: list[float] = []
 
@@ -36,7 +37,8 @@ def stop_signals(deadline: float = math.inf) -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         received.append(now)
 
-    before = {number: signal.signal(number, note) for number in signals_that_stop()}
+    caught = signals_that_stop() if threading.current_thread() is threading.main_thread() else []
+    before = {number: signal.signal(number, note) for number in caught}
     try:
         yield lambda: bool(received) or time.monotonic() >= deadline
     finally:

@@ -78,7 +78,9 @@ def train_run(
             log.warning("%s: has %s meanwhile, in another process", experiment.label, status)
             return status
         recorded = checkpoints.load(trainer, origin, ranks) if ranks.first(lambda: folder.has_checkpoint) else None
-        environment = describe_environment(device, engine.precision, engine.name, data, ranks.count, engine.kernels)
+        environment = describe_environment(
+            device, engine.precision, engine.name, data, ranks.count, engine.kernels, options.command
+        )
         ranks.first(lambda: folder.begin(environment, recorded))
         with watcher.watching(experiment, trainer):
             saved = trainer.elapsed_seconds

@@ -9,10 +9,10 @@ import re
 from itertools import takewhile
 from pathlib import Path
 
-from resnet_repro.errors import RunError
+from resnet_repro.errors import RunError, SpecError
 from resnet_repro.files import check_within, make_folder, read_text, write_text
-from resnet_repro.nearest import nearest
-from resnet_repro.spec.yaml_source import LARGEST_FILE, is_spec
+from resnet_repro.nearest import did_you_mean, nearest
+from resnet_repro.spec.yaml_source import LARGEST_FILE, is_spec, specs_like
 
 FOLDER = "experiments"
 SCHEMA = "schema.json"
@@ -54,7 +54,7 @@ def find_spec(spec: Path) -> Path:
 
     What lies at the path comes first. Where there is no folder experiments/, its paths, as every page writes them, mean
     the carried experiments. A notice says which one is taken where somebody may have meant the other. A `spec` that is
-    neither is returned as it is.
+    neither is returned as it is, unless names are near to it: then this raises SpecError, which has them.
     """
     if os.path.lexists(spec):
         if not is_spec(spec) and _is_another(spec, carried_names().get(spec.as_posix())):
@@ -70,10 +70,14 @@ def find_spec(spec: Path) -> Path:
         if found in (carried_folder(), *carried.values()):
             log.warning("%s: comes from the package, as there is no folder %s here", spec, FOLDER)
             return found
+    if names := _names_like(spec):
+        paths = specs_like(spec)
+        meant = [*paths, *names] if is_spec(spec) else [*names, *paths]
+        raise SpecError(f"{spec}: there is no such experiment{did_you_mean(meant)}")
     return spec
 
 
-def names_like(spec: Path) -> list[str]:
+def _names_like(spec: Path) -> list[str]:
     """The names of carried experiments that a missing `spec` may have meant; none if its folder exists."""
     name = spec.with_suffix("") if is_spec(spec) else spec
     if name.parts[:1] == (FOLDER,) and not os.path.lexists(FOLDER):

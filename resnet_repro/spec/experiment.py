@@ -15,6 +15,7 @@ from resnet_repro.spec.probes import ProbesSpec
 from resnet_repro.spec.section import Section
 from resnet_repro.spec.training import TrainingSpec
 
+LONGEST_NAME = 120  # characters
 NAME_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
@@ -37,7 +38,7 @@ class Experiment(Section):
     @field_validator("name")
     @classmethod
     def _name(cls, name: str) -> str:
-        if len(name) > 120 or not all(NAME_PART.fullmatch(part) for part in name.split("/")):
+        if len(name) > LONGEST_NAME or not all(NAME_PART.fullmatch(part) for part in name.split("/")):
             raise ValueError(
                 f"{name[:60]!r} should be letters, digits, '.', '_', '+' and '-', "
                 "in folders joined by '/', inside the results folder"

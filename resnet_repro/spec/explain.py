@@ -12,6 +12,7 @@ from resnet_repro.spec.own import growing, remedy
 from resnet_repro.spec.section import Section, section_in
 
 Key = tuple[str, ...]  # ("training", "steps")
+SEVERAL = re.compile(r"[\w.+-]+( *, *[\w.+-]+)+")  # values with commas between them
 
 
 def explain(error: ValidationError, place: Callable[[Key], str]) -> str:
@@ -35,8 +36,10 @@ def explain(error: ValidationError, place: Callable[[Key], str]) -> str:
             message = f"{short(problem['input'])} should be text; put it in quotes"
         case kind if kind != "value_error":
             message = f"{short(problem['input'])} {message.replace('Input should', 'should')}"
-    if problem["type"] == "literal_error":
+    several = _several(problem["input"], key)
+    if problem["type"] == "literal_error" and not several:
         message += _remedy(key, problem["input"], Path(place(())))
+    message += several
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{place(key)}: {'.'.join(key)}: {message}{more}"
 
@@ -59,6 +62,15 @@ def _remedy(key: Key, value: object, spec: Path) -> str:
         section = section_in(section.model_fields[part].annotation) or section
     choices = growing(section).get(next(part for part in reversed(key) if not part.isdecimal()))
     return "" if choices is None else remedy(value, choices, spec)
+def _several(value: object, key: Key) -> str:
+    """The end of a message about a value that seems to be several ones, such as "0.05,0.1": how to give these."""
+    if key == ("name",) or not isinstance(value, str) or not SEVERAL.fullmatch(value):
+        return ""
+    values = value.replace(" ", "")
+    if key[-1].isdecimal():  # an item of a list
+        return f"; write a list in brackets: [{values}]"
+    how = f"--seeds {values}" if key == ("seed",) else f"--vary {'.'.join(key)}={values}"
+    return f"; 'train' with {how} trains a run for each value"
 
 
 def _sections() -> Iterator[tuple[str, Iterable[str]]]:

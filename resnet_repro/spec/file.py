@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from resnet_repro.errors import SpecError
@@ -16,13 +15,13 @@ from resnet_repro.spec import Experiment
 from resnet_repro.spec.carried import find_spec
 from resnet_repro.spec.explain import Key, explain, short
 from resnet_repro.spec.model import CLASSES
+from resnet_repro.spec.overriding import parse_override
 from resnet_repro.spec.own import READING
-from resnet_repro.spec.yaml_source import Source, dump, parse, read_source, specs_like
+from resnet_repro.spec.yaml_source import Source, dump, read_source, specs_like
 
 DEEPEST_EXTENDS = 16
 # Backslashes and colons are refused: on Windows a stranger's spec could name another computer with them.
 RELATIVE_SPEC = re.compile(r"[^/\\:\x00-\x1f][^\\:\x00-\x1f]{0,200}\.ya?ml")
-DEEPEST_FIELD = 8
 RESOLVED = {
     "unit",
     "shortcut",
@@ -47,15 +46,25 @@ def read_spec(path: Path, overrides: Iterable[str] = (), reading: bool = False) 
 
     With `reading`, no net will be built: then names that a file of the user's own had added are valid without it.
     """
+    return validated(spec_source(path, overrides), reading)
+
+
+def spec_source(path: Path, overrides: Iterable[str] = ()) -> Source:
+    """The values of a spec file with those of `overrides` over them, not validated yet. Raises SpecError."""
     source = _with_base(path, (), _real(path.parent).parent)
     source.values.setdefault("name", path.stem)
     _complete_earlier(source)
-    return _experiment(source, overrides, reading)
+    return _overridden(source, overrides)
 
 
 def overridden(experiment: Experiment, overrides: Iterable[str]) -> Experiment:
     """Change fields of an experiment by texts of the form `section.field=value`. Raises SpecError."""
-    return _experiment(Source(experiment.model_dump(mode="json", exclude_unset=True)), overrides)
+    return validated(_overridden(as_source(experiment), overrides))
+
+
+def as_source(experiment: Experiment) -> Source:
+    """The values that were given for an experiment; defaults are left out, as they may depend on other fields."""
+    return Source(experiment.model_dump(mode="json", exclude_unset=True))
 
 
 def dump_spec(experiment: Experiment) -> str:
@@ -65,14 +74,24 @@ def dump_spec(experiment: Experiment) -> str:
 
 def differences(ours: Experiment, theirs: Experiment) -> list[str]:
     """List the fields in which two experiments differ, as `training.steps: 400 against 800`."""
-    left, right = (dict(_leaves(spec.model_dump(mode="json"))) for spec in (ours, theirs))
-    return [f"{'.'.join(key)}: {left.get(key)} against {right.get(key)}"
-            for key in left | right if left.get(key) != right.get(key)]  # fmt: skip
+    return [f"{'.'.join(key)}: {left} against {right}" for key, (left, right) in differing_fields(ours, theirs).items()]
 
 
-def _experiment(source: Source, overrides: Iterable[str], reading: bool = False) -> Experiment:
+def differing_fields(ours: Experiment, theirs: Experiment) -> dict[Key, tuple[Any, Any]]:
+    """The fields in which two experiments differ, and the value of each; None where a section is missing."""
+    left, right = (dict(leaves(spec.model_dump(mode="json"))) for spec in (ours, theirs))
+    both = {key: (left.get(key), right.get(key)) for key in left | right}
+    return {key: values for key, values in both.items() if values[0] != values[1]}
+
+
+def _overridden(source: Source, overrides: Iterable[str]) -> Source:
     for text in overrides:
-        source = _override(text).over(source)
+        source = parse_override(text).over(source)
+    return source
+
+
+def validated(source: Source, reading: bool = False) -> Experiment:
+    """The experiment of these values. Raises SpecError with the place of the first mistake."""
     try:
         return Experiment.model_validate(source.values, context=READING if reading else None)
     except ValidationError as error:
@@ -130,25 +149,10 @@ def _real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _override(text: str) -> Source:
-    name, equals, value_text = text.partition("=")
-    key = tuple(name.strip().split("."))
-    place = f"--set {text}"
-    if not equals or not all(key) or len(key) > DEEPEST_FIELD:
-        raise SpecError(f"{place}: should be section.field=value, for example training.steps=400")
-    try:
-        value = parse(value_text)[1]
-    except (yaml.YAMLError, ValueError):
-        raise SpecError(f"{place}: {short(value_text)} is not a value") from None
-    values: dict[str, Any] = {key[-1]: value}
-    for part in reversed(key[:-1]):
-        values = {part: values}
-    return Source(values, {key: place})
-
-
-def _leaves(values: dict[str, Any], key: Key = ()) -> Iterator[tuple[Key, Any]]:
+def leaves(values: dict[str, Any], key: Key = ()) -> Iterator[tuple[Key, Any]]:
+    """Every value that is no section, with its key."""
     for name, value in values.items():
         if isinstance(value, dict):
-            yield from _leaves(value, (*key, name))
+            yield from leaves(value, (*key, name))
         else:
             yield (*key, name), value

@@ -12,6 +12,7 @@ from resnet_repro.papers.data import CIFAR10_DIGEST
 from resnet_repro.record.run import Run
 from resnet_repro.spec import ModelSpec
 from resnet_repro.spec.naming import net_name
+from resnet_repro.spec.variation import vary
 
 
 def test_an_estimate_has_the_sample_standard_deviation_and_n() -> None:
@@ -158,3 +159,12 @@ def test_precisions_are_in_the_title_and_never_averaged() -> None:
     assert "CPU · bf16 or fp32 · 1 seed per net" in group.title()
     assert [entry.name for entry in group.entries] == ["plain-20 [bf16]", "plain-20 [fp32]"]
     assert "bf16" not in group.only(group.entries[1:]).title()
+
+
+def test_a_varied_run_is_shown_by_its_net_and_what_differs() -> None:
+    varied = vary(make_run(name="p").experiment, {"training.learning_rate": [0.1, 0.05]})
+    [group] = comparable_groups([replace(make_run(), experiment=experiment) for experiment in varied])
+    assert [entry.name for entry in group.entries] == [
+        "plain-20 [p-learning_rate-0.05]",
+        "plain-20 [p-learning_rate-0.1]",
+    ]

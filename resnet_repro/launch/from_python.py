@@ -1,0 +1,137 @@
+"""`resnet_repro.train`: trains from Python, also in a notebook, what the command `train` trains."""
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import overload
+
+from resnet_repro.errors import RunError, SpecError, printable
+from resnet_repro.launch.command import find_tasks, train_side_by_side
+from resnet_repro.launch.tasks import Task
+from resnet_repro.record.run import Run, read_run
+from resnet_repro.runner.datasets import Datasets
+from resnet_repro.runner.options import Jobs, TrainOptions
+from resnet_repro.runner.progress import new_watcher
+from resnet_repro.runner.train import Watcher, train_run
+from resnet_repro.spec import Experiment
+from resnet_repro.training.device import resolve_device
+
+DATA_DIR_VARIABLE = "RESNET_REPRO_DATA"
+
+
+@overload
+def train(
+    experiment: Experiment, results: str | Path = ..., data_dir: str | Path | None = ..., device: str = ..., *,
+    seeds: None = ..., jobs: Jobs = ..., restart: bool = ..., quiet: bool = ...,
+) -> Run: ...  # fmt: skip
+@overload
+def train(
+    experiment: Experiment, results: str | Path = ..., data_dir: str | Path | None = ..., device: str = ..., *,
+    seeds: Iterable[int], jobs: Jobs = ..., restart: bool = ..., quiet: bool = ...,
+) -> list[Run]: ...  # fmt: skip
+@overload
+def train(
+    experiment: Iterable[Experiment], results: str | Path = ..., data_dir: str | Path | None = ..., device: str = ...,
+    *, seeds: Iterable[int] | None = ..., jobs: Jobs = ..., restart: bool = ..., quiet: bool = ...,
+) -> list[Run]: ...  # fmt: skip
+def train(
+    experiment: Experiment | Iterable[Experiment],
+    results: str | Path = "results",
+    data_dir: str | Path | None = None,
+    device: str = "auto",
+    *,
+    seeds: Iterable[int] | None = None,
+    jobs: Jobs = 1,
+    restart: bool = False,
+    quiet: bool = False,
+) -> Run | list[Run]:
+    """Train an experiment, or several, and return their runs as `load_runs` gives them.
+
+    One experiment without `seeds` gives one run, else there is a list: each experiment with each seed. As with the
+    command, a run is a folder, `<results>/<name>/seed-<k>`; a finished or diverged run is not trained again, an
+    unfinished one is resumed, and `restart` discards what there is.
+
+    `data_dir` is the folder of CIFAR-10, by default that of the variable RESNET_REPRO_DATA, or `data`. `device` is as
+    after `--device`. With `jobs=1` the runs train in this process, one after another, and in any thread. With another
+    number, or "auto", they train side by side in processes of their own. Progress is shown on stderr unless `quiet`.
+
+    In the main thread, SIGINT (Ctrl-C, or a notebook's button to interrupt), SIGTERM and SIGHUP save a checkpoint, from
+    which the same call resumes, and then raise KeyboardInterrupt.
+
+    Raises SpecError if two of the experiments share name and seed, RunError if a run folder or the device cannot be
+    used, or a run fails, and DataError without the data. Folders and data are looked at before anything is trained.
+    """
+    asked = _with_seeds(experiment, seeds)
+    arguments = ("train", "spec.yaml", *(() if device == "auto" else ("--device", device)))  # in each run's own folder
+    options = TrainOptions(
+        _path(results), _path(data_dir or os.environ.get(DATA_DIR_VARIABLE) or "data"), device, _checked(jobs), restart,
+        command=arguments,
+    )  # fmt: skip
+    tasks = find_tasks(dict.fromkeys(asked), options)
+    for task in tasks:
+        if task.fault:
+            raise RunError(task.fault)
+    if ahead := [task for task in tasks if not task.is_ended]:
+        chosen = resolve_device(device)
+        datasets = Datasets(options.data_dir)
+        for data in dict.fromkeys(task.experiment.data for task in ahead):
+            datasets.load(data)
+        if jobs == 1:
+            _one_by_one(ahead, replace(options, device=str(chosen)), datasets, quiet)
+        else:
+            _side_by_side(tasks, ahead, options, quiet)
+    runs = [read_run(options.results / one.label) for one in asked]
+    return runs[0] if isinstance(experiment, Experiment) and seeds is None else runs
+
+
+def _one_by_one(ahead: Sequence[Task], options: TrainOptions, datasets: Datasets, quiet: bool) -> None:
+    watcher = Watcher() if quiet else new_watcher()
+    for task in ahead:
+        if train_run(task.experiment, options, watcher, datasets) == "interrupted":
+            raise KeyboardInterrupt(f"{task.label}: stopped; the same call resumes it")
+
+
+def _side_by_side(tasks: Sequence[Task], ahead: Sequence[Task], options: TrainOptions, quiet: bool) -> None:
+    runs = train_side_by_side(tasks, ahead, options, (lambda text: None) if quiet else _notice, quiet)
+    for run in runs:
+        if run.status == "failed":
+            raise RunError(f"{run.label}: {run.error}" if run.label not in run.error else run.error)
+    if any(run.status in ("interrupted", "waiting") for run in runs):
+        raise KeyboardInterrupt("stopped; the same call resumes the runs")
+
+
+def _with_seeds(experiment: Experiment | Iterable[Experiment], seeds: Iterable[int] | None) -> list[Experiment]:
+    """Each experiment with each seed, or with its own seed. Raises SpecError."""
+    several = [experiment] if isinstance(experiment, Experiment | str | Path) else list(experiment)
+    chosen = None if seeds is None else list(seeds)
+    found: dict[str, Experiment] = {}
+    asked: list[Experiment] = []
+    for one in several:
+        if not isinstance(one, Experiment):
+            raise SpecError(f"{one!r}: is not an experiment; load_spec reads one, vary makes several")
+        for seed in [one.seed] if chosen is None else chosen:
+            if not 0 <= seed < 2**32:
+                raise SpecError(f"seeds: {seed} should be from 0 to 4294967295")
+            asked.append(one.model_copy(update={"seed": int(seed)}))
+            if found.setdefault(asked[-1].label, asked[-1]) != asked[-1]:
+                raise SpecError(
+                    f"name: {one.name} is that of two experiments that differ; vary() gives each a name of its own, "
+                    "and so does model_copy(update={'name': ...})"
+                )
+    return asked
+
+
+def _checked(jobs: Jobs) -> Jobs:
+    if jobs != "auto" and (not isinstance(jobs, int) or jobs < 1):
+        raise RunError(f"jobs: {jobs!r} should be 'auto', or a whole number of 1 or more")
+    return jobs
+
+
+def _path(path: str | Path) -> Path:
+    return Path(os.path.expanduser(path))
+
+
+def _notice(text: str) -> None:
+    print(f"note: {printable(text)}", file=sys.stderr)
