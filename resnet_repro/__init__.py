@@ -24,15 +24,17 @@ The folders, roughly in the order in which a run passes through them, parts firs
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.2.0"
-__all__ = ["build_net", "load_runs", "load_spec"]
+__all__ = ["build_net", "compare", "load_runs", "load_spec"]
 
 if TYPE_CHECKING:
+    from resnet_repro.analysis.comparison import compare
     from resnet_repro.analysis.loading import load_runs
     from resnet_repro.runner.assembly import build_net
     from resnet_repro.spec.file import load_spec
 
 _HOMES = {
     "build_net": "resnet_repro.runner.assembly",
+    "compare": "resnet_repro.analysis.comparison",
     "load_runs": "resnet_repro.analysis.loading",
     "load_spec": "resnet_repro.spec.file",
 }

@@ -59,6 +59,10 @@ Override = Annotated[
 Markdown = Annotated[bool, typer.Option("--markdown", help="Markdown on stdout.")]
 Latex = Annotated[bool, typer.Option("--latex", help="LaTeX for papers on stdout, with booktabs.")]
 Csv = Annotated[bool, typer.Option("--csv", help="CSV on stdout: the numbers, for spreadsheets and data frames.")]
+FigureStyle = Annotated[
+    Literal["web", "paper", "slides"],
+    typer.Option("--style", help="Sizes and fonts for a screen, for a column of a paper, or for slides."),
+]
 Jobs = Annotated[
     str,
     typer.Option(

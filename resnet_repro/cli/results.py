@@ -1,13 +1,13 @@
 """The commands that read a results folder: `plot`, `table`, `claims`, `list` and `report`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from resnet_repro.cli.completion import FIGURES, FORMATS, one_of
 from resnet_repro.cli.matplotlib_loading import load_matplotlib
-from resnet_repro.cli.options import Csv, Json, Latex, Markdown, Results, notice, one_format, parsed
+from resnet_repro.cli.options import Csv, FigureStyle, Json, Latex, Markdown, Results, notice, one_format, parsed
 from resnet_repro.errors import RunError
 
 
@@ -33,10 +33,7 @@ def plot(
             autocompletion=one_of(FIGURES),
         ),
     ] = None,
-    style: Annotated[
-        Literal["web", "paper", "slides"],
-        typer.Option("--style", help="Sizes and fonts for a screen, for a column of a paper, or for slides."),
-    ] = "web",
+    style: FigureStyle = "web",
     formats: Annotated[
         list[str] | None,
         typer.Option(

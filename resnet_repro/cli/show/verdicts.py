@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from resnet_repro.analysis.groups import ABOUT_SPREAD
+from resnet_repro.analysis.noise import ABOUT_BORROWED, BORROWED
 from resnet_repro.claims import OUTCOMES, wording
 from resnet_repro.claims.verdict import ABOUT_INTERVALS, ABOUT_OUTCOMES, Evidence, NetResult, Ruling, Verdict
 from resnet_repro.cli.options import Format
@@ -13,11 +14,6 @@ from resnet_repro.cli.show.sources import source_lines
 from resnet_repro.papers import CLAIMS, find_number
 
 COLUMNS = ["claim", "verdict", "statement, and what was compared", "ours", "difference", "published", "where"]
-BORROWED = "†"
-ABOUT_BORROWED = (
-    f"{BORROWED} A net has a single run. Its spread is taken to be that of other nets with several seeds under these "
-    "conditions, and under the papers' own also the published one of ResNet-110."
-)
 LONGEST = 200  # characters of what is missing; --json prints all of them
 
 
