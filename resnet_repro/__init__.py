@@ -24,9 +24,10 @@ The folders, roughly in the order in which a run passes through them, parts firs
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.2.0"
-__all__ = ["build_net", "import_file", "load_runs", "load_spec", "train", "vary"]
+__all__ = ["build_net", "compare", "import_file", "load_runs", "load_spec", "train", "vary"]
 
 if TYPE_CHECKING:
+    from resnet_repro.analysis.comparison import compare
     from resnet_repro.analysis.loading import load_runs
     from resnet_repro.launch.from_python import train
     from resnet_repro.runner.assembly import build_net
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "build_net": "resnet_repro.runner.assembly",
+    "compare": "resnet_repro.analysis.comparison",
     "import_file": "resnet_repro.runner.imported",
     "load_runs": "resnet_repro.analysis.loading",
     "load_spec": "resnet_repro.spec.file",

@@ -4,13 +4,13 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from conftest import CliResult
 
-from resnet_repro.record.folder import Status
-from resnet_repro.record.run import WEIGHTS, read_run
+from resnet_repro.record.folder import RunFolder, Status
+from resnet_repro.record.run import WEIGHTS, Run, read_run
 from resnet_repro.runner.options import CHECKPOINT_SECONDS, TrainOptions
 from resnet_repro.runner.train import Watcher, train_run
 from resnet_repro.spec import Experiment
@@ -79,6 +79,18 @@ def assert_mistake_named(outcome: CliResult, code: int, fragment: str) -> None:
     if code == 1:
         assert outcome.err.count("\n") == 1
         assert outcome.out == ""
+
+
+def store(results: Path, runs: list[Run]) -> None:
+    """Write made-up runs into run folders."""
+    for run in runs:
+        folder = RunFolder(results, run.experiment)
+        folder.begin(run.environment)
+        last = run.experiment.training.steps
+        rows = [replace(row, step=last if row.step == 400 else row.step) for row in run.rows]
+        for row in rows:
+            folder.append(row)
+        folder.close(run.status, last, 853_018, run.data, 60.0, run.summary.get("last_epoch"))  # type: ignore[arg-type]
 
 
 def command_line(*arguments: object) -> list[str]:

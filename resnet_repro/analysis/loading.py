@@ -70,7 +70,7 @@ def _keep(run: Run, kept: dict[object, Run], notice: Callable[[str], object]) ->
         kept[key] = run
         return
     stays, leaves = (run, first) if first.status != "finished" == run.status else (first, run)
-    kept[key] = replace(stays, left_out=first.left_out + 1)
+    kept[key] = replace(stays, repeats=(*first.repeats, replace(leaves, repeats=())))
     notice(f"{leaves.path} repeats {stays.path} (same spec, seed and data) and is left out{_contrast(leaves, stays)}")
 
 

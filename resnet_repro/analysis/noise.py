@@ -17,6 +17,7 @@ from resnet_repro.analysis.estimate import Estimate
 
 CHANCE = 0.05  # of an interval to miss the true value, and of a claim to get a false verdict
 MOST_PRIOR = 2.0  # degrees of freedom that other nets and the papers count for at most; the simulation chose it
+MOST_DIGITS = 6  # after the decimal point
 Values = Any  # a float, or an array of one value for each simulated group
 
 
@@ -28,6 +29,11 @@ class Spread(NamedTuple):
 
 
 UNKNOWN = Spread(0.0, 0.0)
+BORROWED = "†"  # marks the interval of a net with a single run
+ABOUT_BORROWED = (
+    f"{BORROWED} A net has a single run. Its spread is taken to be that of other nets with several seeds under these "
+    "conditions, and under the papers' own also the published one of ResNet-110."
+)
 PUBLISHED = Spread(0.16**2, 4.0)  # of the final test error of ResNet-110 in %, five seeds, [R] Table 6
 
 
@@ -155,6 +161,24 @@ def interval(estimates: Sequence[Estimate], known: Sequence[Known]) -> Interval 
     error = Spread(*map(float, error_of(spreads, [estimate.n for estimate in estimates])))
     borrowed = any(estimate.n == 1 for estimate in estimates)
     return Interval(value, error, _basis(known, spreads, error.freedom), borrowed)
+
+
+def interval_text(found: Interval, bounds: Iterable[float], digits: int, sign: str = "") -> str:
+    """As "44.59 ± 0.81", with as many digits as show on which side of the bounds the interval ends."""
+    bounds = list(bounds)
+    while digits < MOST_DIGITS and _hides_a_side(found, bounds, digits):
+        digits += 1
+    return f"{found.value:{sign}z.{digits}f} ± {found.half_width:.{digits}f}"
+
+
+def _hides_a_side(found: Interval, bounds: Iterable[float], digits: int) -> bool:
+    """Whether an end of the rounded interval seems to be on another side of a bound, or on the bound."""
+    value, width = round(found.value, digits), round(found.half_width, digits)
+    return any(
+        (end > bound, end < bound) != (round(shown - bound, 9) > 0, round(shown - bound, 9) < 0)
+        for bound in bounds
+        for end, shown in ((found.low, value - width), (found.high, value + width))
+    )
 
 
 def exact(value: float) -> Interval:

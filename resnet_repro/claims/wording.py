@@ -3,7 +3,7 @@
 import math
 
 from resnet_repro.analysis.measures import MEASURES
-from resnet_repro.analysis.noise import Interval
+from resnet_repro.analysis.noise import interval_text
 from resnet_repro.claims.verdict import Evidence, NetResult, Verdict
 from resnet_repro.papers import Check, Number, find_number
 
@@ -62,9 +62,6 @@ def result_value(measure: str, result: NetResult) -> str:
     return result.estimate.text(MEASURES[measure].digits, result.uncounted)
 
 
-MOST_DIGITS = 6  # after the decimal point
-
-
 def difference(evidence: Evidence) -> str:
     """The difference and its interval, "+44.59 ± 0.81", or the value of a single net; "" if unknown.
 
@@ -76,21 +73,8 @@ def difference(evidence: Evidence) -> str:
         return ""
     if MEASURES[check.measure].is_exact:
         return f"{found.value:,.{digits}f}"
-    while digits < MOST_DIGITS and _hides_a_side(found, check, digits):
-        digits += 1
-    sign = "+" if evidence.right else ""
-    return f"{found.value:{sign}z.{digits}f} ± {found.half_width:.{digits}f}"
-
-
-def _hides_a_side(found: Interval, check: Check, digits: int) -> bool:
-    """Whether an end of the rounded interval seems to be on another side of a bound, or on the bound."""
-    value, width = round(found.value, digits), round(found.half_width, digits)
-    return any(
-        (end > bound, end < bound) != (round(shown - bound, 9) > 0, round(shown - bound, 9) < 0)
-        for bound in (check.low, check.high)
-        if math.isfinite(bound)
-        for end, shown in ((found.low, value - width), (found.high, value + width))
-    )
+    bounds = [bound for bound in (check.low, check.high) if math.isfinite(bound)]
+    return interval_text(found, bounds, digits, "+" if evidence.right else "")
 
 
 def published(evidence: Evidence) -> str:

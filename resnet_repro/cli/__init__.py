@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from resnet_repro.cli.bench import bench
+from resnet_repro.cli.compare import compare
 from resnet_repro.cli.data import check, fetch
 from resnet_repro.cli.demo import demo
 from resnet_repro.cli.nets import describe, evaluate, export
@@ -35,7 +36,14 @@ app.add_typer(data_app, name="data", rich_help_panel="Data and machine")
 
 COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Train": {"demo": demo, "train": train, "reproduce": reproduce},
-    "Read results": {"list": list_runs, "plot": plot, "table": table, "claims": claims, "report": report},
+    "Read results": {
+        "list": list_runs,
+        "plot": plot,
+        "table": table,
+        "compare": compare,
+        "claims": claims,
+        "report": report,
+    },
     "Specs, nets and weights": {
         "experiments": experiments,
         "schema": schema,

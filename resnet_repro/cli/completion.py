@@ -29,6 +29,15 @@ def fields_to_vary() -> list[tuple[str, str]]:
     return [field for field in fields_to_set() if field[0] not in ("name=", "seed=")]
 
 
+def trained_nets(incomplete: str) -> list[str]:
+    """Completes the name of a net that has runs below `results`; the shell completes paths if none begins like that."""
+    from resnet_repro.record.finding import find_runs
+
+    results = Path("results")
+    names = {run.parent.relative_to(results).as_posix() for run in find_runs(results, lambda line: None)}
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
 def carried_specs(incomplete: str) -> list[str]:
     """Completes the name of a carried experiment, unless paths begin alike: the shell completes these if we do not."""
     from resnet_repro.spec.carried import carried_names

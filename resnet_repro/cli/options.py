@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, cast, get_args
 
 import typer
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from resnet_repro.spec.own import OwnFile
 
 T = TypeVar("T")
+Format = Literal["text", "markdown", "latex", "csv", "json"]  # of what a command prints
 MOST_SEEDS = 1000
 MOST_JOBS = 1000
 
@@ -67,6 +68,12 @@ Import = Annotated[
     ),
 ]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Markdown on stdout.")]
+Latex = Annotated[bool, typer.Option("--latex", help="LaTeX for papers on stdout, with booktabs.")]
+Csv = Annotated[bool, typer.Option("--csv", help="CSV on stdout: the numbers, for spreadsheets and data frames.")]
+FigureStyle = Annotated[
+    Literal["web", "paper", "slides"],
+    typer.Option("--style", help="Sizes and fonts for a screen, for a column of a paper, or for slides."),
+]
 Jobs = Annotated[
     str,
     typer.Option(
@@ -85,6 +92,14 @@ DryRun = Annotated[
     typer.Option("--dry-run", help="Show the runs that would train, and how long they may take.", rich_help_panel=RUNS),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Plain JSON on stdout.")]
+
+
+def one_format(**asked: bool) -> Format:
+    """The format that is asked for by an option of its name, or text. Two of them are wrong usage (exit code 2)."""
+    chosen = [name for name in get_args(Format) if asked.get(name)]
+    if len(chosen) > 1:
+        raise typer.BadParameter(f"{' and '.join(f'--{name}' for name in chosen)}: ask for one format at a time")
+    return cast("Format", chosen[0] if chosen else "text")
 
 
 def parsed(parse: Callable[[str], T], text: str) -> T:

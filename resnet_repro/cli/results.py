@@ -1,13 +1,13 @@
 """The commands that read a results folder: `plot`, `table`, `claims`, `list` and `report`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from resnet_repro.cli.completion import FIGURES, FORMATS, one_of
 from resnet_repro.cli.matplotlib_loading import load_matplotlib
-from resnet_repro.cli.options import Json, Markdown, Results, notice, parsed
+from resnet_repro.cli.options import Csv, FigureStyle, Json, Latex, Markdown, Results, notice, one_format, parsed
 from resnet_repro.errors import RunError
 
 
@@ -33,10 +33,7 @@ def plot(
             autocompletion=one_of(FIGURES),
         ),
     ] = None,
-    style: Annotated[
-        Literal["web", "paper", "slides"],
-        typer.Option("--style", help="Sizes and fonts for a screen, for a column of a paper, or for slides."),
-    ] = "web",
+    style: FigureStyle = "web",
     formats: Annotated[
         list[str] | None,
         typer.Option(
@@ -66,27 +63,30 @@ def table(
         bool, typer.Option("--published", help="The papers' tables with our results beside them, instead.")
     ] = False,
     markdown: Markdown = False,
+    latex: Latex = False,
+    as_csv: Csv = False,
     as_json: Json = False,
 ) -> None:
     """Print the final errors of the nets in a results folder, the degradation and its fix."""
+    form = one_format(markdown=markdown, latex=latex, csv=as_csv, json=as_json)
     from resnet_repro.analysis.groups import comparable_groups
     from resnet_repro.analysis.loading import load_runs
-    from resnet_repro.cli.show.groups import group_json, print_groups
-    from resnet_repro.cli.show.published import papers_tables_json, print_papers_tables
-    from resnet_repro.files import to_json
+    from resnet_repro.cli.show import groups
+    from resnet_repro.cli.show import published as papers
+    from resnet_repro.cli.show.formats import print_records
 
     runs = load_runs(results, notice=notice)
     if published:
-        if as_json:
-            print(to_json(papers_tables_json(runs)), end="")
+        if form in ("csv", "json"):
+            print_records(form, papers.papers_tables_json(runs), papers.papers_records(runs))
         else:
-            print_papers_tables(runs, markdown)
+            papers.print_papers_tables(runs, form)
         return
-    groups = comparable_groups(runs)
-    if as_json:
-        print(to_json([group_json(group) for group in groups]), end="")
-        return
-    print_groups(groups, markdown)
+    found = comparable_groups(runs)
+    if form in ("csv", "json"):
+        print_records(form, [groups.group_json(group) for group in found], groups.net_records(found))
+    else:
+        groups.print_groups(found, form)
 
 
 def claims(
@@ -98,22 +98,25 @@ def claims(
         bool, typer.Option("--full-length", help="Use only runs with the papers' data and schedule.")
     ] = False,
     markdown: Markdown = False,
+    latex: Latex = False,
+    as_csv: Csv = False,
     as_json: Json = False,
 ) -> None:
     """Judge each of the papers' claims by the runs in a results folder."""
+    form = one_format(markdown=markdown, latex=latex, csv=as_csv, json=as_json)
     from resnet_repro.analysis.loading import load_runs
     from resnet_repro.claims import judge
-    from resnet_repro.cli.show.verdicts import not_reproduced, parse_ids, print_verdicts, verdict_json
-    from resnet_repro.files import to_json
+    from resnet_repro.cli.show import verdicts as show
+    from resnet_repro.cli.show.formats import print_records
 
-    wanted = parsed(parse_ids, require) if require is not None else []
+    wanted = parsed(show.parse_ids, require) if require is not None else []
     verdicts = judge(load_runs(results, notice=notice), full_length)
-    if as_json:
-        print(to_json([verdict_json(verdict) for verdict in verdicts]), end="")
+    if form in ("csv", "json"):
+        print_records(form, list(map(show.verdict_json, verdicts)), show.comparison_records(verdicts))
     else:
-        print_verdicts(verdicts, markdown)
+        show.print_verdicts(verdicts, form)
     if failed := [verdict for verdict in verdicts if verdict.claim.id in wanted and verdict.outcome != "reproduced"]:
-        raise RunError(not_reproduced(failed))
+        raise RunError(show.not_reproduced(failed))
 
 
 def list_runs(results: Results, as_json: Json = False) -> None:

@@ -11,6 +11,7 @@ from resnet_repro.figures.batch_norm import caption_batch_norm, draw_batch_norm
 from resnet_repro.figures.branch_ratios import caption_branch_ratios, draw_branch_ratios
 from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.classifier import caption_classifier, draw_classifier
+from resnet_repro.figures.comparison import draw_comparison
 from resnet_repro.figures.curves import caption_curves, draw_curves
 from resnet_repro.figures.degradation import caption_degradation, draw_degradation
 from resnet_repro.figures.gradient_norms import caption_gradient_norms, draw_gradient_norms
@@ -19,6 +20,8 @@ from resnet_repro.figures.percentile_drift import caption_percentile_drift, draw
 from resnet_repro.figures.reproductions import caption_reproductions, draw_reproductions
 from resnet_repro.figures.style import WEB, Style
 from resnet_repro.record.run import Run
+
+__all__ = ["FIGURES", "Drawn", "Family", "draw_comparison", "draw_figures"]
 
 
 class Family(NamedTuple):

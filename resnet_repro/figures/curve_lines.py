@@ -51,7 +51,7 @@ def mean_curve(runs: Sequence[Run], column: str) -> list[tuple[int, float, float
     return points
 
 
-def draw_diverged(axes: Axes, style: Style, entry: Entry, run: Run, colour: str, top: float) -> EndLabel:
+def draw_diverged(axes: Axes, style: Style, entry: Entry, run: Run, colour: str, top: float, label: str) -> EndLabel:
     """Draw the curves of a run that diverged, with a cross at its last step; `top` is the end of the error axis."""
     for column, (dashes, width) in COLUMNS.items():
         points = mean_curve([run], column)
@@ -62,7 +62,7 @@ def draw_diverged(axes: Axes, style: Style, entry: Entry, run: Run, colour: str,
     height = min(last.train_error_pct, top) if last else top
     (cross,) = axes.plot(step, height, "X", color=colour, markersize=8 * style.line, clip_on=False, zorder=5)
     mark(cross, entry)
-    return EndLabel(step, height, f"{short_name(entry)}: diverged at {step}", colour, entry)
+    return EndLabel(step, height, f"{label}: diverged at {step}", colour, entry)
 
 
 def draw_published(axes: Axes, style: Style, entry: Entry, colour: str, errors: Mapping[str, float]) -> None:

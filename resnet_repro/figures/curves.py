@@ -1,7 +1,7 @@
 """Training curves as in [R] Fig. 6: plain nets left, residual nets right, training error dashed, test error bold."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -54,23 +54,31 @@ def draw_curves(group: Group, style: Style = WEB) -> Figure:
             panels = figure.subplots(2, 1, sharey=True)
         else:
             panels = figure.subplots(1, 2, sharey=True)
-        top = _top(group)
+        top = axis_top(group)
         ends = {}
         for axes, (title, entries) in zip(panels, kinds.items(), strict=True):
-            ends[axes] = _panel(figure, axes, style, group, entries, top)
+            ends[axes] = draw_panel(figure, axes, style, group, _colours(group, entries), top)
             axes.set_title(f"{title}, by depth" if entries else f"{title}: no runs yet", loc="left")
             axes.set_ylabel("error (%)" if axes.get_subplotspec().is_first_col() else "")
-        add_legend(figure, style, _legend(group, style))
+        add_legend(figure, style, curve_legend(group, style))
         add_title(figure, style, f"Training and {group.condition.test_label}", group.title())
         label_ends(figure, ends, style)
     return figure
 
 
 def caption_curves(group: Group) -> Caption:
+    return Caption(
+        f"Training and {group.condition.test_label} in % over the iterations of training, plain nets beside residual "
+        "nets.",
+        how_to_read(group, "Each depth has a colour, or each net if several nets have the same depth."), group.entries,
+    )  # fmt: skip
+
+
+def how_to_read(group: Group, colours: str) -> str:
+    """What the lines and signs of the curves mean; `colours` is the sentence about those."""
     sentences = [
         f"Thin dashed lines are training error, {'bold solid lines' if _test_lines(group) else 'dots'} "
-        f"{group.condition.test_label}, with its last value at the right. "
-        f"Each depth has a colour, or each net if several nets have the same depth. {ABOUT_RUNNING}"
+        f"{group.condition.test_label}, with its last value at the right. {colours} {ABOUT_RUNNING}"
     ]
     if any(len(entry.runs) > 1 for entry in group.entries):
         sentences.append("Lines are means over the seeds, bands one standard deviation.")
@@ -84,33 +92,33 @@ def caption_curves(group: Group) -> Caption:
         sentences.append(
             "Open diamonds at the right edge are the published final errors, small ones those of training."
         )
-    if _highest(group.entries) > _top(group):
-        sentences.append(f"Errors above {_top(group):g} % are outside the axis.")
-    return Caption(
-        f"Training and {group.condition.test_label} in % over the iterations of training, plain nets beside residual "
-        "nets.",
-        " ".join(sentences), group.entries,
-    )  # fmt: skip
+    if _highest(group.entries) > axis_top(group):
+        sentences.append(f"Errors above {axis_top(group):g} % are outside the axis.")
+    return " ".join(sentences)
 
 
-def _panel(
-    figure: Figure, axes: Axes, style: Style, group: Group, entries: Sequence[Entry], top: float
+def draw_panel(
+    figure: Figure,
+    axes: Axes,
+    style: Style,
+    group: Group,
+    colours: Mapping[Entry, str],
+    top: float,
+    label: Callable[[Entry], str] = short_name,
 ) -> list[EndLabel]:
-    """Draw the plain or the residual nets. Returns the labels for the ends of their lines."""
+    """Draw some nets of the group in their colours. Returns the labels for the ends of their lines."""
     _draw_frame(axes, style, group, top)
-    colours = _colours(group, entries)
     published = _published(group)
     ends: list[EndLabel] = []
-    for entry in entries:
-        colour = colours[entry]
+    for entry, colour in colours.items():
         if end := draw_mean(axes, style, entry, colour):
             step, error = end
             so_far = "" if step == group.condition.steps else f" at step {step}"
-            ends.append(EndLabel(step, min(error, top), f"{short_name(entry)}: {error:.1f} %{so_far}", colour, entry))
+            ends.append(EndLabel(step, min(error, top), f"{label(entry)}: {error:.1f} %{so_far}", colour, entry))
         diverged = [run for run in entry.runs if run.status == "diverged"]
-        ends += [draw_diverged(axes, style, entry, run, colour, top) for run in diverged]
+        ends += [draw_diverged(axes, style, entry, run, colour, top, label(entry)) for run in diverged]
         draw_published(axes, style, entry, colour, published.get(entry, {}))
-    if _highest(entries) > top:
+    if _highest(colours) > top:
         outside = f"iterations {together(f'(errors above {top:g} % are outside)')}"
         axes.set_xlabel(wrapped(outside, panel_width(figure, axes), style, style.text))
     return ends
@@ -157,7 +165,7 @@ def _published(group: Group) -> dict[Entry, Mapping[str, float]]:
     return {entry: errors for entry, errors in found.items() if errors}
 
 
-def _top(group: Group) -> float:
+def axis_top(group: Group) -> float:
     """The end of the error axis: some way above the final errors, so that they can be compared, or 100 %."""
     ended = [run.final for run in group.runs if run.final and run.status != "diverged"]
     rows = ended or [run.final for run in group.runs if run.final]
@@ -178,17 +186,12 @@ def _highest(entries: Iterable[Entry]) -> float:
     return max((v for row in rows for c in COLUMNS if (v := getattr(row, c)) is not None), default=0.0)
 
 
-def _legend(group: Group, style: Style) -> list[Artist]:
+def curve_legend(group: Group, style: Style) -> list[Artist]:
+    """What the kinds of lines and signs of the curves are."""
     has_lines = _test_lines(group)
     handles: list[Artist] = [
-        Line2D(
-            [],
-            [],
-            color=GREY,
-            linestyle="--",
-            linewidth=style.line,
-            label="training error (running, on augmented images)",
-        ),
+        Line2D([], [], color=GREY, linestyle="--", linewidth=style.line,
+               label="training error (running, on augmented images)"),
         Line2D(
             [],
             [],
@@ -198,7 +201,7 @@ def _legend(group: Group, style: Style) -> list[Artist]:
             marker=None if has_lines else "o",
             label=f"{group.condition.test_label}, with its last value at the right",
         ),
-    ]
+    ]  # fmt: skip
     if any(len(entry.runs) > 1 for entry in group.entries):
         handles.append(Patch(color=GREY, alpha=0.25, linewidth=0, label="± one standard deviation over seeds"))
     if any(entry.model.normalization == "none" for entry in group.entries):

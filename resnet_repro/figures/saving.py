@@ -60,18 +60,23 @@ def save_figures(
 
 
 def save_figure(
-    figure: Figure, caption: str, path: Path, style: Style, formats: Sequence[str] = USUAL_FORMATS
+    figure: Figure,
+    caption: str,
+    path: Path,
+    style: Style,
+    formats: Sequence[str] = USUAL_FORMATS,
+    otherwise: str = ELSEWHERE,
 ) -> Iterator[Path]:
-    """Write one figure and its caption. `path` has no ending; the rest is as for `save_figures`."""
+    """Write one figure and its caption. `path` has no ending; a RunError ends with `otherwise`."""
     with drawing(style):
         figure.set_dpi(style.dpi)
         arrange(figure)
         figure.set_layout_engine("none")  # each drawing would arrange the panels anew, beginning from the one before
         contents = {ending: FORMATS[ending](figure, style) for ending in formats}
     contents["txt"] = caption.encode()
-    make_folder(path.parent, ELSEWHERE)
+    make_folder(path.parent, otherwise)
     for ending, content in contents.items():
         file_path = path.with_name(f"{path.name}.{ending}")
-        with replacing(file_path, otherwise=ELSEWHERE) as file:
+        with replacing(file_path, otherwise=otherwise) as file:
             file.write(content)
         yield file_path

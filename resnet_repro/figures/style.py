@@ -1,5 +1,6 @@
 """The look of all figures: readable at every size and for colour-blind readers."""
 
+import io
 import math
 import textwrap
 import warnings
@@ -135,9 +136,23 @@ def drawing(style: Style) -> Iterator[None]:
         yield
 
 
+class NotebookFigure(Figure):
+    """A figure that a notebook shows as the last value of a cell, without pyplot and in its own style."""
+
+    style = WEB
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        with drawing(self.style):
+            self.savefig(buffer, format="png", dpi=110)  # as wide as a page
+        return buffer.getvalue()
+
+
 def new_figure(style: Style, width: float, height: float, columns: int = 2) -> Figure:
     """An empty figure of `width` by `height` inches on a screen, for `columns` panels in a row."""
-    return Figure(figsize=style.size(width, height, columns), layout="constrained")
+    figure = NotebookFigure(figsize=style.size(width, height, columns), layout="constrained")
+    figure.style = style
+    return figure
 
 
 def arrange(figure: Figure) -> None:

@@ -37,7 +37,12 @@ class Run:
     environment: dict[str, Any]
     rows: tuple[Row, ...]
     summary: dict[str, Any]
-    left_out: int = 0  # runs of the same spec, seed, data and precision, of which `load_runs` kept this one
+    repeats: tuple["Run", ...] = ()  # of the same spec, seed, data and precision, of which `load_runs` kept this one
+
+    @property
+    def left_out(self) -> int:
+        """How many repeats of this run do not count."""
+        return len(self.repeats)
 
     @property
     def status(self) -> str:

@@ -62,6 +62,8 @@ def _remedy(key: Key, value: object, spec: Path) -> str:
         section = section_in(section.model_fields[part].annotation) or section
     choices = growing(section).get(next(part for part in reversed(key) if not part.isdecimal()))
     return "" if choices is None else remedy(value, choices, spec)
+
+
 def _several(value: object, key: Key) -> str:
     """The end of a message about a value that seems to be several ones, such as "0.05,0.1": how to give these."""
     if key == ("name",) or not isinstance(value, str) or not SEVERAL.fullmatch(value):

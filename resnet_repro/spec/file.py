@@ -74,14 +74,15 @@ def dump_spec(experiment: Experiment) -> str:
 
 def differences(ours: Experiment, theirs: Experiment) -> list[str]:
     """List the fields in which two experiments differ, as `training.steps: 400 against 800`."""
-    return [f"{'.'.join(key)}: {left} against {right}" for key, (left, right) in differing_fields(ours, theirs).items()]
+    return [f"{field}: {left} against {right}" for field, (left, right) in differing_fields([ours, theirs]).items()]
 
 
-def differing_fields(ours: Experiment, theirs: Experiment) -> dict[Key, tuple[Any, Any]]:
-    """The fields in which two experiments differ, and the value of each; None where a section is missing."""
-    left, right = (dict(leaves(spec.model_dump(mode="json"))) for spec in (ours, theirs))
-    both = {key: (left.get(key), right.get(key)) for key in left | right}
-    return {key: values for key, values in both.items() if values[0] != values[1]}
+def differing_fields(experiments: Iterable[Experiment]) -> dict[str, list[Any]]:
+    """The fields in which experiments differ, such as training.steps, with the value of each, None if it has none."""
+    specs = [{".".join(key): value for key, value in leaves(spec.model_dump(mode="json"))} for spec in experiments]
+    names = dict.fromkeys(name for spec in specs for name in spec)
+    found = {name: [spec.get(name) for spec in specs] for name in names}
+    return {name: values for name, values in found.items() if any(value != values[0] for value in values)}
 
 
 def _overridden(source: Source, overrides: Iterable[str]) -> Source:

@@ -73,8 +73,8 @@ def variations(source: Source, fields: Mapping[str, Iterable[object]]) -> list[E
 
 def place_for(ours: Experiment, theirs: Experiment) -> str:
     """The options of `train` that give our experiment a folder beside that of another one with its name."""
-    values = dict(leaves(as_source(ours).values))
-    differing = {".".join(key): values[key] for key in differing_fields(ours, theirs) if key in values}
+    values = {".".join(key): value for key, value in leaves(as_source(ours).values)}
+    differing = {field: values[field] for field in differing_fields([ours, theirs]) if field in values}
     suggested = {field: value for field, value in differing.items() if field not in REMEDIES}
     varied = _options(suggested) if len(suggested) <= MOST_SUGGESTED else ""
     return f"{varied} (in place of --set) or --name NAME" if varied else "--name NAME"

@@ -1,27 +1,12 @@
 """`claims RESULTS` and `table RESULTS --published`, on run folders."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from conftest import Cli, make_run
+from helpers import store
 from papers_runs import PAPERS, runs_of
-
-from resnet_repro.record.folder import RunFolder
-from resnet_repro.record.run import Run
-
-
-def store(results: Path, runs: list[Run]) -> None:
-    """Write made-up runs into run folders."""
-    for run in runs:
-        folder = RunFolder(results, run.experiment)
-        folder.begin(run.environment)
-        last = run.experiment.training.steps
-        rows = [replace(row, step=last if row.step == 400 else row.step) for row in run.rows]
-        for row in rows:
-            folder.append(row)
-        folder.close(run.status, last, 853_018, run.data, 60.0, run.summary.get("last_epoch"))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

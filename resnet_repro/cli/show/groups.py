@@ -9,19 +9,20 @@ from resnet_repro.analysis.groups import ABOUT_ERRORS, ABOUT_SPREAD, COLUMNS, En
 from resnet_repro.claims.net_results import published_number
 from resnet_repro.claims.published_tables import published_column
 from resnet_repro.claims.wording import published_value
+from resnet_repro.cli.options import Format
+from resnet_repro.cli.show.formats import marked, print_as
 from resnet_repro.papers import Number
-from resnet_repro.text_tables import markdown_table, markdown_text, print_table
 
 
-def print_groups(groups: Sequence[Group], markdown: bool) -> None:
+def print_groups(groups: Sequence[Group], form: Format) -> None:
     """The tables of all groups; on a terminal also what their columns mean, which a page says in its own text."""
     for group in groups:
-        _print_group(group, markdown)
-    if not markdown:
+        _print_group(group, form)
+    if form == "text":
         print(f"{ABOUT_ERRORS} BN is batch normalisation.")
 
 
-def _print_group(group: Group, markdown: bool) -> None:
+def _print_group(group: Group, form: Format) -> None:
     """A table of final errors, the degradation and its fix in points, and what ± means in both."""
     title, column = group.title(), published_column(group.condition)
     columns = [
@@ -40,13 +41,14 @@ def _print_group(group: Group, markdown: bool) -> None:
         for effect in found
     ]
     about = " ".join([ABOUT_SPREAD, *([ABOUT_EFFECTS] if found else [])])
-    if markdown:
-        head = "\n".join(map(markdown_text, title.split("\n")))
-        print(f"{head}\n\n{markdown_table(columns, rows)}\n")
-        print("".join(f"- {markdown_text(line)}\n" for line in lines) + "\n" * bool(lines) + f"{about}\n")
-    else:
-        print_table(title, columns, rows)
-        print("".join(f"{line}\n" for line in lines) + f"{about}\n")
+    print_as(form, title, columns, rows, marked(form, lines), about)
+    if form == "text":
+        print()
+
+
+def net_records(groups: Sequence[Group]) -> list[dict[str, Any]]:
+    """A flat record for each net, with the conditions of its group."""
+    return [{**group.condition._asdict(), **net} for group in groups for net in group_json(group)["nets"]]
 
 
 def group_json(group: Group) -> dict[str, Any]:

@@ -5,38 +5,34 @@ from collections.abc import Sequence
 from typing import Any
 
 from resnet_repro.analysis.groups import ABOUT_SPREAD
+from resnet_repro.analysis.noise import ABOUT_BORROWED, BORROWED
 from resnet_repro.claims import OUTCOMES, wording
 from resnet_repro.claims.verdict import ABOUT_INTERVALS, ABOUT_OUTCOMES, Evidence, NetResult, Ruling, Verdict
+from resnet_repro.cli.options import Format
+from resnet_repro.cli.show.formats import marked, print_as
 from resnet_repro.cli.show.sources import source_lines
-from resnet_repro.errors import printable
 from resnet_repro.papers import CLAIMS, find_number
-from resnet_repro.text_tables import markdown_table, markdown_text, print_table
 
 COLUMNS = ["claim", "verdict", "statement, and what was compared", "ours", "difference", "published", "where"]
-BORROWED = "†"
-ABOUT_BORROWED = (
-    f"{BORROWED} A net has a single run. Its spread is taken to be that of other nets with several seeds under these "
-    "conditions, and under the papers' own also the published one of ResNet-110."
-)
 LONGEST = 200  # characters of what is missing; --json prints all of them
 
 
-def print_verdicts(verdicts: Sequence[Verdict], markdown: bool) -> None:
+def print_verdicts(verdicts: Sequence[Verdict], form: Format) -> None:
     """A row for each claim, and for each comparison under all conditions; below, what letters and terms mean."""
     letters: dict[str, str] = {}
     rows = [row for verdict in verdicts for row in _rows(verdict, letters)]
     title = "The papers' claims: " + summary(verdicts)
-    text = markdown_text if markdown else printable
-    notes = [text(f"{letter}: {conditions.replace(chr(10), ' · ')}") for conditions, letter in letters.items()]
+    notes = marked(form, [f"{letter}: {conditions.replace(chr(10), ' · ')}" for conditions, letter in letters.items()])
     if any(_borrows(found) for verdict in verdicts for ruling in verdict.rulings for found in ruling.evidence):
         notes.append(ABOUT_BORROWED)
-    notes += [ABOUT_SPREAD, ABOUT_INTERVALS, ABOUT_OUTCOMES, "BN is batch normalisation.", *source_lines(markdown)]
-    if markdown:
-        print(f"{title}\n\n{markdown_table(COLUMNS, rows)}\n")
-        print("".join(f"- {line}\n" for line in notes), end="")
-    else:
-        print_table(title, COLUMNS, rows, prose=COLUMNS[2])
-        print("".join(f"{line}\n" for line in notes), end="")
+    notes += [
+        ABOUT_SPREAD,
+        ABOUT_INTERVALS,
+        ABOUT_OUTCOMES,
+        "BN is batch normalisation.",
+        *source_lines(form == "markdown"),
+    ]
+    print_as(form, title, COLUMNS, rows, notes, prose=COLUMNS[2])
 
 
 def summary(verdicts: Sequence[Verdict]) -> str:
@@ -109,6 +105,21 @@ def _letter(number: int) -> str:
 def verdict_json(verdict: Verdict) -> dict[str, Any]:
     """A verdict with all its rulings and their evidence."""
     return {**wording.heading(verdict), "rulings": [_ruling_json(ruling) for ruling in verdict.rulings]}
+
+
+def comparison_records(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
+    """A flat record for each comparison under each set of conditions; one for a claim of which nothing was run."""
+    return [
+        {
+            **wording.heading(verdict),
+            "ruling": ruling and ruling.outcome,
+            "conditions": [group.title().replace("\n", " · ") for group in ruling.groups] if ruling else None,
+            **({f"comparison_{key}": value for key, value in _evidence_json(found).items()} if found else {}),
+        }
+        for verdict in verdicts
+        for ruling in verdict.rulings or [None]
+        for found in (ruling.evidence if ruling else [None])
+    ]
 
 
 def _ruling_json(ruling: Ruling) -> dict[str, Any]:
