@@ -4,33 +4,22 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from resnet_repro.analysis import comparison_text
-from resnet_repro.analysis.groups import BOOKKEEPING, COLUMNS
+from resnet_repro.analysis.differing import FieldDifference, differing
+from resnet_repro.analysis.groups import COLUMNS
 from resnet_repro.analysis.known import known
 from resnet_repro.analysis.measures import MEASURES
 from resnet_repro.analysis.more_seeds import MOST_SEEDS, in_words, seeds_needed, still_missing
 from resnet_repro.analysis.noise import Interval, Known, holm, interval, interval_text
 from resnet_repro.analysis.selection import Net, Selection, select, select_from
 from resnet_repro.errors import RunError
-from resnet_repro.record.provenance import segments
 from resnet_repro.record.run import Run
-from resnet_repro.spec.file import differing_fields
 from resnet_repro.text_tables import counted
 
 Verdict = Literal["lower", "higher", "cannot be told apart", "not compared"]
 MEASURED = tuple(reversed(COLUMNS))  # the test error first
-
-
-@dataclass(frozen=True)
-class FieldDifference:
-    """A field of the specs, or a recorded condition, with its value for the base and for each other net."""
-
-    field: str
-    values: tuple[Any, ...]
-    changes_errors: bool = True
-    is_recorded: bool = False  # by the runs, and no field of a spec
 
 
 @dataclass(frozen=True)
@@ -109,7 +98,7 @@ def compare(
 
 def _comparison(selected: Selection) -> Comparison:
     base, others = selected
-    fields = (*_spec_fields([base, *others]), *_recorded_fields([base, *others]))
+    fields = differing([base, *others])
     for place, net in enumerate(others, start=1):
         unlike = [field for field in fields if field.values[place] != field.values[0]]
         if not any(field.changes_errors for field in unlike):
@@ -118,35 +107,6 @@ def _comparison(selected: Selection) -> Comparison:
             raise RunError(f"{net.name}: is the same net as {base.name} ({why}); name another one")
     differences = [found for measure in MEASURED for found in _differences(measure, base, others)]
     return Comparison(base, others, fields, tuple(differences))
-
-
-def _spec_fields(nets: Sequence[Net]) -> list[FieldDifference]:
-    """The fields in which the specs differ; those that change no error last."""
-    found = differing_fields(net.entry.runs[0].experiment for net in nets)
-    fields = [FieldDifference(name, tuple(values), _changes_errors(name)) for name, values in found.items()
-              if name not in ("name", "seed")]  # fmt: skip
-    return sorted(fields, key=lambda field: not field.changes_errors)
-
-
-def _changes_errors(field: str) -> bool:
-    section, _, name = field.partition(".")
-    return section != "probes" and not (section == "training" and name in BOOKKEEPING)
-
-
-def _recorded_fields(nets: Sequence[Net]) -> list[FieldDifference]:
-    """The data, and what may change the bits of a run, where the runs of one net have other values than another's."""
-    recorded = [[_recorded(run, segment) for run in net.entry.runs for segment in segments(run.environment)]
-                for net in nets]  # fmt: skip
-    found = []
-    for name in recorded[0][0]:
-        values = tuple(" or ".join(sorted({one[name] for one in several})) for several in recorded)
-        if any(value != values[0] for value in values):
-            found.append(FieldDifference(name, values, name in ("data", "precision"), is_recorded=True))
-    return found
-
-
-def _recorded(run: Run, segment: dict[str, str]) -> dict[str, str]:
-    return {"data": run.data_name, **segment, "precision": run.precision, "device": segment["device"] or "unknown"}
 
 
 def _differences(measure: str, base: Net, others: Sequence[Net]) -> list[Difference]:
