@@ -64,7 +64,7 @@ Import = Annotated[
     typer.Option(
         "--import",
         metavar="FILE.py",
-        help="Run this Python file of yours first; specs may then name the shortcut, unit or other part that it adds.",
+        help="A Python file of yours to run first; specs may name the shortcut, unit or data set that it adds.",
     ),
 ]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Markdown on stdout.")]

@@ -1,7 +1,4 @@
-"""Writes the run folder, `results/<name>/seed-<k>/`.
-
-Each file is written under a temporary name, flushed and renamed, so a file is never half-written.
-"""
+"""Writes the run folder, `results/<name>/seed-<k>/`, and never half a file: each gets a temporary name first."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -14,7 +11,7 @@ from resnet_repro.errors import RunError
 from resnet_repro.files import check_within, delete, explained, make_folder, remove_incomplete, to_json, write_text
 from resnet_repro.record.documents import Status as Status
 from resnet_repro.record.documents import parse_environment, read_environment
-from resnet_repro.record.imported import check_same, discard_copies, recorded_files, write_copies
+from resnet_repro.record.imported import OR_TRAIN, check_same, discard_copies, recorded_files, write_copies
 from resnet_repro.record.lease import Lease
 from resnet_repro.record.provenance import changes, resumed
 from resnet_repro.record.row_file import RowFile
@@ -31,7 +28,7 @@ from resnet_repro.record.run import (
     SUMMARY,
     WEIGHTS,
     read_run,
-)
+)  # fmt: skip
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.file import differences, dump_spec, read_spec
 from resnet_repro.spec.own import used_files
@@ -76,10 +73,7 @@ class RunFolder:
         return self.path / LOG
 
     def status(self, restart: bool = False) -> FolderStatus:
-        """How far the run in this folder is; "new" if `restart`.
-
-        Raises RunError if it is a run of another spec, or made with another file of the user's own.
-        """
+        """How far the run here is; "new" if `restart`. Raises RunError if it has another spec, or own file."""
         if restart or not (self.path / SPEC).exists():
             return "new"
         theirs = read_spec(self.path / SPEC, reading=True)
@@ -89,8 +83,7 @@ class RunFolder:
                 f"give yours another name with {place_for(self.experiment, theirs)}, choose another --results, or "
                 "discard that run with --restart"
             )
-        keep = ", give yours another name, or discard that run with --restart"
-        check_same(self.path, read_environment(self.path / ENVIRONMENT), self.imported, keep)
+        check_same(self.path, read_environment(self.path / ENVIRONMENT), self.imported, OR_TRAIN)
         if (self.path / SUMMARY).exists():
             status: FolderStatus = read_run(self.path).summary["status"]
             return status if status in ("finished", "diverged") else "unfinished"

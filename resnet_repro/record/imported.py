@@ -10,6 +10,8 @@ from resnet_repro.errors import RunError
 from resnet_repro.files import check_within, delete, explained, make_folder, read_bytes, replacing
 from resnet_repro.spec.own import IMPORTED, LARGEST, OwnFile
 
+OR_TRAIN = ", give yours another name, or discard that run with --restart"  # advice for who trains
+
 
 def recorded_files(files: Sequence[OwnFile]) -> dict[str, dict[str, str]]:
     """What environment.json records of a run that needs these files: the SHA-256 of each by its name."""

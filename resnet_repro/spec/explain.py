@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from resnet_repro.nearest import did_you_mean, nearest
 from resnet_repro.spec import Experiment
-from resnet_repro.spec.own import growing, remedy
+from resnet_repro.spec.own import ADDED, growing, remedy
 from resnet_repro.spec.section import Section, section_in
 
 Key = tuple[str, ...]  # ("training", "steps")
@@ -60,8 +60,9 @@ def _remedy(key: Key, value: object, spec: Path) -> str:
     section: type[Section] = Experiment
     for part in key[:1]:
         section = section_in(section.model_fields[part].annotation) or section
-    choices = growing(section).get(next(part for part in reversed(key) if not part.isdecimal()))
-    return "" if choices is None else remedy(value, choices, spec)
+    field = [part for part in key if not part.isdecimal()]  # without the place in a list
+    choices = growing(section).get(field[-1])
+    return "" if choices is None else remedy(value, (*choices, *ADDED.get(".".join(field), {})), spec)
 
 
 def _several(value: object, key: Key) -> str:
