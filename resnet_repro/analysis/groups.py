@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -199,14 +199,22 @@ def comparable_groups(runs: Sequence[Run]) -> list[Group]:
 
 
 def _entries(found: list[list[Run]]) -> list[Entry]:
-    """Entries named after their nets, and also after specs, then precisions, if several trainings have that name."""
+    """Entries named after their nets, and if several have that name, after what tells them apart as well."""
     names = [net_name(runs[0].experiment.model) for runs in found]
-    for more in (lambda run: run.experiment.name, lambda run: run.precision):
-        names = [
-            name if names.count(name) == 1 else f"{name} [{more(runs[0])}]"
-            for name, runs in zip(names, found, strict=True)
-        ]
+    for more in APART:
+        texts = [more(runs[0]) for runs in found]
+        several = {name for name in names if len({t for n, t in zip(names, texts, strict=True) if n == name}) > 1}
+        names = [f"{name} [{text}]" if name in several else name for name, text in zip(names, texts, strict=True)]
     return [Entry(name, tuple(runs)) for name, runs in zip(names, found, strict=True)]
+
+
+# What tells trainings of one net apart: their specs, precisions, results folders, or else their run folders.
+APART: tuple[Callable[[Run], str], ...] = (
+    lambda run: run.experiment.name,
+    lambda run: run.precision,
+    lambda run: run.path.as_posix().removesuffix(f"/{run.experiment.label}"),
+    lambda run: run.path.as_posix(),
+)
 
 
 def _plain_and_shallow_first(entry: Entry) -> tuple[bool, int, str]:

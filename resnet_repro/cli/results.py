@@ -1,4 +1,4 @@
-"""The commands that read a results folder: `plot`, `table`, `claims`, `list` and `report`."""
+"""The commands that read results folders: `plot`, `table`, `claims`, `list` and `report`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,7 +7,7 @@ import typer
 
 from resnet_repro.cli.completion import FIGURES, FORMATS, one_of
 from resnet_repro.cli.matplotlib_loading import load_matplotlib
-from resnet_repro.cli.options import Json, Markdown, Results, notice, parsed
+from resnet_repro.cli.options import Json, Markdown, Nets, Results, ShownSeeds, Title, notice, parsed, selection
 from resnet_repro.errors import RunError
 
 
@@ -20,6 +20,9 @@ def plot(
             show_default=False,
         ),
     ] = None,
+    nets: Nets = None,
+    seeds: ShownSeeds = None,
+    title: Title = "",
     output: Annotated[
         Path | None,
         typer.Option("--output", help="The folder for the figures; by default `figures` in the first RESULTS."),
@@ -52,30 +55,37 @@ def plot(
     if not results and not list_them:
         raise typer.BadParameter("name a folder that holds run folders, or use --list to see the figures")
     load_matplotlib()
+    from resnet_repro.analysis.loading import load_runs
     from resnet_repro.figures import command
 
     if list_them:
         command.print_families()
     elif results:
-        command.plot(results, output, figure or (), style, formats or (), notice)
+        runs = load_runs(*results, selection=selection(nets, seeds), notice=notice)
+        command.plot(runs, results, output, figure or (), style, title, formats or (), notice)
 
 
 def table(
     results: Results,
+    nets: Nets = None,
+    seeds: ShownSeeds = None,
+    title: Title = "",
     published: Annotated[
         bool, typer.Option("--published", help="The papers' tables with our results beside them, instead.")
     ] = False,
     markdown: Markdown = False,
     as_json: Json = False,
 ) -> None:
-    """Print the final errors of the nets in a results folder, the degradation and its fix."""
+    """Print the final errors of the nets in results folders, the degradation and its fix."""
     from resnet_repro.analysis.groups import comparable_groups
     from resnet_repro.analysis.loading import load_runs
-    from resnet_repro.cli.show.groups import group_json, print_groups
+    from resnet_repro.cli.show.groups import group_json, print_groups, print_title
     from resnet_repro.cli.show.published import papers_tables_json, print_papers_tables
     from resnet_repro.files import to_json
 
-    runs = load_runs(results, notice=notice)
+    runs = load_runs(*results, selection=selection(nets, seeds), notice=notice)
+    if title and not as_json:
+        print_title(title, markdown)
     if published:
         if as_json:
             print(to_json(papers_tables_json(runs)), end="")
@@ -91,6 +101,8 @@ def table(
 
 def claims(
     results: Results,
+    nets: Nets = None,
+    seeds: ShownSeeds = None,
     require: Annotated[
         str | None, typer.Option(metavar="IDS", help="Exit with 1 unless these claims are reproduced: C1,C6.")
     ] = None,
@@ -100,14 +112,14 @@ def claims(
     markdown: Markdown = False,
     as_json: Json = False,
 ) -> None:
-    """Judge each of the papers' claims by the runs in a results folder."""
+    """Judge each of the papers' claims by the runs in results folders."""
     from resnet_repro.analysis.loading import load_runs
     from resnet_repro.claims import judge
     from resnet_repro.cli.show.verdicts import not_reproduced, parse_ids, print_verdicts, verdict_json
     from resnet_repro.files import to_json
 
     wanted = parsed(parse_ids, require) if require is not None else []
-    verdicts = judge(load_runs(results, notice=notice), full_length)
+    verdicts = judge(load_runs(*results, selection=selection(nets, seeds), notice=notice), full_length)
     if as_json:
         print(to_json([verdict_json(verdict) for verdict in verdicts]), end="")
     else:
@@ -116,13 +128,13 @@ def claims(
         raise RunError(not_reproduced(failed))
 
 
-def list_runs(results: Results, as_json: Json = False) -> None:
-    """List the runs in a results folder."""
+def list_runs(results: Results, nets: Nets = None, seeds: ShownSeeds = None, as_json: Json = False) -> None:
+    """List the runs in results folders."""
     from resnet_repro.analysis.loading import read_runs
     from resnet_repro.cli.show.runs import print_runs, runs_json
     from resnet_repro.files import to_json
 
-    runs, faults = read_runs(results, notice=notice)
+    runs, faults = read_runs(*results, selection=selection(nets, seeds), notice=notice)
     if as_json:
         print(to_json(runs_json(runs, faults)), end="")
     else:
@@ -131,11 +143,14 @@ def list_runs(results: Results, as_json: Json = False) -> None:
 
 def report(
     results: Results,
+    nets: Nets = None,
+    seeds: ShownSeeds = None,
+    title: Title = "",
     output: Annotated[
-        Path | None, typer.Option("--output", help="The file to write; by default RESULTS/report.html.")
+        Path | None, typer.Option("--output", help="The file to write; by default report.html in the first RESULTS.")
     ] = None,
 ) -> None:
-    """Write one page about a results folder: verdicts, figures, tables, and how to repeat the runs."""
+    """Write one page about results folders: verdicts, figures, tables, and how to repeat the runs."""
     load_matplotlib()
     from resnet_repro.analysis.loading import load_runs
     from resnet_repro.errors import RunError
@@ -143,10 +158,11 @@ def report(
     from resnet_repro.record.run import REPORT
     from resnet_repro.report import render_page
 
-    page = output or results / REPORT
+    page = output or results[0] / REPORT
     if page.is_dir():
         raise RunError(f"--output {page}: is a folder; name a file, such as {page / REPORT}")
-    text = render_page(load_runs(results, notice=notice), results.as_posix())
+    runs = load_runs(*results, selection=selection(nets, seeds), notice=notice)
+    text = render_page(runs, " and ".join(folder.as_posix() for folder in results), title)
     otherwise = "choose another --output or make room there"
     make_folder(page.parent, otherwise)
     write_text(page, text, otherwise)

@@ -23,7 +23,7 @@ from resnet_repro.report.verdicts import counts, verdict_row
 SYMBOLS: dict[Outcome, str] = {"reproduced": "✓", "contradicted": "✗", "inconclusive": "≈", "not run": "–"}
 
 
-def render_page(runs: Sequence[Run], name: str) -> str:
+def render_page(runs: Sequence[Run], name: str, title: str = "") -> str:
     """The report on `runs` as HTML. `name` is the folder that holds them. Equal runs give equal text."""
     verdicts = judge(runs)
     groups = sorted(comparable_groups(runs), key=weight, reverse=True)

@@ -156,5 +156,5 @@ def test_precisions_are_in_the_title_and_never_averaged() -> None:
     bf16.environment["precision"] = "bf16"
     [group] = comparable_groups([make_run(), bf16])
     assert "CPU · bf16 or fp32 · 1 seed per net" in group.title()
-    assert [entry.name for entry in group.entries] == ["plain-20 [none20] [bf16]", "plain-20 [none20] [fp32]"]
+    assert [entry.name for entry in group.entries] == ["plain-20 [bf16]", "plain-20 [fp32]"]
     assert "bf16" not in group.only(group.entries[1:]).title()

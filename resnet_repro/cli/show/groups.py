@@ -9,8 +9,14 @@ from resnet_repro.analysis.groups import ABOUT_ERRORS, ABOUT_SPREAD, COLUMNS, En
 from resnet_repro.claims.net_results import published_number
 from resnet_repro.claims.published_tables import published_column
 from resnet_repro.claims.wording import published_value
+from resnet_repro.errors import printable
 from resnet_repro.papers import Number
 from resnet_repro.text_tables import markdown_table, markdown_text, print_table
+
+
+def print_title(title: str, markdown: bool) -> None:
+    """The title that a user gave, above all tables."""
+    print(f"## {markdown_text(title)}\n" if markdown else f"{printable(title)}\n")
 
 
 def print_groups(groups: Sequence[Group], markdown: bool) -> None:
