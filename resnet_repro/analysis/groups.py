@@ -10,7 +10,7 @@ from resnet_repro.analysis.estimate import Estimate, estimate
 from resnet_repro.papers.data import CIFAR10_DIGEST
 from resnet_repro.record.run import Run
 from resnet_repro.spec import PAPER_STEPS, Experiment, ModelSpec, TrainingSpec, default_milestones
-from resnet_repro.spec.naming import is_papers_net, net_name
+from resnet_repro.spec.naming import net_name
 from resnet_repro.text_tables import counted
 
 COLUMNS = ("train_error_pct", "train_error_clean_pct", "test_error_pct")  # of metrics.csv: the final errors
@@ -172,14 +172,6 @@ class Group:
             f"{', '.join(devices)} · {' or '.join(precisions)} · {seeds} seed{'' if seeds == '1' else 's'} per net"
             + (f" · of {counted(len(self.runs), 'run')} {', '.join(missing)}" if missing else "")
         )
-
-    def find(self, shortcut: str, depth: int) -> Entry | None:
-        """The paper's net of that shortcut and depth, if exactly one experiment trained it and a run has finished."""
-        for entry in self.entries:
-            model = entry.model
-            if (model.shortcut, model.depth) == (shortcut, depth) and is_papers_net(model):
-                return entry if entry.finished and entry.name == net_name(model) else None
-        return None
 
 
 def comparable_groups(runs: Sequence[Run]) -> list[Group]:

@@ -48,6 +48,7 @@ def plot(
         print(path)
     missing = [
         f"--figure {name}: {' '.join(map(str, results))} holds no runs for it; it needs {FIGURES[name].needs}"
+        + (f"; {why_not(runs)}" if (why_not := FIGURES[name].why_not) else "")
         for name in families
         if name not in drawn
     ]
