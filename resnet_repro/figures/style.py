@@ -103,9 +103,10 @@ def mark(artist: Artist, entry: Entry) -> None:
 
 
 def depth_colours(depths: Sequence[int]) -> dict[int, str]:
-    """A colour for each depth: fixed for the papers' depths, in turn for others."""
+    """A colour for each depth: fixed for the papers' depths, in turn for others, among which are those not in use."""
     others = [depth for depth in sorted(set(depths)) if depth not in DEPTH_COLOURS]
-    return DEPTH_COLOURS | {depth: OTHER_COLOURS[i % len(OTHER_COLOURS)] for i, depth in enumerate(others)}
+    free = (*(colour for depth, colour in reversed(DEPTH_COLOURS.items()) if depth not in depths), *OTHER_COLOURS)
+    return DEPTH_COLOURS | {depth: free[i % len(free)] for i, depth in enumerate(others)}
 
 
 def entry_styles(entries: Sequence[Entry]) -> dict[Entry, tuple[str, str]]:
