@@ -1,5 +1,6 @@
 """The commands that read results folders: `plot`, `table`, `claims`, `list` and `report`."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -162,7 +163,9 @@ def report(
     if page.is_dir():
         raise RunError(f"--output {page}: is a folder; name a file, such as {page / REPORT}")
     runs = load_runs(*results, selection=selection(nets, seeds), notice=notice)
-    text = render_page(runs, " and ".join(folder.as_posix() for folder in results), title)
+    chosen = {"--nets": ",".join(nets or ()), "--seeds": seeds or "", "--title": title}
+    options = "".join(f" {name} {shlex.quote(value)}" for name, value in chosen.items() if value)
+    text = render_page(runs, shlex.join(folder.as_posix() for folder in results), title, options)
     otherwise = "choose another --output or make room there"
     make_folder(page.parent, otherwise)
     write_text(page, text, otherwise)
