@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Literal
 
 from resnet_repro.analysis import comparison_text
+from resnet_repro.analysis.compared import Compared, Net, select, select_from
 from resnet_repro.analysis.differing import FieldDifference, differing
 from resnet_repro.analysis.groups import COLUMNS
 from resnet_repro.analysis.known import known
 from resnet_repro.analysis.measures import MEASURES
 from resnet_repro.analysis.more_seeds import MOST_SEEDS, in_words, seeds_needed, still_missing
 from resnet_repro.analysis.noise import Interval, Known, holm, interval, interval_text
-from resnet_repro.analysis.selection import Net, Selection, select, select_from
 from resnet_repro.errors import RunError
 from resnet_repro.record.run import Run
 from resnet_repro.text_tables import counted
@@ -96,7 +96,7 @@ def compare(
     return _comparison(select_from(loaded, base) if loaded else select(base, texts, Path(results), notice))
 
 
-def _comparison(selected: Selection) -> Comparison:
+def _comparison(selected: Compared) -> Comparison:
     base, others = selected
     fields = differing([base, *others])
     for place, net in enumerate(others, start=1):

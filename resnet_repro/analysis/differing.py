@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from resnet_repro.analysis.compared import Net
 from resnet_repro.analysis.groups import BOOKKEEPING
-from resnet_repro.analysis.selection import Net
 from resnet_repro.record.provenance import segments
 from resnet_repro.record.run import Run
 from resnet_repro.spec.file import differing_fields

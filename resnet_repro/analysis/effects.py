@@ -1,7 +1,9 @@
 """The two effects that the papers are about, as differences of errors: the degradation and its fix."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from resnet_repro.analysis.families import depth_families, why_no_depths, why_no_fix
 from resnet_repro.analysis.groups import COLUMNS, Entry, Group
 from resnet_repro.analysis.known import known
 from resnet_repro.analysis.noise import Interval, interval
@@ -14,7 +16,7 @@ ABOUT_EFFECTS = (
 class Effect(NamedTuple):
     """The difference in final error between two nets of one group."""
 
-    name: str  # "degradation" or "fix"
+    name: str  # "degradation" (depth, of plain nets), "fix", or "depth" (of nets with shortcuts)
     column: str  # of metrics.csv
     worse: str  # the net expected to have the higher error
     better: str
@@ -29,26 +31,47 @@ class Effect(NamedTuple):
 
 
 def effects(group: Group) -> list[Effect]:
-    """The deepest plain net against the shallowest (degradation) and against the ResNet of its depth (fix).
+    """In each family of nets that differ in depth alone, the deepest against the shallowest: of plain nets, the
+    degradation. And the deepest plain net against each net of its depth that has shortcuts besides: the fix.
 
     Nets that were trained differently, such as with other learning rates, are not compared.
     """
-    depths = [entry.model.depth for entry in group.entries if group.find("none", entry.model.depth) is entry]
-    if not depths:
-        return []
-    deep = group.find("none", depths[-1])
-    others = {"degradation": group.find("none", depths[0]), "fix": group.find("identity", depths[-1])}
-    pairs = [
-        (name, deep, other)
-        for name, other in others.items()
-        if deep and other and other is not deep and not deep.training_differences(other)
-    ]
+    families = depth_families(group)
+    plain = [family for family in families if family.is_plain]
+    pairs: list[tuple[str, Entry, Entry | None]] = []
+    for family in plain:
+        deepest = family.entries[-1]
+        pairs.append(("degradation", deepest, family.entries[0]))
+        pairs += [
+            ("fix", deepest, other.of_depth(deepest.model.depth))
+            for other in families
+            if family.is_plain_twin_of(other)
+        ]
+    pairs += [("depth", family.entries[-1], family.entries[0]) for family in families if family not in plain]
     return [
         effect
         for name, deep, other in pairs
         for column in (COLUMNS[0], COLUMNS[-1])
-        if (effect := _effect(group, name, column, deep, other))
+        if other and other is not deep and (effect := _effect(group, name, column, deep, other))
     ]
+
+
+def effect_lines(group: Group) -> list[str]:
+    """The effects in words, and if there is none of one kind, what else differs between the nets that come nearest."""
+    found = effects(group)
+    lines = [
+        f"{effect.name}: {effect.worse} against {effect.better}, {group.condition.labels[effect.column]}: {effect}"
+        for effect in found
+    ]
+    if len({entry.model.depth for entry in group.entries}) > 1 and not {"degradation", "depth"} & _names(found):
+        lines.append(f"degradation: no two nets differ in depth alone; {why_no_depths(group.entries)}")
+    if "fix" not in _names(found) and (why := why_no_fix(group.entries)):
+        lines.append(f"fix: no two nets differ in their shortcuts alone; {why}")
+    return lines
+
+
+def _names(found: Sequence[Effect]) -> set[str]:
+    return {effect.name for effect in found}
 
 
 def _effect(group: Group, name: str, column: str, worse: Entry, better: Entry) -> Effect | None:

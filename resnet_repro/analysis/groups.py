@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from resnet_repro.analysis.estimate import Estimate, estimate
 from resnet_repro.papers.data import CIFAR10_DIGEST
 from resnet_repro.record.run import Run
 from resnet_repro.spec import PAPER_STEPS, Experiment, ModelSpec, TrainingSpec, default_milestones
-from resnet_repro.spec.naming import is_papers_net, net_name
+from resnet_repro.spec.naming import net_name
 from resnet_repro.text_tables import counted
 
 COLUMNS = ("train_error_pct", "train_error_clean_pct", "test_error_pct")  # of metrics.csv: the final errors
@@ -173,14 +173,6 @@ class Group:
             + (f" · of {counted(len(self.runs), 'run')} {', '.join(missing)}" if missing else "")
         )
 
-    def find(self, shortcut: str, depth: int) -> Entry | None:
-        """The paper's net of that shortcut and depth, if exactly one experiment trained it and a run has finished."""
-        for entry in self.entries:
-            model = entry.model
-            if (model.shortcut, model.depth) == (shortcut, depth) and is_papers_net(model):
-                return entry if entry.finished and entry.name == net_name(model) else None
-        return None
-
 
 def comparable_groups(runs: Sequence[Run]) -> list[Group]:
     """The groups of runs; the entries of each are sorted: plain nets before residual ones, then by depth."""
@@ -199,15 +191,23 @@ def comparable_groups(runs: Sequence[Run]) -> list[Group]:
 
 
 def _entries(found: list[list[Run]]) -> list[Entry]:
-    """Entries named after their nets, and after what tells those of one name apart: specs, precisions, own files."""
+    """Entries named after their nets, and if several have that name, after what tells them apart as well."""
     names = [net_name(runs[0].experiment.model) for runs in found]
-    for more in (lambda run: run.experiment.name, lambda run: run.precision, lambda run: run.imported):
-        named = [(name, more(runs[0])) for name, runs in zip(names, found, strict=True)]
-        names = [
-            name if len({part for other, part in named if other == name}) == 1 else f"{name} [{part}]"
-            for name, part in named
-        ]
+    for more in APART:
+        texts = [more(runs[0]) for runs in found]
+        several = {name for name in names if len({t for n, t in zip(names, texts, strict=True) if n == name}) > 1}
+        names = [f"{name} [{text}]" if name in several else name for name, text in zip(names, texts, strict=True)]
     return [Entry(name, tuple(runs)) for name, runs in zip(names, found, strict=True)]
+
+
+# What tells trainings of one net apart: their specs, precisions, own files, results folders, or else their run folders.
+APART: tuple[Callable[[Run], str], ...] = (
+    lambda run: run.experiment.name,
+    lambda run: run.precision,
+    lambda run: run.imported,
+    lambda run: run.path.as_posix().removesuffix(f"/{run.experiment.label}"),
+    lambda run: run.path.as_posix(),
+)
 
 
 def _plain_and_shallow_first(entry: Entry) -> tuple[bool, int, str]:

@@ -1,5 +1,6 @@
 """Loads the runs of results folders, and finds experiments whose runs were made in different environments."""
 
+import os
 import stat
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -8,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from resnet_repro.analysis.selection import Selection
 from resnet_repro.errors import ReproError, RunError
 from resnet_repro.files import read_bytes
 from resnet_repro.nearest import did_you_mean, nearest_paths
@@ -15,6 +17,7 @@ from resnet_repro.record.finding import find_runs
 from resnet_repro.record.provenance import differing
 from resnet_repro.record.rows import LARGEST_FILE
 from resnet_repro.record.run import ENVIRONMENT, METRICS, PROBES, SPEC, SUMMARY, Run, read_run
+from resnet_repro.spec import Experiment
 from resnet_repro.text_tables import counted
 
 MOST_MEMORY = 700_000_000  # bytes for all runs that are read together
@@ -22,15 +25,21 @@ MOST_MEMORY = 700_000_000  # bytes for all runs that are read together
 RUN, ROW, SPEC_BYTE, JSON_BYTE = 200_000, 350, 200, 25
 
 
-def load_runs(*results: str | Path, notice: Callable[[str], object] = warnings.warn) -> list[Run]:
-    """Every run below these folders, sorted by path.
+EVERYTHING = Selection()
 
-    Of runs with the same spec, seed, data and precision one is kept, so that no result counts twice: one that has
-    finished if any has, else the first. `notice` is called with a message then, also if their results differ, for a
-    finished run whose training error is not over exactly its last epoch, and for a damaged run, which is left out.
-    Raises RunError if there is no run that can be read.
+
+def load_runs(
+    *results: str | Path, selection: Selection = EVERYTHING, notice: Callable[[str], object] = warnings.warn
+) -> list[Run]:
+    """Every run below these folders, or those that are chosen: folder after folder, in each sorted by path.
+
+    Of runs with the same spec, seed, data and precision one is kept, so that no result counts twice, also not if they
+    are in several folders: one that has finished if any has, else the first. `notice` is called with a message then,
+    also if their results differ, for a finished run whose training error is not over exactly its last epoch, and for a
+    damaged run, which is left out. Raises RunError if there is no run that can be read, or if the selection has a name
+    that no run has.
     """
-    runs, faults = read_runs(*results, notice=notice)
+    runs, faults = read_runs(*results, selection=selection, notice=notice)
     if not runs:
         first_fault, *others = faults.values()
         raise RunError(first_fault + (f" ({counted(len(others), 'more run')} cannot be read)" if others else ""))
@@ -40,14 +49,17 @@ def load_runs(*results: str | Path, notice: Callable[[str], object] = warnings.w
 
 
 def read_runs(
-    *results: str | Path, notice: Callable[[str], object] = warnings.warn
+    *results: str | Path, selection: Selection = EVERYTHING, notice: Callable[[str], object] = warnings.warn
 ) -> tuple[list[Run], dict[Path, str]]:
     """The runs as from `load_runs`, and why others are damaged, by their folders."""
+    found: list[Experiment] = []
     kept: dict[object, Run] = {}
     faults: dict[Path, str] = {}
-    folders = dict.fromkeys(folder for path in results for folder in _run_folders(Path(path), notice))
-    _check_memory(folders)
-    for folder in folders:
+    folders: dict[str, Path] = {}  # by their real paths, as one may be inside another or go by several names
+    for folder in (folder for path in results for folder in _run_folders(Path(path), notice)):
+        folders.setdefault(os.path.realpath(folder), folder)
+    _check_memory(folders.values())
+    for folder in folders.values():
         try:
             run = read_run(folder)
         except ReproError as error:
@@ -55,7 +67,11 @@ def read_runs(
         except OSError as error:
             faults[folder] = f"{folder}: cannot be read: {error.strerror}"
         else:
-            _keep(run, kept, notice)
+            found.append(run.experiment)
+            if selection.has(run.experiment):
+                _keep(run, kept, notice)
+    if found:
+        selection.check(found, notice)
     for run in kept.values():
         if run.status == "finished" and not run.is_result_exact:
             notice(f"{run.path}: its rows do not line up with its last epoch, so its training error is approximate")

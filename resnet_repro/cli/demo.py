@@ -65,4 +65,4 @@ def demo(
     if code := command.train(tasks, options, notice):
         raise typer.Exit(code)
     plot([results])
-    table(results)
+    table([results])

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, cast, get_args
 
@@ -12,6 +12,7 @@ from resnet_repro.cli.completion import DEVICES, carried_specs, fields_to_set, o
 from resnet_repro.errors import printable
 
 if TYPE_CHECKING:
+    from resnet_repro.analysis.selection import Selection
     from resnet_repro.spec.own import OwnFile
 
 T = TypeVar("T")
@@ -26,7 +27,24 @@ SPECS = (
     "Spec files, folders of them, or names that the command experiments lists: quick/plain20, or quick for all of it."
 )
 Specs = Annotated[list[Path], typer.Argument(metavar="SPEC", help=SPECS, autocompletion=carried_specs)]
-Results = Annotated[Path, typer.Argument(metavar="RESULTS", help="A folder that holds run folders.")]
+Results = Annotated[
+    list[Path],
+    typer.Argument(metavar="RESULTS", help="Folders that hold run folders; the runs of all of them are read together."),
+]
+Nets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--nets",
+        metavar="NAMES",
+        help="Only these nets, by the names in their specs, or by patterns: plain20,'quick/*'.",
+        rich_help_panel=RUNS,
+    ),
+]
+ShownSeeds = Annotated[
+    str | None,
+    typer.Option("--seeds", metavar="SEEDS", help="Only these seeds: 0-4 or 0,2,5.", rich_help_panel=RUNS),
+]
+Title = Annotated[str, typer.Option("--title", metavar="TEXT", help="A title above everything that is shown.")]
 ResultsOption = Annotated[
     Path, typer.Option("--results", help="The folder for the run folders.", rich_help_panel=FOLDERS)
 ]
@@ -117,6 +135,14 @@ def import_files(files: list[Path] | None) -> tuple["OwnFile", ...]:
     from resnet_repro.runner.imported import import_file
 
     return tuple(import_file(file) for file in files)
+
+
+def selection(nets: Sequence[str] | None, seeds: str | None) -> "Selection":
+    """The runs that --nets and --seeds choose."""
+    from resnet_repro.analysis.selection import Selection
+
+    names = [name.strip() for text in nets or () for name in text.split(",")]
+    return Selection(names, parsed(parse_seeds, seeds) if seeds is not None else ())
 
 
 def notice(text: str) -> None:

@@ -1,5 +1,6 @@
-"""The commands that read a results folder: `plot`, `table`, `claims`, `list` and `report`."""
+"""The commands that read results folders: `plot`, `table`, `claims`, `list` and `report`."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,21 @@ import typer
 
 from resnet_repro.cli.completion import FIGURES, FORMATS, one_of
 from resnet_repro.cli.matplotlib_loading import load_matplotlib
-from resnet_repro.cli.options import Csv, FigureStyle, Json, Latex, Markdown, Results, notice, one_format, parsed
+from resnet_repro.cli.options import (
+    Csv,
+    FigureStyle,
+    Json,
+    Latex,
+    Markdown,
+    Nets,
+    Results,
+    ShownSeeds,
+    Title,
+    notice,
+    one_format,
+    parsed,
+    selection,
+)  # fmt: skip
 from resnet_repro.errors import RunError
 
 
@@ -20,6 +35,9 @@ def plot(
             show_default=False,
         ),
     ] = None,
+    nets: Nets = None,
+    seeds: ShownSeeds = None,
+    title: Title = "",
     output: Annotated[
         Path | None,
         typer.Option("--output", help="The folder for the figures; by default `figures` in the first RESULTS."),
@@ -49,16 +67,21 @@ def plot(
     if not results and not list_them:
         raise typer.BadParameter("name a folder that holds run folders, or use --list to see the figures")
     load_matplotlib()
+    from resnet_repro.analysis.loading import load_runs
     from resnet_repro.figures import command
 
     if list_them:
         command.print_families()
     elif results:
-        command.plot(results, output, figure or (), style, formats or (), notice)
+        runs = load_runs(*results, selection=selection(nets, seeds), notice=notice)
+        command.plot(runs, results, output, figure or (), style, title, formats or (), notice)
 
 
 def table(
     results: Results,
+    nets: Nets = None,
+    seeds: ShownSeeds = None,
+    title: Title = "",
     published: Annotated[
         bool, typer.Option("--published", help="The papers' tables with our results beside them, instead.")
     ] = False,
@@ -67,7 +90,7 @@ def table(
     as_csv: Csv = False,
     as_json: Json = False,
 ) -> None:
-    """Print the final errors of the nets in a results folder, the degradation and its fix."""
+    """Print the final errors of the nets in results folders, the degradation and its fix."""
     form = one_format(markdown=markdown, latex=latex, csv=as_csv, json=as_json)
     from resnet_repro.analysis.groups import comparable_groups
     from resnet_repro.analysis.loading import load_runs
@@ -75,7 +98,9 @@ def table(
     from resnet_repro.cli.show import published as papers
     from resnet_repro.cli.show.formats import print_records
 
-    runs = load_runs(results, notice=notice)
+    runs = load_runs(*results, selection=selection(nets, seeds), notice=notice)
+    if title:
+        groups.print_title(title, form)
     if published:
         if form in ("csv", "json"):
             print_records(form, papers.papers_tables_json(runs), papers.papers_records(runs))
@@ -91,6 +116,8 @@ def table(
 
 def claims(
     results: Results,
+    nets: Nets = None,
+    seeds: ShownSeeds = None,
     require: Annotated[
         str | None, typer.Option(metavar="IDS", help="Exit with 1 unless these claims are reproduced: C1,C6.")
     ] = None,
@@ -102,7 +129,7 @@ def claims(
     as_csv: Csv = False,
     as_json: Json = False,
 ) -> None:
-    """Judge each of the papers' claims by the runs in a results folder."""
+    """Judge each of the papers' claims by the runs in results folders."""
     form = one_format(markdown=markdown, latex=latex, csv=as_csv, json=as_json)
     from resnet_repro.analysis.loading import load_runs
     from resnet_repro.claims import judge
@@ -110,7 +137,7 @@ def claims(
     from resnet_repro.cli.show.formats import print_records
 
     wanted = parsed(show.parse_ids, require) if require is not None else []
-    verdicts = judge(load_runs(results, notice=notice), full_length)
+    verdicts = judge(load_runs(*results, selection=selection(nets, seeds), notice=notice), full_length)
     if form in ("csv", "json"):
         print_records(form, list(map(show.verdict_json, verdicts)), show.comparison_records(verdicts))
     else:
@@ -119,13 +146,13 @@ def claims(
         raise RunError(show.not_reproduced(failed))
 
 
-def list_runs(results: Results, as_json: Json = False) -> None:
-    """List the runs in a results folder."""
+def list_runs(results: Results, nets: Nets = None, seeds: ShownSeeds = None, as_json: Json = False) -> None:
+    """List the runs in results folders."""
     from resnet_repro.analysis.loading import read_runs
     from resnet_repro.cli.show.runs import print_runs, runs_json
     from resnet_repro.files import to_json
 
-    runs, faults = read_runs(results, notice=notice)
+    runs, faults = read_runs(*results, selection=selection(nets, seeds), notice=notice)
     if as_json:
         print(to_json(runs_json(runs, faults)), end="")
     else:
@@ -134,11 +161,14 @@ def list_runs(results: Results, as_json: Json = False) -> None:
 
 def report(
     results: Results,
+    nets: Nets = None,
+    seeds: ShownSeeds = None,
+    title: Title = "",
     output: Annotated[
-        Path | None, typer.Option("--output", help="The file to write; by default RESULTS/report.html.")
+        Path | None, typer.Option("--output", help="The file to write; by default report.html in the first RESULTS.")
     ] = None,
 ) -> None:
-    """Write one page about a results folder: verdicts, figures, tables, and how to repeat the runs."""
+    """Write one page about results folders: verdicts, figures, tables, and how to repeat the runs."""
     load_matplotlib()
     from resnet_repro.analysis.loading import load_runs
     from resnet_repro.errors import RunError
@@ -146,10 +176,13 @@ def report(
     from resnet_repro.record.run import REPORT
     from resnet_repro.report import render_page
 
-    page = output or results / REPORT
+    page = output or results[0] / REPORT
     if page.is_dir():
         raise RunError(f"--output {page}: is a folder; name a file, such as {page / REPORT}")
-    text = render_page(load_runs(results, notice=notice), results.as_posix())
+    runs = load_runs(*results, selection=selection(nets, seeds), notice=notice)
+    chosen = {"--nets": ",".join(nets or ()), "--seeds": seeds or "", "--title": title}
+    options = "".join(f" {name} {shlex.quote(value)}" for name, value in chosen.items() if value)
+    text = render_page(runs, shlex.join(folder.as_posix() for folder in results), title, options)
     otherwise = "choose another --output or make room there"
     make_folder(page.parent, otherwise)
     write_text(page, text, otherwise)

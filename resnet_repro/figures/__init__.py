@@ -13,7 +13,7 @@ from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.classifier import caption_classifier, draw_classifier
 from resnet_repro.figures.comparison import draw_comparison
 from resnet_repro.figures.curves import caption_curves, draw_curves
-from resnet_repro.figures.degradation import caption_degradation, draw_degradation
+from resnet_repro.figures.degradation import caption_degradation, draw_degradation, why_no_degradation
 from resnet_repro.figures.gradient_norms import caption_gradient_norms, draw_gradient_norms
 from resnet_repro.figures.layer_responses import caption_layer_responses, draw_layer_responses
 from resnet_repro.figures.percentile_drift import caption_percentile_drift, draw_percentile_drift
@@ -31,13 +31,14 @@ class Family(NamedTuple):
     caption: Callable[[Group], Caption]  # for a group that can be drawn
     about: str
     needs: str
+    why_not: Callable[[Sequence[Run]], str] | None = None  # of runs that do not suffice: what they lack
 
 
 FIGURES: dict[str, Family] = {
     "curves": Family(draw_curves, caption_curves, "training and test error over the iterations", "any run"),
     "degradation": Family(
         draw_degradation, caption_degradation, "final error against depth",
-        "plain or residual nets of two depths, as the paper builds them, that have finished under one schedule",
+        "nets of two depths, the same otherwise, that have finished under one schedule", why_no_degradation,
     ),
     "layer-responses": Family(
         draw_layer_responses, caption_layer_responses, "standard deviation of each layer's response",

@@ -1,9 +1,9 @@
 """Runs `plot`: writes the requested figures, and says why a requested one cannot be drawn."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from resnet_repro.analysis.loading import load_runs
 from resnet_repro.errors import RunError
 from resnet_repro.figures import FIGURES, Drawn, draw_figures
 from resnet_repro.figures.saving import FORMATS, USUAL_FORMATS, save_figures
@@ -11,6 +11,7 @@ from resnet_repro.figures.style import STYLES
 from resnet_repro.files import check_within
 from resnet_repro.nearest import did_you_mean, nearest
 from resnet_repro.record.run import FIGURES as FOLDER
+from resnet_repro.record.run import Run
 
 
 def print_families() -> None:
@@ -21,29 +22,33 @@ def print_families() -> None:
 
 
 def plot(
+    runs: Sequence[Run],
     results: Sequence[Path],
     output: Path | None,
     names: Sequence[str],
     style: str,
+    title: str,
     formats: Sequence[str],
     notice: Callable[[str], None],
 ) -> None:
-    """Write figures, of all kinds unless `names` lists some, and print their paths.
+    """Write figures of runs, of all kinds unless `names` lists some, and print their paths.
 
-    Runs of several folders are drawn into the same figures, which go to the first folder unless `output` is given.
-    Raises RunError for an unknown name or format, and if no named figure can be drawn from these runs.
+    They go to the first of the folders `results`, which hold the runs, unless `output` is given. Raises RunError for an
+    unknown name or format, and if no named figure can be drawn from these runs.
     """
     endings = _chosen("--format", [part for text in formats for part in text.split(",")], FORMATS) or USUAL_FORMATS
     families = _chosen("--figure", names, FIGURES)
     drawn: set[str] = set()
-    figures = draw_figures(load_runs(*results, notice=notice), STYLES[style], families or FIGURES)
+    look = replace(STYLES[style], title=title)
+    figures = draw_figures(runs, look, families or FIGURES)
     folder = output or results[0] / FOLDER
     if not output:
         check_within(folder, results[0])
-    for path in save_figures(_noting(figures, drawn), folder, STYLES[style], endings):
+    for path in save_figures(_noting(figures, drawn), folder, look, endings):
         print(path)
     missing = [
         f"--figure {name}: {' '.join(map(str, results))} holds no runs for it; it needs {FIGURES[name].needs}"
+        + (f"; {why_not(runs)}" if (why_not := FIGURES[name].why_not) else "")
         for name in families
         if name not in drawn
     ]

@@ -8,7 +8,7 @@ from resnet_repro.analysis.comparison import Comparison
 from resnet_repro.analysis.comparison_text import conditions, shown, title
 from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.figures.captions import Caption, listed
-from resnet_repro.figures.curves import axis_top, curve_legend, draw_panel, how_to_read
+from resnet_repro.figures.curves import curve_legend, draw_panel, how_to_read
 from resnet_repro.figures.labels import LINE, label_ends
 from resnet_repro.figures.style import (
     MANY_COLOURS,
@@ -33,7 +33,7 @@ def draw_comparison(found: Comparison, style: Style = WEB) -> Figure:
     with drawing(style):
         figure = new_figure(style, 8.2, 5.0, columns=1)
         axes = figure.subplots()
-        ends = draw_panel(figure, axes, style, group, colours, axis_top(group), labels.__getitem__)
+        ends = draw_panel(figure, axes, style, group, colours, labels)
         axes.set_ylabel("error (%)")
         nets: list[Artist] = [  # of those that the labels at the right do not name
             Line2D([], [], color=colours[entry], linewidth=2 * style.line, label=f"{entry.name}: {labels[entry]}")

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.figures.curve_lines import mean_curve
 from resnet_repro.figures.labels import EndLabel, label_ends
+from resnet_repro.figures.limits import error_limits
 from resnet_repro.figures.probed import grid, is_first
 from resnet_repro.figures.readout import error_of, mark_curve
 from resnet_repro.figures.style import Style, drawing
@@ -36,13 +37,14 @@ def draw_contrasts(
         ends = {
             panel: _draw(panel, style, entries, contrast) for panel, entries in zip(axes, panels.values(), strict=True)
         }
+        errors = [row.train_error_pct for run in shown.runs for row in run.rows if run.status != "diverged"]
+        axes[0].set_ylim(*error_limits(errors, 100.0))  # of all panels, which share it
         label_ends(figure, ends, style)
     return figure
 
 
 def _draw(axes: Axes, style: Style, entries: Sequence[Entry], contrast: Contrast) -> list[EndLabel]:
     """Draw the nets of one panel. Returns the labels for the ends of their lines."""
-    axes.set_ylim(0, 100)
     axes.set_xlabel("iterations")
     axes.tick_params(labelleft=True)
     axes.set_ylabel("training error (%)" if is_first(axes) else "")

@@ -1,5 +1,6 @@
 """The lines of one net in the training curves: means over seeds, runs that diverged, and published values."""
 
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 
@@ -10,13 +11,30 @@ from resnet_repro.figures.labels import EndLabel
 from resnet_repro.figures.readout import error_of, mark_curve
 from resnet_repro.figures.style import Style, mark
 from resnet_repro.record.run import Run
+from resnet_repro.spec.naming import net_name
 
 COLUMNS = {"train_error_pct": ("--", 1.0), "test_error_pct": ("-", 2.0)}  # line style and width
+# Size and face of the dot of a net that was measured once. That of training is drawn later, on that of the test error.
+SINGLE = {"test_error_pct": (5.0, ""), "train_error_pct": (3.5, "white")}
 
 
-def short_name(entry: Entry) -> str:
-    """The name of a net in a panel whose title says plain or residual: "56"."""
-    return entry.name.split("-", 1)[1].replace(" without BN", ", no BN")
+def panel_names(kind: str, entries: Sequence[Entry]) -> tuple[str, dict[Entry, str]]:
+    """The title of a panel and a short name for each of its nets, which leaves out what the title says of all.
+
+    As "plain nets, by depth" and "56", "plain nets (width 4), by depth" and "8", or "plain-8 (width 4)" and the names
+    of the specs, if all are trainings of one net.
+    """
+    names = [entry.name.split("-", 1)[1].replace(" without BN", ", no BN") for entry in entries]
+    nets = {net_name(entry.model) for entry in entries}
+    if len(nets) == 1 < len(entries):
+        (net,) = nets
+        return net, {entry: entry.name.removeprefix(net).strip().strip("[]").replace("] [", ", ") for entry in entries}
+    phrases = [re.search(r" \([^()]*\)", name) for name in names]
+    phrase = phrases[0][0] if phrases and phrases[0] else ""
+    if phrase and all(found and found[0] == phrase for found in phrases):
+        names = [name.replace(phrase, "", 1) for name in names]
+        kind += phrase
+    return f"{kind}, by depth", dict(zip(entries, names, strict=True))
 
 
 def draw_mean(axes: Axes, style: Style, entry: Entry, colour: str) -> tuple[int, float] | None:
@@ -28,13 +46,19 @@ def draw_mean(axes: Axes, style: Style, entry: Entry, colour: str) -> tuple[int,
         if not points:
             continue
         steps, means, stds = zip(*points, strict=True)
-        without_bn = entry.model.normalization == "none"
-        marker = "o" if without_bn or len(points) == 1 else None
-        (line,) = axes.plot(steps, means, dashes, color=colour, linewidth=width * style.line, marker=marker,
-                            markersize=3.5 * style.line, markerfacecolor="white" if without_bn else colour,
-                            markevery=max(1, len(steps) // 8), clip_on=len(points) > 1)  # fmt: skip
+        without_bn, single = entry.model.normalization == "none", len(points) == 1
+        size, face = SINGLE[column] if single else (3.5, colour)
+        (line,) = axes.plot(steps, means, dashes, color=colour, linewidth=width * style.line,
+                            marker="o" if without_bn or single else None, markersize=size * style.line,
+                            markerfacecolor="white" if without_bn else face or colour,
+                            markevery=max(1, len(steps) // 8), clip_on=not single)  # fmt: skip
         mark_curve(line, entry, error_of(entry, column, len(runs)))
-        if len(runs) > 1:
+        if single and stds[0]:
+            bar = axes.errorbar(steps, means, stds, color=colour, linewidth=width * style.line, zorder=1)
+            for artist in bar.get_children():
+                artist.set_clip_on(False)
+                mark(artist, entry)
+        elif len(runs) > 1:
             low, high = ([m + sign * s for m, s in zip(means, stds, strict=True)] for sign in (-1, 1))
             mark(axes.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0), entry)
         end = steps[-1], means[-1]
@@ -52,18 +76,19 @@ def mean_curve(runs: Sequence[Run], column: str) -> list[tuple[int, float, float
     return points
 
 
-def draw_diverged(axes: Axes, style: Style, entry: Entry, run: Run, colour: str, top: float, label: str) -> EndLabel:
-    """Draw the curves of a run that diverged, with a cross at its last step; `top` is the end of the error axis."""
+def draw_diverged(axes: Axes, style: Style, entry: Entry, run: Run, colour: str, name: str) -> EndLabel:
+    """Draw the curves of a run that diverged, with a cross at its last step."""
+    low, top = axes.get_ylim()
     for column, (dashes, width) in COLUMNS.items():
         points = mean_curve([run], column)
         (line,) = axes.plot([step for step, *_ in points], [mean for _, mean, _ in points], dashes, color=colour,
                             linewidth=width * style.line)  # fmt: skip
         mark_curve(line, entry, error_of(entry, column, 1))
     step, last = run.summary["steps"], run.final
-    height = min(last.train_error_pct, top) if last else top
+    height = max(low, min(last.train_error_pct, top)) if last else top
     (cross,) = axes.plot(step, height, "X", color=colour, markersize=8 * style.line, clip_on=False, zorder=5)
     mark(cross, entry)
-    return EndLabel(step, height, f"{label}: diverged at {step}", colour, entry)
+    return EndLabel(step, height, f"{name}: diverged at {step}", colour, entry)
 
 
 def draw_published(axes: Axes, style: Style, entry: Entry, colour: str, errors: Mapping[str, float]) -> None:

@@ -1,7 +1,6 @@
 """Training curves as in [R] Fig. 6: plain nets left, residual nets right, training error dashed, test error bold."""
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -11,8 +10,9 @@ from matplotlib.patches import Patch
 
 from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.figures.captions import ABOUT_RUNNING, Caption
-from resnet_repro.figures.curve_lines import COLUMNS, draw_diverged, draw_mean, draw_published, short_name
+from resnet_repro.figures.curve_lines import COLUMNS, SINGLE, draw_diverged, draw_mean, draw_published, panel_names
 from resnet_repro.figures.labels import EndLabel, label_ends
+from resnet_repro.figures.limits import NOT_FROM_0, error_limits, rounded_up
 from resnet_repro.figures.style import (
     FAINT,
     GREY,
@@ -29,6 +29,7 @@ from resnet_repro.figures.style import (
     wrapped,
 )
 from resnet_repro.papers import final_error
+from resnet_repro.record.rows import Row
 from resnet_repro.spec.naming import is_papers_net
 
 ZOOM = 2.5  # the axis ends at this multiple of the largest final error, 100 % at the most
@@ -38,27 +39,30 @@ NARROWEST = 0.45  # the least share of half of the figure's width that a panel t
 def draw_curves(group: Group, style: Style = WEB) -> Figure:
     """Error in % over iterations: a colour for each depth, means over seeds, bands of one standard deviation.
 
-    The panels are side by side, or one above the other if long labels would make them too narrow.
+    A panel for plain and one for residual nets, as far as there are any: side by side, or one above the other if long
+    labels would make them too narrow.
     """
-    kinds = {
-        title: [entry for entry in group.entries if (entry.model.shortcut == "none") is plain]
-        for title, plain in (("plain nets", True), ("residual nets", False))
+    both = {
+        kind: [entry for entry in group.entries if (entry.model.shortcut == "none") is plain]
+        for kind, plain in (("plain nets", True), ("residual nets", False))
     }
+    kinds = {kind: entries for kind, entries in both.items() if entries}
+    named = {kind: panel_names(kind, entries) for kind, entries in kinds.items()}
     with drawing(style):
-        figure = new_figure(style, 9.6, 4.5)
-        beside = (
-            max((len(short_name(entry)) + 8 for entry in group.entries), default=0) * style.letter * style.small / 72
-        )
-        if beside > (1 - NARROWEST) * figure.get_figwidth() / 2:
-            figure.set_figheight(1.6 * figure.get_figheight())
-            panels = figure.subplots(2, 1, sharey=True)
-        else:
-            panels = figure.subplots(1, 2, sharey=True)
-        top = axis_top(group)
+        longest = max((len(name) + 8 for _, names in named.values() for name in names.values()), default=0)
+        beside = longest * style.letter * style.small / 72
+        figure, rows = new_figure(style, 9.6, 4.5), 1
+        if len(kinds) < 2 and beside <= (1 - NARROWEST) * (narrow := new_figure(style, 6.4, 4.5, 1)).get_figwidth():
+            figure = narrow
+        elif beside > (1 - NARROWEST) * figure.get_figwidth() / 2:
+            rows = len(kinds)
+            figure.set_figheight((1.6 if rows > 1 else 1) * figure.get_figheight())
+        panels = figure.subplots(rows, len(kinds) // rows, sharey=True, squeeze=False).flatten()
         ends = {}
-        for axes, (title, entries) in zip(panels, kinds.items(), strict=True):
-            ends[axes] = draw_panel(figure, axes, style, group, _colours(group, entries), top)
-            axes.set_title(f"{title}, by depth" if entries else f"{title}: no runs yet", loc="left")
+        for axes, (kind, entries) in zip(panels, kinds.items(), strict=True):
+            title, names = named[kind]
+            axes.set_title(wrapped(title, panel_width(figure, axes), style, style.text + 1), loc="left")
+            ends[axes] = draw_panel(figure, axes, style, group, _colours(group, entries), names)
             axes.set_ylabel("error (%)" if axes.get_subplotspec().is_first_col() else "")
         add_legend(figure, style, curve_legend(group, style))
         add_title(figure, style, f"Training and {group.condition.test_label}", group.title())
@@ -77,7 +81,8 @@ def caption_curves(group: Group) -> Caption:
 def how_to_read(group: Group, colours: str) -> str:
     """What the lines and signs of the curves mean; `colours` is the sentence about those."""
     sentences = [
-        f"Thin dashed lines are training error, {'bold solid lines' if _test_lines(group) else 'dots'} "
+        f"{'Thin dashed lines' if _has_lines(group, 'train_error_pct') else 'Small open dots'} are training error, "
+        f"{'bold solid lines' if _has_lines(group, 'test_error_pct') else 'dots'} "
         f"{group.condition.test_label}, with its last value at the right. {colours} {ABOUT_RUNNING}"
     ]
     if any(len(entry.runs) > 1 for entry in group.entries):
@@ -92,8 +97,11 @@ def how_to_read(group: Group, colours: str) -> str:
         sentences.append(
             "Open diamonds at the right edge are the published final errors, small ones those of training."
         )
-    if _highest(group.entries) > axis_top(group):
-        sentences.append(f"Errors above {axis_top(group):g} % are outside the axis.")
+    low, top = _limits(group)
+    if _highest(group.entries) > top:
+        sentences.append(f"Errors above {top:g} % are outside the axis.")
+    if low > 0:
+        sentences.append(NOT_FROM_0.strip())
     return " ".join(sentences)
 
 
@@ -103,20 +111,20 @@ def draw_panel(
     style: Style,
     group: Group,
     colours: Mapping[Entry, str],
-    top: float,
-    label: Callable[[Entry], str] = short_name,
+    names: Mapping[Entry, str],
 ) -> list[EndLabel]:
     """Draw some nets of the group in their colours. Returns the labels for the ends of their lines."""
-    _draw_frame(axes, style, group, top)
+    low, top = _limits(group)
+    _draw_frame(axes, style, group, (low, top))
     published = _published(group)
     ends: list[EndLabel] = []
     for entry, colour in colours.items():
         if end := draw_mean(axes, style, entry, colour):
             step, error = end
             so_far = "" if step == group.condition.steps else f" at step {step}"
-            ends.append(EndLabel(step, min(error, top), f"{label(entry)}: {error:.1f} %{so_far}", colour, entry))
+            ends.append(EndLabel(step, min(error, top), f"{names[entry]}: {error:.1f} %{so_far}", colour, entry))
         diverged = [run for run in entry.runs if run.status == "diverged"]
-        ends += [draw_diverged(axes, style, entry, run, colour, top, label(entry)) for run in diverged]
+        ends += [draw_diverged(axes, style, entry, run, colour, names[entry]) for run in diverged]
         draw_published(axes, style, entry, colour, published.get(entry, {}))
     if _highest(colours) > top:
         outside = f"iterations {together(f'(errors above {top:g} % are outside)')}"
@@ -124,10 +132,10 @@ def draw_panel(
     return ends
 
 
-def _draw_frame(axes: Axes, style: Style, group: Group, top: float) -> None:
+def _draw_frame(axes: Axes, style: Style, group: Group, limits: tuple[float, float]) -> None:
     at, furthest = group.condition, _furthest(group)
     axes.set_xlim(0, furthest)
-    axes.set_ylim(0, top)
+    axes.set_ylim(*limits)
     axes.set_xlabel("iterations")
     axes.xaxis.set_major_formatter(lambda step, _: f"{step / 1000:g}k" if furthest >= 10_000 else f"{step:g}")
     axes.tick_params(labelleft=True)
@@ -165,43 +173,44 @@ def _published(group: Group) -> dict[Entry, Mapping[str, float]]:
     return {entry: errors for entry, errors in found.items() if errors}
 
 
-def axis_top(group: Group) -> float:
-    """The end of the error axis: some way above the final errors, so that they can be compared, or 100 %."""
+def _limits(group: Group) -> tuple[float, float]:
+    """The error axis: from 0 to some way above the final errors, so that they can be compared, or around all errors."""
     ended = [run.final for run in group.runs if run.final and run.status != "diverged"]
     rows = ended or [run.final for run in group.runs if run.final]
-    finals = [row.train_error_pct for row in rows]
-    finals += [row.test_error_pct for row in rows if row.test_error_pct is not None]
-    finals += [error for errors in _published(group).values() for error in errors.values()]
-    top = math.ceil(ZOOM * max(finals, default=100) / 5) * 5
-    return min(max(top, 5.0), 100.0)
+    published = [error for errors in _published(group).values() for error in errors.values()]
+    finals = [*_errors(rows), *published]
+    largest = max(finals, default=0.0) or max(_errors(row for run in group.runs for row in run.rows), default=0.0)
+    drawn = _errors(row for run in group.runs for row in run.rows if run.status != "diverged" or not ended)
+    return error_limits([*drawn, *published], min(rounded_up(ZOOM * largest), 100.0) if largest else 100.0)
 
 
-def _test_lines(group: Group) -> bool:
-    """Whether a test error was measured more than once in any run, so that it is a line rather than a dot."""
-    return any(sum(row.test_error_pct is not None for row in run.rows) > 1 for run in group.runs)
+def _errors(rows: Iterable[Row]) -> list[float]:
+    return [error for row in rows for column in COLUMNS if (error := getattr(row, column)) is not None]
+
+
+def _has_lines(group: Group, column: str) -> bool:
+    """Whether an error was measured more than once in any run, so that it is a line rather than a dot."""
+    return any(sum(getattr(row, column) is not None for row in run.rows) > 1 for run in group.runs)
 
 
 def _highest(entries: Iterable[Entry]) -> float:
-    rows = (row for entry in entries for run in entry.runs for row in run.rows)
-    return max((v for row in rows for c in COLUMNS if (v := getattr(row, c)) is not None), default=0.0)
+    return max(_errors(row for entry in entries for run in entry.runs for row in run.rows), default=0.0)
 
 
 def curve_legend(group: Group, style: Style) -> list[Artist]:
     """What the kinds of lines and signs of the curves are."""
-    has_lines = _test_lines(group)
-    handles: list[Artist] = [
-        Line2D([], [], color=GREY, linestyle="--", linewidth=style.line,
-               label="training error (running, on augmented images)"),
-        Line2D(
-            [],
-            [],
-            color=GREY,
-            linewidth=2 * style.line,
-            linestyle="-" if has_lines else "",
-            marker=None if has_lines else "o",
-            label=f"{group.condition.test_label}, with its last value at the right",
-        ),
-    ]  # fmt: skip
+    labels = {
+        "train_error_pct": "training error (running, on augmented images)",
+        "test_error_pct": f"{group.condition.test_label}, with its last value at the right",
+    }
+    handles: list[Artist] = []
+    for column, (dashes, width) in COLUMNS.items():
+        line = Line2D([], [], color=GREY, linewidth=width * style.line, label=labels[column])
+        line.set(linestyle=dashes)
+        if not _has_lines(group, column):
+            size, face = SINGLE[column]
+            line.set(linestyle="", marker="o", markersize=size * style.line, markerfacecolor=face or GREY)
+        handles.append(line)
     if any(len(entry.runs) > 1 for entry in group.entries):
         handles.append(Patch(color=GREY, alpha=0.25, linewidth=0, label="± one standard deviation over seeds"))
     if any(entry.model.normalization == "none" for entry in group.entries):

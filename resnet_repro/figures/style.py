@@ -14,8 +14,10 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import offset_copy
 
 from resnet_repro.analysis.groups import Entry
+from resnet_repro.errors import printable
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Style:
     widths: tuple[float, float] | None = None  # inches: figures with one panel in a row, and with several
     least_height: float = 0.0  # inches
     dpi: int = 200
+    title: str = ""  # of the reader's own, above that of each figure
 
     def size(self, width: float, height: float, columns: int) -> tuple[float, float]:
         """The size in inches of a figure of `columns` panels in a row, which is `width` by `height` on a screen."""
@@ -101,9 +104,10 @@ def mark(artist: Artist, entry: Entry) -> None:
 
 
 def depth_colours(depths: Sequence[int]) -> dict[int, str]:
-    """A colour for each depth: fixed for the papers' depths, in turn for others."""
+    """A colour for each depth: fixed for the papers' depths, in turn for others, among which are those not in use."""
     others = [depth for depth in sorted(set(depths)) if depth not in DEPTH_COLOURS]
-    return DEPTH_COLOURS | {depth: OTHER_COLOURS[i % len(OTHER_COLOURS)] for i, depth in enumerate(others)}
+    free = (*(colour for depth, colour in reversed(DEPTH_COLOURS.items()) if depth not in depths), *OTHER_COLOURS)
+    return DEPTH_COLOURS | {depth: free[i % len(free)] for i, depth in enumerate(others)}
 
 
 def entry_styles(entries: Sequence[Entry]) -> dict[Entry, tuple[str, str]]:
@@ -170,11 +174,17 @@ def panel_width(figure: Figure, axes: Axes) -> float:
 
 
 def add_title(figure: Figure, style: Style, title: str, conditions: str) -> None:
-    """Write a bold title, and the conditions below it."""
+    """Write a bold title, and the conditions below it; above it the reader's own, which is bold in its place."""
     parts = "\n".join(" · ".join(map(together, line.split(" · "))) for line in conditions.split("\n"))
     lines = wrapped(parts, figure.get_figwidth(), style, style.text)
-    bold = f"$\\bf{{{title.replace(' ', '~')}}}$"
-    figure.suptitle(f"{bold}\n{lines}", fontsize=style.text, x=0.01, ha="left").set_gid(TITLE)
+    head = f"$\\bf{{{title.replace(' ', '~')}}}$"
+    if style.title:  # as a text of its own, because a formula would change its letters
+        own = wrapped(printable(style.title), figure.get_figwidth(), style, 1.15 * style.text)
+        head = "\n" * (own.count("\n") + 1) + title
+        # where constrained layout puts the top of what is below
+        top = offset_copy(figure.transFigure, figure, y=-0.042 * style.gap, units="inches")
+        figure.text(0.01, 1, own, weight="bold", fontsize=style.text, va="top", transform=top).set_in_layout(False)
+    figure.suptitle(f"{head}\n{lines}", fontsize=style.text, x=0.01, ha="left").set_gid(TITLE)
 
 
 def add_legend(

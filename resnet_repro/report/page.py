@@ -8,6 +8,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from resnet_repro.analysis.differences import field_columns
+from resnet_repro.analysis.effects import ABOUT_EFFECTS, effect_lines
 from resnet_repro.analysis.groups import ABOUT_ERRORS, ABOUT_SPREAD, Group, comparable_groups
 from resnet_repro.claims import Outcome, Verdict, judge
 from resnet_repro.claims.verdict import ABOUT_INTERVALS, ABOUT_OUTCOMES
@@ -23,9 +25,15 @@ from resnet_repro.report.verdicts import counts, verdict_row
 SYMBOLS: dict[Outcome, str] = {"reproduced": "✓", "contradicted": "✗", "inconclusive": "≈", "not run": "–"}
 
 
-def render_page(runs: Sequence[Run], name: str) -> str:
-    """The report on `runs` as HTML. `name` is the folder that holds them. Equal runs give equal text."""
+def render_page(runs: Sequence[Run], name: str, title: str = "", options: str = "") -> str:
+    """The report on `runs` as HTML. Equal runs give equal text.
+
+    `name` is the folder that holds them, or several, and `options` chose the runs; both are part of a command. The page
+    opens with the papers' question if runs answer it, else with the runs themselves.
+    """
     verdicts = judge(runs)
+    headline = _headline(verdicts)
+    rows = [verdict_row(verdict) for verdict in verdicts]
     groups = sorted(comparable_groups(runs), key=weight, reverse=True)
     drawn = list(draw_figures(runs))
     environment = Environment(
@@ -34,19 +42,24 @@ def render_page(runs: Sequence[Run], name: str) -> str:
     )  # fmt: skip
     return environment.get_template("page.html").render(
         name=name,
+        title=title,
+        options=options,
+        own=all(verdict.outcome == "not run" for found in headline.values() for verdict in found),
         symbols=SYMBOLS,
         style=_file("style.css"),
         script=_file("script.js"),
         runs=len(runs),
         full_length=any(group.condition.is_papers for group in groups),
         counts=counts(verdicts),
-        verdicts=[verdict_row(verdict) for verdict in verdicts],
+        verdicts=rows,
+        not_run=[row for row in rows if row["outcome"] == "not run"],
         groups=[_group(number, group, drawn) for number, group in enumerate(groups)],
-        headline=_headline(verdicts),
+        headline=headline,
         origins=origins(runs),
         papers=PAPERS,
         units=Markup(units_svg(PAGE)),  # noqa: S704 - ours
         about_errors=ABOUT_ERRORS,
+        about_effects=ABOUT_EFFECTS,
         about_spread=ABOUT_SPREAD,
         about_intervals=ABOUT_INTERVALS,
         about_outcomes=ABOUT_OUTCOMES,
@@ -75,8 +88,10 @@ def _group(number: int, group: Group, drawn: Sequence[Drawn]) -> dict[str, Any]:
         "id": f"group-{number}",
         "title": title,
         "conditions": " · ".join(conditions),
-        "short": group.condition.is_short,
+        "published": group.condition.is_short and group.condition.has_papers_data,
         "table": final_errors(group),
+        "effects": effect_lines(group),
+        "others": field_columns(group.entries)[1],
         "figures": [
             _figure(found, f"f{number}{slug(found.family)}")
             for found in drawn

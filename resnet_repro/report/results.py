@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple, get_args
 
+from resnet_repro.analysis.differences import field_columns
 from resnet_repro.analysis.groups import COLUMNS, Entry, Group
 from resnet_repro.analysis.loading import mixed_environments
 from resnet_repro.claims.net_results import published_number
@@ -41,18 +42,25 @@ class Origin(NamedTuple):
 def final_errors(group: Group) -> SortableTable:
     """The final errors of each net in %, beside the papers' values, if these are of the same data."""
     published = published_column(group.condition)
+    fields, _ = field_columns(group.entries)
     columns = [
         "net",
+        *fields,
         *["precision"] * group.is_mixed,
         *(f"{label} %" for label in group.condition.labels.values()),
         *([published] if published else []),
     ]
     columns += ["ours − the paper's"] * group.condition.is_papers
-    return SortableTable(columns, [_errors(entry, group)[: len(columns)] for entry in group.entries])
+    rows = [_errors(entry, group, texts) for entry, *texts in zip(group.entries, *fields.values(), strict=True)]
+    return SortableTable(columns, [row[: len(columns)] for row in rows])
 
 
-def _errors(entry: Entry, group: Group) -> list[SortableCell]:
-    cells = [SortableCell(entry.name), *[SortableCell(entry.runs[0].precision)] * group.is_mixed]
+def _errors(entry: Entry, group: Group, fields: Sequence[str]) -> list[SortableCell]:
+    cells = [
+        SortableCell(entry.name),
+        *map(SortableCell, fields),
+        *[SortableCell(entry.runs[0].precision)] * group.is_mixed,
+    ]
     for column in COLUMNS:
         found = entry.final(column)
         cells.append(SortableCell(entry.final_text(column), found.mean if found else None))

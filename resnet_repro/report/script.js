@@ -132,16 +132,16 @@ for (const button of document.querySelectorAll("button[data-outcome]")) {
   button.addEventListener("click", () => {
     const shown = button.getAttribute("aria-pressed") !== "true";
     button.setAttribute("aria-pressed", String(shown));
-    for (const row of document.querySelectorAll(".verdict")) {
+    for (const row of document.querySelectorAll(".verdict, .folded")) {
       if (row.dataset.outcome === button.dataset.outcome) row.hidden = !shown;
     }
   });
 }
 
-// A link to a verdict opens its row.
+// A link to a verdict opens its row, and the one that it is folded into.
 const openTarget = () => {
   const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  if (target && target.tagName === "DETAILS") target.open = true;
+  for (let row = target; row; row = row.parentElement) if (row.tagName === "DETAILS") row.open = true;
 };
 addEventListener("hashchange", openTarget);
 openTarget();

@@ -148,8 +148,8 @@ def test_a_net_has_its_own_spread_and_that_of_others_under_the_same_conditions()
     runs = [*runs_of(20, [50.0, 54.0]), *runs_of(56, [60.0, 61.0, 62.0]), *runs_of(44, [70.0]),
             *runs_of(32, [1.0, 99.0], steps=500)]  # fmt: skip
     group = next(group for group in comparable_groups(runs) if group.condition.steps == 400)
-    entry = group.find("none", 20)
-    assert entry
+    entry = group.entries[0]
+    assert entry.name == "plain-20"
     found = known(group, "test_error_pct", [entry])
     assert found == Known(Spread(pytest.approx(8.0), 1.0), (Spread(1.0, 2.0),), UNKNOWN)
 

@@ -81,7 +81,8 @@ def test_only_named_figures_are_drawn_and_missing_ones_are_noted(cli: Cli, resul
                   tmp_path)  # fmt: skip
     assert plotted(outcome) == [".svg", ".txt"]
     assert outcome.err.startswith("note: --figure degradation: ")
-    assert "it needs plain or residual nets of two depths" in outcome.err
+    assert "it needs nets of two depths, the same otherwise, that have finished under one schedule" in outcome.err
+    assert outcome.err.endswith("; all nets here have 8 layers\n")
 
 
 def test_runs_of_several_folders_are_drawn_into_one_figure(cli: Cli, results: Path, tmp_path: Path) -> None:

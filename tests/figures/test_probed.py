@@ -134,5 +134,5 @@ def test_nets_of_one_depth_have_different_styles() -> None:
     gates = [with_model(make_run(110, "identity"), shortcut="exclusive_gate", gate_bias=-float(b)) for b in range(9)]
     group = group_of(*gates)
     assert len(set(entry_styles(group.entries).values())) == 9
-    right = draw_curves(group).axes[1]
+    [right] = draw_curves(group).axes
     assert len({line.get_color() for line in right.lines if line.get_linestyle() == "-" and len(xs(line)) > 1}) > 6

@@ -37,13 +37,13 @@ def test_each_net_of_the_paper_has_its_published_errors_beside_it() -> None:
 def test_short_schedules_and_other_data_have_none() -> None:
     assert diamonds(make_run(20), make_run(20, "identity")) == [[], []]
     assert not any("published" in text for text in legend(draw_curves(group_of(make_run(20)))))
-    assert diamonds(make_run(20, steps=64_000, batch_size=128, data="synthetic shapes")) == [[], []]
+    assert diamonds(make_run(20, steps=64_000, batch_size=128, data="synthetic shapes")) == [[]]
 
 
 def test_unfinished_runs_and_other_nets_have_none() -> None:
-    assert diamonds(papers_run(20, until=32_000)) == [[], []]
-    assert diamonds(with_model(papers_run(20), normalization="none")) == [[], []]
-    assert diamonds(papers_run(110)) == [[], []]  # the paper says only that it is above 60 %
+    assert diamonds(papers_run(20, until=32_000)) == [[]]
+    assert diamonds(with_model(papers_run(20), normalization="none")) == [[]]
+    assert diamonds(papers_run(110)) == [[]]  # the paper says only that it is above 60 %
 
 
 def test_the_axis_reaches_the_published_values_and_is_not_widened_by_a_diverged_run() -> None:

@@ -45,10 +45,10 @@ def test_no_text_leaves_the_figure(style: str) -> None:
 def test_many_nets_have_room_for_their_labels(style: str) -> None:
     runs = [with_model(make_run(110, "identity"), shortcut="exclusive_gate", gate_bias=-float(b)) for b in range(30)]
     figure = draw_curves(group_of(*runs), STYLES[style])
-    assert figure.get_figheight() > STYLES[style].size(9.6, 4.5, 2)[1]
+    assert figure.get_figheight() > STYLES[style].size(6.4, 4.5, 1)[1]
     with drawing(STYLES[style]):
         figure.draw_without_rendering()
-    labels = sorted((Text.get_window_extent(text) for text in figure.axes[1].texts if "bias" in text.get_text()),
+    labels = sorted((Text.get_window_extent(text) for text in figure.axes[0].texts if "bias" in text.get_text()),
                     key=lambda box: box.y0)  # fmt: skip
     assert len(labels) == 30
     assert all(above.y0 >= below.y1 - 1 for below, above in itertools.pairwise(labels))
@@ -58,7 +58,8 @@ def test_long_names_put_one_panel_below_the_other() -> None:
     def corners(name: str) -> set[float]:
         run = with_model(make_run(20), initialization="gaussian", initialization_std=0.01, activation=name,
                          normalization="none")  # fmt: skip
-        figure = draw_curves(group_of(run, make_run(20, "identity")), STYLES["slides"])
+        runs = [run, make_run(56), make_run(20, "identity")]
+        figure = draw_curves(group_of(*runs), STYLES["slides"])
         return {axes.get_subplotspec().colspan.start for axes in figure.axes}  # type: ignore[union-attr]
 
     assert corners("sigmoid") == {0}

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -50,7 +51,8 @@ def test_it_loads_nothing_from_elsewhere(page: Page) -> None:
 
 def test_every_claim_has_its_row_with_word_and_symbol(page: Page) -> None:
     rows = page.all("details")
-    assert [row["id"] for row in rows if "verdict" in str(row["class"])][:3] == ["C1", "C2", "C3"]
+    ids = [row["id"] for row in rows if "verdict" in str(row["class"])]
+    assert ids[:5] == ["C1", "C2", "C6", "C3", "C4"]  # those of which nothing was run come last
     assert len([row for row in rows if "verdict" in str(row["class"])]) == 26
     assert "✓ reproduced short schedule" in page.text
     assert "training error: plain-56 > plain-20 80.00 ± 0.00 (n=2) − 50.00 ± 0.00 (n=2)" in page.text
@@ -61,6 +63,48 @@ def test_a_notice_says_that_schedules_are_short_unless_one_is_the_papers(page: P
     assert "No net here was trained for the papers' 64,000 steps" in page.text
     papers = [make_run(depth, steps=64_000, batch_size=128, learning_rate=0.1) for depth in (20, 56)]
     assert "No net here was trained" not in Page(render_page(papers, "results")).text
+
+
+def test_claims_without_runs_are_folded_into_one_line(page: Page) -> None:
+    [folded] = [row for row in page.all("details") if row.get("class") == "folded"]
+    assert folded["data-outcome"] == "not run"
+    assert re.search(r"\d\d of the papers' 26 claims need runs that are not here: C3, C4, C5", page.text)
+    assert page.text.index("claims need runs that are not here") < page.text.index("at full length")
+
+
+def own_page() -> Page:
+    runs = [replace(run, experiment=run.experiment.model_copy(update={"model": narrow})) for run in FOUR
+            for narrow in [run.experiment.model.model_copy(update={"width": 4})]]  # fmt: skip
+    return Page(render_page(runs, "results", options=" --nets mine"))
+
+
+def test_a_page_about_own_runs_opens_with_their_figure_and_table() -> None:
+    page = own_page()
+    assert page.open == []
+    tags = [tag for tag, attributes in page.elements if tag in ("h1", "figure", "table", "h2", "details")]
+    assert tags[:4] == ["h1", "h2", "figure", "table"]
+    opening = page.text[: page.text.index("Verdicts on the papers' claims")]
+    for part in ("What the runs show", "plain nets (width 4), by depth", "plain-56 (width 4) 80.00 ± 0.00 (n=2)",
+                 "degradation: plain-56 (width 4) against plain-20 (width 4), training error: +30.0"):  # fmt: skip
+        assert part in opening
+    assert "papers' 64,000 steps" not in opening
+    assert "26 of the papers' 26 claims need runs that are not here" in page.text
+    assert not any("data-outcome" in button for button in page.all("button"))  # nothing to filter
+    ids = [value for _, attributes in page.elements if (value := attributes.get("id"))]
+    assert len(ids) == len(set(ids))
+    assert "Made by resnet-repro report results --nets mine" in page.text
+
+
+def test_a_title_of_ones_own_is_the_pages_and_the_command_at_its_end_repeats_the_choice(
+    cli: Cli, tmp_path: Path
+) -> None:
+    shutil.copytree(REPOSITORY / "results/quick/plain20/seed-0", tmp_path / "quick/plain20/seed-0")
+    title = "It's mine <b>&</b>"
+    assert cli("report", tmp_path, "--nets", "quick/*,*20", "--seeds", "0", "--title", title).code == 0
+    page = Page((tmp_path / "report.html").read_text())
+    assert page.text.count(title) == 2  # once in the head
+    assert "Do deeper nets learn better?" not in page.text
+    assert f"resnet-repro report {tmp_path} --nets 'quick/*,*20' --seeds 0 --title {shlex.quote(title)}" in page.text
 
 
 def test_every_net_can_be_hidden_in_its_figure(page: Page) -> None:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from resnet_repro.analysis.compared import Net
 from resnet_repro.analysis.comparison import Comparison, Difference
 from resnet_repro.analysis.comparison_text import notes, parts
 from resnet_repro.analysis.groups import COLUMNS, uncounted
-from resnet_repro.analysis.selection import Net
 from resnet_repro.cli.options import Format
 from resnet_repro.cli.show.formats import marked, print_as, print_records
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from resnet_repro.analysis.effects import ABOUT_EFFECTS, Effect, effects
+from resnet_repro.analysis.differences import field_columns
+from resnet_repro.analysis.effects import ABOUT_EFFECTS, Effect, effect_lines, effects
 from resnet_repro.analysis.estimate import Estimate
 from resnet_repro.analysis.groups import ABOUT_ERRORS, ABOUT_SPREAD, COLUMNS, Entry, Group, uncounted
 from resnet_repro.claims.net_results import published_number
@@ -11,7 +12,21 @@ from resnet_repro.claims.published_tables import published_column
 from resnet_repro.claims.wording import published_value
 from resnet_repro.cli.options import Format
 from resnet_repro.cli.show.formats import marked, print_as
+from resnet_repro.errors import printable
 from resnet_repro.papers import Number
+from resnet_repro.table_formats import latex_text
+from resnet_repro.text_tables import markdown_text
+
+
+def print_title(title: str, form: Format) -> None:
+    """The title that a user gave, above all tables; not among records, which programs read."""
+    match form:
+        case "markdown":
+            print(f"## {markdown_text(title)}\n")
+        case "latex":
+            print(f"\\section*{{{latex_text(title)}}}\n")
+        case "text":
+            print(f"{printable(title)}\n")
 
 
 def print_groups(groups: Sequence[Group], form: Format) -> None:
@@ -24,24 +39,23 @@ def print_groups(groups: Sequence[Group], form: Format) -> None:
 
 def _print_group(group: Group, form: Format) -> None:
     """A table of final errors, the degradation and its fix in points, and what ± means in both."""
-    title, column = group.title(), published_column(group.condition)
+    title, column, clean = group.title(), published_column(group.condition), f"{group.condition.labels[COLUMNS[1]]} %"
+    fields, others = field_columns(group.entries)
     columns = [
         "net",
+        *fields,
         *["precision"] * group.is_mixed,
         *(f"{label} %" for label in group.condition.labels.values()),
         *[column] * bool(column),
     ]
     rows = [
-        [entry.name, *[entry.runs[0].precision] * group.is_mixed, *_finals(entry), *[_published(entry)] * bool(column)]
-        for entry in group.entries
-    ]
-    found = effects(group)
-    lines = [
-        f"{effect.name}: {effect.worse} against {effect.better}, {group.condition.labels[effect.column]}: {effect}"
-        for effect in found
-    ]
-    about = " ".join([ABOUT_SPREAD, *([ABOUT_EFFECTS] if found else [])])
-    print_as(form, title, columns, rows, marked(form, lines), about)
+        [entry.name, *texts, *[entry.runs[0].precision] * group.is_mixed, *_finals(entry),
+         *[_published(entry)] * bool(column)]
+        for entry, *texts in zip(group.entries, *fields.values(), strict=True)
+    ]  # fmt: skip
+    lines = effect_lines(group)
+    about = " ".join(filter(None, [others, ABOUT_SPREAD, ABOUT_EFFECTS if effects(group) else ""]))
+    print_as(form, title, columns, rows, marked(form, lines), about, optional=[clean])
     if form == "text":
         print()
 
@@ -60,6 +74,7 @@ def group_json(group: Group) -> dict[str, Any]:
                 "net": entry.name,
                 "experiment": entry.runs[0].experiment.name,
                 **{column: _estimate_json(entry.final(column)) for column in COLUMNS},
+                "training": entry.training.model_dump(mode="json"),
                 "precision": entry.runs[0].precision,
                 "not_counted": uncounted(entry.runs),
                 "published": number._asdict() if (number := _number(group, entry)) else None,
