@@ -58,11 +58,15 @@ def test_nets_and_seeds_choose_what_is_shown(
         (("--seeds", "1", "--nets", "*56"), "--seeds: no run of these nets has seed 1; there are 0"),
     ],
 )
-@pytest.mark.parametrize("command", ["plot", "table", "report", "list", "claims"])
-def test_a_choice_that_no_run_fits_is_one_line(
-    cli: Cli, folders: Path, command: str, arguments: tuple[str, ...], said: str
+def test_a_choice_that_no_run_fits_is_one_line(cli: Cli, folders: Path, arguments: tuple[str, ...], said: str) -> None:
+    assert_mistake_named(cli("table", "ours", *arguments), 1, said)
+
+
+@pytest.mark.parametrize("command", ["plot", "report", "list", "claims"])
+def test_every_command_that_reads_results_takes_a_choice_from_several_folders(
+    cli: Cli, folders: Path, command: str
 ) -> None:
-    assert_mistake_named(cli(command, "ours", *arguments), 1, said)
+    assert_mistake_named(cli(command, "ours", "theirs", "--nets", "*20", "--seeds", "9"), 1, "there are 0, 1, 2, 7")
 
 
 def test_a_seed_that_is_not_there_is_noted(cli: Cli, folders: Path) -> None:
