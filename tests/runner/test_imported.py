@@ -150,3 +150,14 @@ def test_the_commands_of_the_page_work_as_they_are_written(
         forget_all()
         if "table" in command:
             assert "ResNet-20 (rezero, width 2)" in played.out
+
+
+def test_the_table_of_the_page_is_what_the_committed_runs_give(cli: Cli, tmp_path: Path) -> None:
+    made = REPOSITORY / "docs/examples/results/rezero"
+    for runs in (made, REPOSITORY / "results/quick/resnet20"):
+        shutil.copytree(runs, tmp_path / runs.name)
+    table = (REPOSITORY / "docs/own-ideas.md").read_text().split("<!-- table -->")[1].split("<!-- /table -->")[0]
+    assert table.strip() == cli("table", tmp_path, "--markdown").out.strip()
+    for run in load_runs(made):
+        assert (run.is_cifar10, run.environment["git"]["dirty"]) == (True, False)
+        assert (run.path / "imported/rezero.py").read_bytes() == REZERO.read_bytes()
