@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from resnet_repro.analysis.groups import Group
 from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.probed import averaged, probed
+from resnet_repro.figures.readout import mark_curve
 from resnet_repro.figures.style import (
     GREY,
     GRID,
@@ -15,7 +16,6 @@ from resnet_repro.figures.style import (
     drawing,
     entry_styles,
     log_scale,
-    mark,
     new_figure,
 )
 
@@ -34,12 +34,13 @@ def draw_branch_ratios(group: Group, style: Style = WEB) -> Figure | None:
         bold = []
         for entry, by_step in found.items():
             colour, dashes = styles[entry]
-            first, last = by_step[min(by_step)], by_step[max(by_step)]
-            for values, width, alpha in ((first, 0.7, 0.6), (last, 2.0, 1.0)):
+            for step, width, alpha in ((min(by_step), 0.7, 0.6), (max(by_step), 2.0, 1.0)):
+                values = by_step[step]
                 places = [(number + 0.5) / len(values) for number in range(len(values))]
                 (line,) = axes.plot(places, list(values.values()), dashes, color=colour, linewidth=width * style.line,
                                     alpha=alpha, label=entry.name)  # fmt: skip
-                mark(line, entry)
+                says = f"‖F(x)‖ / ‖h(x)‖ {{y:.3g}} of unit {{n}} of {len(values)} at step {step}"
+                mark_curve(line, entry, says, steps=False)
             bold.append(line)
         log_scale(axes)
         axes.axhline(1, color=GREY, linewidth=0.8 * style.line, linestyle=":")

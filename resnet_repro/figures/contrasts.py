@@ -10,7 +10,8 @@ from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.figures.curve_lines import mean_curve
 from resnet_repro.figures.labels import EndLabel, label_ends
 from resnet_repro.figures.probed import grid, is_first
-from resnet_repro.figures.style import Style, drawing, mark
+from resnet_repro.figures.readout import error_of, mark_curve
+from resnet_repro.figures.style import Style, drawing
 
 USUAL_COLOUR, OTHER_COLOURS = "#0072B2", ("#D55E00", "#E69F00", "#CC79A7", "#7f6d5f")
 
@@ -50,12 +51,13 @@ def _draw(axes: Axes, style: Style, entries: Sequence[Entry], contrast: Contrast
     for entry in entries:
         usual = contrast.is_usual(entry)
         colour = USUAL_COLOUR if usual else next(others)
-        points = mean_curve([run for run in entry.runs if run.rows], "train_error_pct")
+        runs = [run for run in entry.runs if run.rows]
+        points = mean_curve(runs, "train_error_pct")
         if points:
             steps, means, _ = zip(*points, strict=True)
             (line,) = axes.plot(steps, means, "-" if usual else "--", color=colour, linewidth=1.6 * style.line,
                                 marker="o" if len(points) == 1 else None)  # fmt: skip
-            mark(line, entry)
+            mark_curve(line, entry, error_of(entry, "train_error_pct", len(runs)))
             diverged = any(run.status == "diverged" for run in entry.runs)
             ends.append(
                 EndLabel(steps[-1], means[-1], contrast.label(entry) + (" diverged" if diverged else ""), colour, entry)

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 
 from resnet_repro.analysis.groups import Entry
 from resnet_repro.figures.labels import EndLabel
+from resnet_repro.figures.readout import error_of, mark_curve
 from resnet_repro.figures.style import Style, mark
 from resnet_repro.record.run import Run
 
@@ -32,7 +33,7 @@ def draw_mean(axes: Axes, style: Style, entry: Entry, colour: str) -> tuple[int,
         (line,) = axes.plot(steps, means, dashes, color=colour, linewidth=width * style.line, marker=marker,
                             markersize=3.5 * style.line, markerfacecolor="white" if without_bn else colour,
                             markevery=max(1, len(steps) // 8), clip_on=len(points) > 1)  # fmt: skip
-        mark(line, entry)
+        mark_curve(line, entry, error_of(entry, column, len(runs)))
         if len(runs) > 1:
             low, high = ([m + sign * s for m, s in zip(means, stds, strict=True)] for sign in (-1, 1))
             mark(axes.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0), entry)
@@ -57,7 +58,7 @@ def draw_diverged(axes: Axes, style: Style, entry: Entry, run: Run, colour: str,
         points = mean_curve([run], column)
         (line,) = axes.plot([step for step, *_ in points], [mean for _, mean, _ in points], dashes, color=colour,
                             linewidth=width * style.line)  # fmt: skip
-        mark(line, entry)
+        mark_curve(line, entry, error_of(entry, column, 1))
     step, last = run.summary["steps"], run.final
     height = min(last.train_error_pct, top) if last else top
     (cross,) = axes.plot(step, height, "X", color=colour, markersize=8 * style.line, clip_on=False, zorder=5)

@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 
 from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.figures.captions import ABOUT_LAST_EPOCH, Caption
+from resnet_repro.figures.readout import error_of, mark_curve
 from resnet_repro.figures.style import (
     PLAIN_COLOUR,
     RESIDUAL_COLOUR,
@@ -114,6 +115,7 @@ def _draw_kind(
                                 bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5})  # fmt: skip
         for artist in (*bar.get_children(), written):
             mark(artist, entry)
+        mark_curve(bar.lines[0], entry, f"{error_of(entry, column, final.n)} at the end", steps=False)
     if papers:
         points = [(place, value) for place, value in enumerate(published.values()) if value is not None]
         axes.plot(*zip(*points, strict=True), linestyle=":", marker=marker, color=colour, markerfacecolor="white",

@@ -8,6 +8,7 @@ from matplotlib.lines import Line2D
 from resnet_repro.analysis.groups import Group
 from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.probed import averaged, grid, is_first, probed, spread_steps
+from resnet_repro.figures.readout import mark_curve
 from resnet_repro.figures.style import STEP_COLOURS, WEB, Style, add_legend, drawing, log_scale, mark
 
 PROBE = "gradient_norm"
@@ -27,7 +28,8 @@ def draw_gradient_norms(group: Group, style: Style = WEB) -> Figure | None:
             for step, colour in zip(chosen, STEP_COLOURS, strict=False):
                 if step in by_step:
                     norms = [norm or math.nan for (layer, _), norm in by_step[step].items() if ".shortcut" not in layer]
-                    axes.plot(range(1, len(norms) + 1), norms, color=colour, linewidth=1.2 * style.line)
+                    (line,) = axes.plot(range(1, len(norms) + 1), norms, color=colour, linewidth=1.2 * style.line)
+                    mark_curve(line, entry, f"gradient norm {{y:.2g}} of layer {{x}} at step {step}", steps=False)
             log_scale(axes)
             axes.set_xlabel("layer, from input to output")
             axes.tick_params(labelleft=True)

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from resnet_repro.analysis.groups import Group
 from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.probed import averaged, probed
+from resnet_repro.figures.readout import mark_curve
 from resnet_repro.figures.style import (
     WEB,
     Style,
@@ -15,7 +16,6 @@ from resnet_repro.figures.style import (
     drawing,
     entry_styles,
     log_scale,
-    mark,
     new_figure,
 )
 
@@ -38,10 +38,11 @@ def draw_layer_responses(group: Group, style: Style = WEB) -> Figure | None:
             everything += values
             colour, dashes = styles[entry]
             label = f"{entry.name}: median {sorted(values)[len(values) // 2]:.2f}"
-            for axes, shown in zip(panels, (values, sorted(values, reverse=True)), strict=True):
+            shown_as = ((values, "of layer {x}"), (sorted(values, reverse=True), "at place {x} from the largest"))
+            for axes, (shown, place) in zip(panels, shown_as, strict=True):
                 (line,) = axes.plot(range(1, len(values) + 1), shown, dashes, color=colour,
                                     linewidth=1.3 * style.line, label=label)  # fmt: skip
-                mark(line, entry)
+                mark_curve(line, entry, f"standard deviation {{y:.3g}} {place}", steps=False)
         positive = [value for value in everything if value > 0]
         if positive and max(positive) / min(positive) > WIDE:
             log_scale(panels[0])

@@ -6,6 +6,7 @@ from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.errors import printable
 from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.probed import Values, averaged, grid, probed
+from resnet_repro.figures.readout import mark_curve
 from resnet_repro.figures.style import WEB, Style, add_legend, drawing, mark, panel_width, together, wrapped
 
 PROBE = "input_percentiles"
@@ -29,8 +30,9 @@ def draw_percentile_drift(group: Group, style: Style = WEB) -> Figure | None:
             mark(axes, entry)
             layer = next(iter(next(iter(by_step.values()))))[0]
             for name, (colour, label) in LINES.items():
-                axes.plot(list(by_step), [values[layer, name] for values in by_step.values()], color=colour,
+                (line,) = axes.plot(list(by_step), [values[layer, name] for values in by_step.values()], color=colour,
                           label=label, linewidth=1.4 * style.line, marker=marker)  # fmt: skip
+                mark_curve(line, entry, f"{name[1:]}th percentile {{y:.3g}}")
             place = f"{printable(layer)},\nmap {entry.runs[0].experiment.probes.unit}"
             axes.set_ylabel(wrapped(place, width, style, style.tiny), fontsize=style.tiny)
             moves = f"iterations {together(f'(median moves by {drift(layer, by_step):.1f} spreads)')}"

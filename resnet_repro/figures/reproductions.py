@@ -13,7 +13,8 @@ from resnet_repro.figures.captions import Caption, listed
 from resnet_repro.figures.contrasts import OTHER_COLOURS, USUAL_COLOUR
 from resnet_repro.figures.curve_lines import mean_curve
 from resnet_repro.figures.probed import averaged, grid, is_first
-from resnet_repro.figures.style import GREY, WEB, Style, add_legend, drawing, mark
+from resnet_repro.figures.readout import error_of, mark_curve
+from resnet_repro.figures.style import GREY, WEB, Style, add_legend, drawing
 from resnet_repro.papers.nets import papers_net
 from resnet_repro.papers.public_reproductions import REPRODUCTIONS, Reproduction
 from resnet_repro.spec import ModelSpec, TrainingSpec
@@ -54,13 +55,14 @@ def _draw(axes: Axes, style: Style, net: tuple[str, int], entries: Sequence[Entr
         axes.plot(range(1, len(theirs) + 1), theirs, "o", color=GREY, markersize=4.5 * style.line, zorder=3)
     epochs = max(len(_of(other, net)) for other in REPRODUCTIONS)
     for entry in entries:
-        points = mean_curve([run for run in entry.runs if run.rows], "test_error_pct")
+        runs = [run for run in entry.runs if run.rows]
+        points = mean_curve(runs, "test_error_pct")
         dashes, colour = _look(entry)
         per_epoch = entry.runs[0].experiment.data.epoch_images / entry.training.batch_size
         ours = [(step / per_epoch, mean) for step, mean, _ in points if step / per_epoch < epochs + 0.5]
         (line,) = axes.plot(*zip(*ours, strict=True), dashes, color=colour, linewidth=1.6 * style.line,
                             marker="o" if len(ours) == 1 else None)  # fmt: skip
-        mark(line, entry)
+        mark_curve(line, entry, f"{error_of(entry, 'test_error_pct', len(runs))} after {{x}} epochs", steps=False)
     axes.set_xlim(0.5, epochs + 0.5)
     axes.set_ylim(0, 100)
     axes.set_xlabel("epochs")

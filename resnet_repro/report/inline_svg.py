@@ -14,6 +14,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from resnet_repro.figures.readout import frame, marked_curves, net_of, readout
 from resnet_repro.figures.style import FAINT, GREY, GRID, NET, STEP_COLOURS, TITLE, WEB, drawing
 from resnet_repro.report.compact_svg import compact, rounded
 
@@ -27,6 +28,7 @@ OMITTED = ("font-family", "font-style", "font-variant", "font-weight", "font-str
            "stroke-dashoffset")  # fmt: skip
 # Set once on the root, instead of by matplotlib's style sheet, which would affect the rest of the page.
 ROOT_STYLE = "fill:var(--ink);font-family:inherit;stroke-linejoin:round;stroke-linecap:butt"
+READ = "read"  # begins the gids of panels and curves while they are drawn
 
 
 class NetStyle(NamedTuple):
@@ -55,10 +57,7 @@ def inline_svg(figure: Figure, prefix: str, label: str) -> InlineFigure:
     for title in figure.findobj(lambda artist: artist.get_gid() == TITLE):
         title.set_visible(False)
         title.set_in_layout(False)
-    buffer = io.BytesIO()
-    with drawing(WEB), matplotlib.rc_context({"svg.hashsalt": prefix, "svg.fonttype": "none"}):
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314 - our own
+    root, said = _drawn(figure, prefix)
     for element in root.iter():
         _tidy(element)
     _drop(root)
@@ -66,7 +65,40 @@ def inline_svg(figure: Figure, prefix: str, label: str) -> InlineFigure:
     compact(root, prefix)
     view = " ".join(map(rounded, root.attrib["viewBox"].split()))
     root.attrib = {"xmlns": NAMESPACE, "viewBox": view, "role": "img", "aria-label": label, "style": ROOT_STYLE}
+    if said:
+        root.set("data-says", "|".join(said))
     return InlineFigure(ElementTree.tostring(root, encoding="unicode").replace(" />", "/>"), _nets(figure))
+
+
+def _drawn(figure: Figure, prefix: str) -> tuple[Element, list[str]]:
+    """The figure as SVG of matplotlib, in which panels and curves have attributes by which the page reads them.
+
+    Also returns what curves say, once each, and after an @ the steps in an epoch; `data-says` is the place in that.
+    """
+    curves, buffer = marked_curves(figure), io.BytesIO()
+    gids = {artist: artist.get_gid() for artist in (*figure.axes, *curves)}
+    for number, artist in enumerate(gids):
+        artist.set_gid(f"{READ}{number}")
+    with drawing(WEB), matplotlib.rc_context({"svg.hashsalt": prefix, "svg.fonttype": "none"}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    for artist, gid in gids.items():
+        artist.set_gid(gid)
+    said: dict[str, int] = {}
+    found = [frame(axes) | _net_of(axes) for axes in figure.axes]
+    for curve in curves:
+        says, epoch, xs, ys = readout(curve)
+        place = said.setdefault(f"{says}@{epoch}", len(said))
+        net = {} if curve.axes and net_of(curve.axes) else _net_of(curve)
+        found.append({"says": str(place), "x": xs, "y": ys, **net})
+    root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314 - our own
+    for element in root.iter():
+        if (name := element.get("id", "")).startswith(READ):
+            element.attrib |= {f"data-{key}": value for key, value in found[int(name.removeprefix(READ))].items()}
+    return root, list(said)
+
+
+def _net_of(artist: Artist) -> dict[str, str]:
+    return {"net": name} if (name := net_of(artist)) else {}
 
 
 def _tidy(element: Element) -> None:
@@ -138,6 +170,5 @@ def _nets(figure: Figure) -> list[NetStyle]:
 def _marked(figure: Figure) -> Iterator[tuple[Artist, str]]:
     """The artists that belong to a net, with the net's name."""
     for artist in figure.findobj():
-        gid = artist.get_gid() or ""
-        if gid.startswith(NET):
-            yield artist, gid.removeprefix(NET)
+        if name := net_of(artist):
+            yield artist, name

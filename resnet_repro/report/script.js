@@ -13,6 +13,120 @@ for (const button of document.querySelectorAll("[data-switches]")) {
   });
 }
 
+// Curves: the nearest point of one is read out under a mouse, at a tap, or by keyboard. A slider that only screen
+// readers see walks through all points; the arrows up and down change to the next curve.
+const numbers = (text) => text.split(" ").flatMap((part) => {
+  const [first, step, count] = part.split(/(?<=\d)[+*]/).map(Number);
+  return Array.from({ length: count || 1 }, (_, place) => first + (step || 0) * place);
+});
+const readCurve = (curve, said) => {
+  const panel = curve.closest("[data-frame]");
+  const [left, top, right, bottom, ...values] = panel.dataset.frame.split(" ").map(Number);
+  const along = (value, from, to, axis) => {
+    const scale = (panel.dataset.log || "").includes(axis) ? Math.log10 : Number;
+    return (scale(value) - scale(from)) / (scale(to) - scale(from));
+  };
+  const [says, epoch] = said[curve.dataset.says].split("@");
+  const xs = numbers(curve.dataset.x);
+  return curve.dataset.y.split(" ").map((y, place) => {
+    const x = xs[place];
+    const shown = x.toLocaleString("en");
+    const text = says.replace("{y}", y).replace("{x}", shown).replace("{n}", place + 1);
+    return {
+      curve, x, net: curve.closest("[data-net]").dataset.net,
+      text: epoch ? `${text} at step ${shown}, epoch ${(x / epoch).toFixed(2)}` : text,
+      across: left + (right - left) * along(x, values[0], values[2], "x"),
+      down: bottom - (bottom - top) * along(Number(y), values[3], values[1], "y"),
+      inside: (point) => point.across > left - 1 && point.across < right + 1 && point.down > top - 1 && point.down < bottom + 1,
+    };
+  }).filter((point) => point.inside(point));
+};
+for (const drawing of document.querySelectorAll(".drawing")) {
+  const svg = drawing.querySelector("svg[data-says]");
+  if (!svg) continue;
+  const said = svg.dataset.says.split("|");
+  const points = [...svg.querySelectorAll("[data-y]")].flatMap((curve) => readCurve(curve, said));
+  if (!points.length) continue;
+  const isShown = (point) => !point.curve.closest(".hidden-net");
+  const tip = document.createElement("div");
+  tip.className = "tip";
+  tip.setAttribute("aria-hidden", "true");
+  tip.hidden = true;
+  const spot = document.createElementNS("http://www.w3.org/2000/svg", "circle");
+  spot.setAttribute("r", 4);
+  spot.setAttribute("class", "spot");
+  const slider = document.createElement("input");
+  Object.assign(slider, { type: "range", className: "reader", min: 0, max: points.length - 1, value: 0 });
+  slider.setAttribute("aria-label", `points of the ${drawing.getAttribute("aria-label")}; arrows up and down change the curve`);
+  drawing.before(slider);
+  drawing.parentNode.append(tip);
+  const hide = () => { tip.hidden = true; spot.remove(); };
+  let current = 0;
+  const show = (place) => {
+    const point = points[current = place];
+    slider.value = place;
+    slider.setAttribute("aria-valuetext", `${point.net}: ${point.text}`);
+    const net = document.createElement("b");
+    net.textContent = point.net;
+    tip.replaceChildren(net, ` ${point.text}`);
+    tip.hidden = false;
+    spot.setAttribute("cx", point.across);
+    spot.setAttribute("cy", point.down);
+    svg.append(spot);
+    const scale = svg.getScreenCTM();
+    const figure = tip.parentNode.getBoundingClientRect();
+    const across = scale.a * point.across + scale.e - figure.left;
+    tip.style.left = `${Math.max(0, Math.min(across + 12, figure.width - tip.offsetWidth))}px`;
+    const down = scale.d * point.down + scale.f - figure.top;
+    tip.style.top = `${down > tip.offsetHeight + 12 ? down - tip.offsetHeight - 12 : down + 12}px`;
+  };
+  const nearest = (event) => {
+    const scale = svg.getScreenCTM();
+    let found = -1, least = 24;  // in pixels
+    points.forEach((point, place) => {
+      const far = Math.hypot(scale.a * point.across + scale.e - event.clientX, scale.d * point.down + scale.f - event.clientY);
+      if (far < least && isShown(point)) [found, least] = [place, far];
+    });
+    return found;
+  };
+  const point = (event) => {
+    const place = nearest(event);
+    if (place < 0) hide(); else show(place);
+  };
+  svg.addEventListener("pointermove", point);
+  svg.addEventListener("pointerdown", point);
+  svg.addEventListener("pointerleave", (event) => { if (event.pointerType === "mouse") hide(); });
+  document.addEventListener("pointerdown", (event) => { if (!svg.contains(event.target)) hide(); });
+
+  // By keyboard: to the place, or the next one that way which is not hidden.
+  const walk = (place, way) => {
+    while (points[place] && !isShown(points[place])) place += way;
+    if (!points[place]) place = points.findIndex(isShown);
+    if (place < 0) return;
+    show(place);
+    const scale = svg.getScreenCTM();
+    const edge = drawing.getBoundingClientRect();
+    drawing.scrollBy({ left: scale.a * points[place].across + scale.e - edge.left - edge.width / 2 });
+  };
+  for (const moved of ["scroll", "resize"]) {
+    (moved === "scroll" ? drawing : window).addEventListener(moved, () => { if (!tip.hidden) show(current); });
+  }
+  slider.addEventListener("focus", () => walk(current, 1));
+  slider.addEventListener("blur", hide);
+  slider.addEventListener("input", () => walk(Number(slider.value), Number(slider.value) < current ? -1 : 1));
+  slider.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") hide();
+    const way = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (!way) return;
+    event.preventDefault();
+    const curves = [...new Set(points.filter(isShown).map((other) => other.curve))];
+    const next = curves[(curves.indexOf(points[current].curve) + way + curves.length) % curves.length];
+    const far = (other) => Math.abs(other.x - points[current].x);
+    const [closest] = points.filter((other) => other.curve === next).sort((a, b) => far(a) - far(b));
+    if (closest) show(points.indexOf(closest));
+  });
+}
+
 // Verdicts: a button for each outcome shows or hides its rows.
 for (const button of document.querySelectorAll("button[data-outcome]")) {
   button.addEventListener("click", () => {

@@ -1,6 +1,7 @@
 """The report in a real browser, from file://, without a network. `make browser-test` installs what this needs."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +68,87 @@ def test_the_legend_hides_and_shows_curves(page: "Page") -> None:
     assert any(shown(page, "ResNet-20"))
     button.press("Enter")
     assert any(shown(page, "plain-20"))
+
+
+def test_a_curve_says_its_net_step_and_value_under_the_mouse(page: "Page") -> None:
+    figure = page.locator("figure:has(.legend)").first
+    tip, drawing = figure.locator(".tip"), figure.locator(".drawing svg")
+    drawing.scroll_into_view_if_needed()
+    box = drawing.bounding_box()
+    assert box
+    assert not tip.is_visible()
+    said = set()
+    for down in range(20, 100):
+        page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + down / 100 * box["height"])
+        said |= {tip.inner_text()} if tip.is_visible() else set()
+    nets = {text.split("\n")[0] for text in said}
+    assert {"plain-20", "plain-56"} <= nets
+    assert all(re.search(r"(training|test) error [0-9.]+ % .*at step [0-9,]+, epoch [0-9.]+$", text) for text in said)
+    figure.locator('[data-switches="plain-20"]').click()
+    drawing.scroll_into_view_if_needed()
+    box = drawing.bounding_box()
+    assert box
+    for down in range(20, 100, 2):
+        page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + down / 100 * box["height"])
+        assert not (tip.is_visible() and tip.inner_text().startswith("plain-20\n"))
+
+
+def test_the_keyboard_walks_along_a_curve_and_to_the_next_one(page: "Page") -> None:
+    figure = page.locator("figure:has(.legend)").first
+    reader, tip = figure.locator(".reader"), figure.locator(".tip")
+    figure.locator(".legend button").last.focus()
+    page.keyboard.press("Tab")
+
+    def said() -> str:
+        assert tip.is_visible()
+        text = str(reader.get_attribute("aria-valuetext"))  # which a screen reader says
+        assert tip.inner_text().replace("\n", ": ") == text
+        return text
+
+    def step(text: str) -> int:
+        return int(text.split("at step ")[1].split(", epoch")[0].replace(",", ""))
+
+    first = said()
+    page.keyboard.press("ArrowRight")
+    second = said()
+    assert first.split(" error ")[0] == second.split(" error ")[0]
+    assert step(second) > step(first)
+    page.keyboard.press("ArrowDown")
+    assert said().split(" error ")[0] != second.split(" error ")[0]
+    assert step(said()) == step(second)
+    page.keyboard.press("ArrowUp")
+    assert said() == second
+    page.keyboard.press("Escape")
+    assert not tip.is_visible()
+    page.keyboard.press("End")
+    last = said()
+    page.keyboard.press("Tab")
+    assert not tip.is_visible()
+    figure.locator(f'[data-switches="{last.split(":")[0]}"]').click()
+    reader.focus()
+    assert said().split(":")[0] != last.split(":")[0]
+
+
+def test_a_tap_reads_a_curve_and_a_tap_elsewhere_ends_it(browser: "Browser", address: str) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 800}, has_touch=True, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(address)
+    figure = page.locator("figure:has(.legend)").first
+    tip, drawing = figure.locator(".tip"), figure.locator(".drawing svg")
+    figure.locator(".reader").press("Home")
+    read, spot = tip.inner_text(), figure.locator(".spot")
+    place = [float(spot.get_attribute(name) or "") for name in ("cx", "cy")]
+    figure.locator("figcaption").tap()
+    assert not tip.is_visible()
+    drawing.scroll_into_view_if_needed()
+    there = "(svg, [x, y]) => { const at = svg.getScreenCTM(); return [at.a * x + at.e, at.d * y + at.f]; }"
+    page.touchscreen.tap(*drawing.evaluate(there, place))
+    assert tip.is_visible()
+    assert tip.inner_text() == read
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    figure.locator("figcaption").tap()
+    assert not tip.is_visible()
+    context.close()
 
 
 def test_verdicts_open_by_mouse_and_keyboard_to_their_evidence(page: "Page") -> None:
@@ -163,6 +245,7 @@ def test_everything_can_be_read_without_javascript(browser: "Browser", address: 
     page.goto(address)
     assert not page.locator("#theme").is_visible()
     assert not page.locator(".legend").first.is_visible()
+    assert page.locator(".reader").count() == 0
     page.locator("#C1 summary").click()
     assert page.get_by_text("training error: plain-56 > plain-20").first.is_visible()
     context.close()

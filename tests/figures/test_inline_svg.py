@@ -12,6 +12,7 @@ from matplotlib.text import Annotation
 
 from resnet_repro.figures import FIGURES, draw_figures
 from resnet_repro.figures.curves import draw_curves
+from resnet_repro.figures.readout import net_of
 from resnet_repro.figures.style import DEPTH_COLOURS, NET
 from resnet_repro.report.compact_svg import relative, rounded
 from resnet_repro.report.inline_svg import InlineFigure, NetStyle, inline_svg
@@ -32,12 +33,26 @@ def elements(figure: InlineFigure) -> Iterator[ElementTree.Element]:
     return ElementTree.fromstring(figure.svg).iter()  # noqa: S314 - our own
 
 
+def test_every_kind_of_figure_says_what_its_points_are(inline: dict[str, InlineFigure]) -> None:
+    for family, figure in inline.items():
+        root, *_ = elements(figure)
+        says = str(root.get("data-says")).split("|")
+        assert all("{y}" in text and "{y:" not in text for text in says), family
+        curves = [element for element in root.iter() if element.get("data-y")]
+        assert {int(curve.get("data-says", "")) for curve in curves} == set(range(len(says)))
+        for panel in root.iterfind(".//*[@data-frame]"):
+            assert len(str(panel.get("data-frame")).split()) == 8
+            inside = [curve for curve in panel.iter() if curve.get("data-y")]
+            curves = [curve for curve in curves if curve not in inside]
+        assert not curves, family
+
+
 def test_a_figure_is_one_element_without_a_size(inline: dict[str, InlineFigure]) -> None:
     for figure in inline.values():
         assert figure.svg.startswith("<svg ")
         assert not re.search(r"<\?xml|<!|metadata|xmlns:|ns0:", figure.svg)
         root = next(elements(figure))
-        assert set(root.attrib) == {"viewBox", "role", "aria-label", "style"}
+        assert set(root.attrib) == {"viewBox", "role", "aria-label", "style", "data-says"}
         assert root.get("role") == "img"
     assert "Training and test error in % over" in str(next(elements(inline["curves"])).get("aria-label"))
 
@@ -140,7 +155,7 @@ def test_equal_figures_give_equal_and_small_markup(inline: dict[str, InlineFigur
 
 def test_every_artist_of_a_net_has_its_name() -> None:
     figure = draw_curves(group_of(make_run(20), make_run(20, seed=1)))
-    marked = [artist for artist in figure.findobj() if artist.get_gid() == f"{NET}plain-20"]
+    marked = [artist for artist in figure.findobj() if net_of(artist) == "plain-20"]
     kinds = {type(artist).__name__ for artist in marked}
     assert kinds == {"Line2D", "FillBetweenPolyCollection", "Annotation"}
     [label] = [artist for artist in marked if isinstance(artist, Annotation)]
