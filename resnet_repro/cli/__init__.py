@@ -14,6 +14,7 @@ import typer
 from resnet_repro.cli.bench import bench
 from resnet_repro.cli.data import check, fetch
 from resnet_repro.cli.demo import demo
+from resnet_repro.cli.log import log
 from resnet_repro.cli.nets import describe, evaluate, export
 from resnet_repro.cli.options import notice
 from resnet_repro.cli.results import claims, list_runs, plot, report, table
@@ -35,7 +36,7 @@ app.add_typer(data_app, name="data", rich_help_panel="Data and machine")
 
 COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Train": {"demo": demo, "train": train, "reproduce": reproduce},
-    "Read results": {"list": list_runs, "plot": plot, "table": table, "claims": claims, "report": report},
+    "Read results": {"list": list_runs, "plot": plot, "table": table, "claims": claims, "report": report, "log": log},
     "Specs, nets and weights": {
         "experiments": experiments,
         "schema": schema,
