@@ -56,26 +56,40 @@ def read_runs(
     kept: dict[object, Run] = {}
     faults: dict[Path, str] = {}
     folders: dict[str, Path] = {}  # by their real paths, as one may be inside another or go by several names
-    for folder in (folder for path in results for folder in _run_folders(Path(path), notice)):
+    for folder in (folder for path in results for folder in run_folders(Path(path), notice)):
         folders.setdefault(os.path.realpath(folder), folder)
     _check_memory(folders.values())
     for folder in folders.values():
-        try:
-            run = read_run(folder)
-        except ReproError as error:
-            faults[folder] = str(error)
-        except OSError as error:
-            faults[folder] = f"{folder}: cannot be read: {error.strerror}"
-        else:
+        if isinstance(run := _run_or_fault(folder), Run):
             found.append(run.experiment)
             if selection.has(run.experiment):
                 _keep(run, kept, notice)
+        else:
+            faults[folder] = run
     if found:
         selection.check(found, notice)
     for run in kept.values():
         if run.status == "finished" and not run.is_result_exact:
             notice(f"{run.path}: its rows do not line up with its last epoch, so its training error is approximate")
     return list(kept.values()), faults
+
+
+def read_one(folder: Path) -> Run | str:
+    """The run in a folder, or why it is damaged or too much to read."""
+    try:
+        _check_memory([folder])
+    except RunError as error:
+        return str(error)
+    return _run_or_fault(folder)
+
+
+def _run_or_fault(folder: Path) -> Run | str:
+    try:
+        return read_run(folder)
+    except ReproError as error:
+        return str(error)
+    except OSError as error:
+        return f"{folder}: cannot be read: {error.strerror}"
 
 
 def _keep(run: Run, kept: dict[object, Run], notice: Callable[[str], object]) -> None:
@@ -129,7 +143,8 @@ def _most_rows(path: Path) -> int:
     return 0
 
 
-def _run_folders(results: Path, notice: Callable[[str], object]) -> list[Path]:
+def run_folders(results: Path, notice: Callable[[str], object]) -> list[Path]:
+    """The run folders below `results`. Raises RunError if there are none."""
     if folders := find_runs(results, notice):
         return folders
     if results.exists() and not results.is_dir():

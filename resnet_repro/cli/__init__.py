@@ -15,6 +15,7 @@ from resnet_repro.cli.bench import bench
 from resnet_repro.cli.compare import compare
 from resnet_repro.cli.data import check, fetch
 from resnet_repro.cli.demo import demo
+from resnet_repro.cli.log import log
 from resnet_repro.cli.nets import describe, evaluate, export
 from resnet_repro.cli.options import notice
 from resnet_repro.cli.results import claims, list_runs, plot, report, table
@@ -43,6 +44,7 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "compare": compare,
         "claims": claims,
         "report": report,
+        "log": log,
     },
     "Specs, nets and weights": {
         "experiments": experiments,

@@ -64,7 +64,7 @@ class _Inside(NamedTuple):
 def _look_into(folder: Path, seen: set[tuple[int, int]]) -> _Inside:
     """What is in a folder; nothing if it is a file, or is among `seen`, to which it is added. Raises OSError.
 
-    A run folder holds two of the files that a run writes, or one if it is called seed-<k>. Links in it are files.
+    Links in a run folder are files.
     """
     status = os.stat(folder)
     inside = _Inside(False, [], [])
@@ -79,5 +79,15 @@ def _look_into(folder: Path, seen: set[tuple[int, int]]) -> _Inside:
                 inside.links.append(folder / entry.name)
             elif entry.is_dir(follow_symlinks=False):
                 inside.folders.append(folder / entry.name)
-    is_run = texts >= 2 - folder.name.startswith("seed-")
+    is_run = _is_run(folder, texts)
     return inside._replace(is_run=is_run, links=[] if is_run else inside.links)
+
+
+def is_run_folder(folder: Path) -> bool:
+    """Whether `find_runs` takes a folder for that of a run."""
+    return _is_run(folder, sum(os.path.lexists(folder / name) for name in TEXTS))
+
+
+def _is_run(folder: Path, texts: int) -> bool:
+    """Whether a folder is that of a run: it holds two of the files that a run writes, or one if it is a seed-<k>."""
+    return texts >= 2 - folder.name.startswith("seed-")

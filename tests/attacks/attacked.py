@@ -37,6 +37,7 @@ COMMANDS = {
         "percentile-drift",
     ],
     "report": ["report", "results"],
+    "log": ["log", "results", "--to", "tensorboard"],
     "train": ["train", "plain8.yaml", "resnet8.yaml", "--device", "cpu"],
     "train --jobs": ["train", "plain8.yaml", "resnet8.yaml", "--device", "cpu", "--jobs", "2"],
     "evaluate": ["evaluate", f"results/{RUN}", "--output", "evaluated"],

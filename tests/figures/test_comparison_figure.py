@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from resnet_repro.analysis.comparison import compare
 from resnet_repro.figures import draw_comparison
 from resnet_repro.figures.comparison import caption_comparison
+from resnet_repro.figures.readout import net_of
 from resnet_repro.figures.style import STYLES
 from resnet_repro.record.run import Run
 
@@ -42,7 +43,7 @@ def test_nets_that_differ_in_much_go_by_their_names_and_have_colours_of_their_ow
     runs = [*named("base", BASE), *named("other", [tenth(56, "identity", seed, learning_rate=0.2) for seed in (0, 1)])]
     figure = draw_comparison(compare(runs, base="base"))
     assert sorted(texts(figure)[1]) == ["base: 60.0 %", "other: 60.0 %"]
-    lines = {line.get_gid(): line.get_color() for line in figure.axes[0].lines if line.get_gid()}
+    lines = {net_of(line): line.get_color() for line in figure.axes[0].lines if net_of(line)}
     assert len(set(lines.values())) == len(lines) == 2
 
 

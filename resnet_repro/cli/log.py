@@ -1,0 +1,31 @@
+"""The command `log`, which shows runs in other programs."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from resnet_repro.cli.options import notice
+
+
+def log(
+    results: Annotated[list[Path], typer.Argument(metavar="RESULTS", help="Folders that hold run folders.")],
+    to: Annotated[
+        Literal["tensorboard", "wandb"],
+        typer.Option("--to", help="TensorBoard, or Weights & Biases; each needs the extra of its name."),
+    ],
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on with what is recorded, until all runs have ended or Ctrl-C.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", help="The folder for its files; by default `tensorboard` or `wandb` in the first RESULTS."
+        ),
+    ] = None,
+) -> None:
+    """Log runs to TensorBoard or Weights & Biases, finished ones or while they train. It only reads run folders."""
+    from resnet_repro.log.command import log as log_runs
+
+    if log_runs(results, to, follow, output, notice):
+        raise typer.Exit(130)
