@@ -81,7 +81,7 @@ def test_latex_and_markdown_have_both_tables(cli: Cli) -> None:
         (("quick/plain20", "quick/resnet20", "--figure", "x.jpg"), 1, "x.jpg: should end in .png, .svg or .pdf"),
         (("quick/plain20", "quick/resnet20", "--figure", "x"), 1, "x: should end in .png"),
         (("quick/plain20", "quick/resnet20", "--results", "nowhere"), 1, "nowhere: there is no such folder"),
-        (("quick/plain20", "quick/plain56", "docs"), 1, "docs: there is no run in this folder"),
+        (("quick/plain20", "quick/plain56", "tests"), 1, "tests: there is no run in this folder"),
     ],
 )
 def test_a_mistake_is_one_line(cli: Cli, arguments: tuple[str, ...], code: int, fragment: str) -> None:

@@ -83,11 +83,18 @@ class RunFolder:
                 f"give yours another name with {place_for(self.experiment, theirs)}, choose another --results, or "
                 "discard that run with --restart"
             )
-        check_same(self.path, read_environment(self.path / ENVIRONMENT), self.imported, OR_TRAIN)
+        check_same(self.path, self._recorded(), self.imported, OR_TRAIN)
         if (self.path / SUMMARY).exists():
             status: FolderStatus = read_run(self.path).summary["status"]
             return status if status in ("finished", "diverged") else "unfinished"
         return "unfinished"
+
+    def _recorded(self) -> dict[str, Any]:
+        """The environment that the run recorded; empty if the file is damaged, which the checkpoint restores."""
+        try:
+            return read_environment(self.path / ENVIRONMENT)
+        except RunError:
+            return {}
 
     def steps_done(self) -> int:
         """The iteration from which training would resume, estimated without opening a checkpoint."""

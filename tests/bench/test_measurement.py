@@ -146,5 +146,5 @@ def test_runs_side_by_side_go_up_to_the_cores_or_to_eight_on_a_gpu(monkeypatch: 
 @pytest.mark.usefixtures("forked_children")
 def test_a_failed_run_beside_others_gives_one_line() -> None:
     broken = EXPERIMENT.model_copy(update={"model": EXPERIMENT.model.model_copy(update={"unit": "nonsense"})})
-    with pytest.raises(RunError, match=r"^2 runs side by side: one of them failed: 'nonsense'$"):
+    with pytest.raises(RunError, match=r"^2 runs side by side: one of them failed: model.unit: 'nonsense' is"):
         images_per_second(broken, CPU, 2, 0.1)

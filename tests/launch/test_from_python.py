@@ -146,7 +146,7 @@ def test_the_example_of_the_documentation_runs(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(resnet_repro, "load_spec", partial(load_spec, overrides=SMALL), raising=False)
     page = (REPOSITORY / "docs/running.md").read_text().split("## From Python")[1]
-    [example] = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    example, *_ = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
     found: dict[str, object] = {}
     exec(example, found)  # noqa: S102  (our own page)
     assert len(load_runs("results")) == 4
