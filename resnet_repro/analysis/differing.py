@@ -52,4 +52,7 @@ def _recorded_fields(nets: Sequence[Net]) -> list[FieldDifference]:
 
 
 def _recorded(run: Run, segment: dict[str, str]) -> dict[str, str]:
-    return {"data": run.data_name, **segment, "precision": run.precision, "device": segment["device"] or "unknown"}
+    same = {name: value for name, value in segment.items() if name != "imported"}
+    own = segment["imported"] or "none"
+    return {"data": run.data_name, **same, "precision": run.precision, "device": segment["device"] or "unknown",
+            "own file": own}  # fmt: skip
