@@ -43,3 +43,9 @@ def did_you_mean(names: Sequence[object]) -> str:
     texts = [str(name) for name in names]
     listed = " or ".join([*filter(None, [", ".join(texts[:-1])]), *texts[-1:]])
     return f"; did you mean {listed}?" if names else ""
+
+
+def first_of(values: Sequence[object], most: int) -> str:
+    """The first values, and how many more there are: "a, b and 3 more"."""
+    more = len(values) - most
+    return ", ".join(map(str, values[:most])) + (f" and {more} more" if more > 0 else "")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from resnet_repro.analysis.groups import Entry, Group, comparable_groups
 from resnet_repro.analysis.loading import load_runs
 from resnet_repro.errors import RunError
-from resnet_repro.nearest import did_you_mean, nearest
+from resnet_repro.nearest import did_you_mean, first_of, nearest
 from resnet_repro.record.finding import find_runs
 from resnet_repro.record.run import Run
 
@@ -37,7 +37,7 @@ def select(base: str | Path, others: Sequence[str | Path], results: Path, notice
     found = [_nets(_runs_of(Path(text), runs, results), groups) for text in (base, *others)]
     if len(found[0]) > 1:
         names = sorted({net.name for net in named(found[0])})
-        raise RunError(f"{base}: holds several nets ({_listed(names)}); name one of them as the base")
+        raise RunError(f"{base}: holds several nets ({first_of(names, MOST_NAMES)}); name one of them as the base")
     chosen = found[0][0]
     others_of = [[net for net in nets if len(nets) == 1 or _spec(net) != _spec(chosen)] for nets in found[1:]]
     return _without_repetitions(chosen, [net for nets in others_of for net in nets])
@@ -120,13 +120,8 @@ def _runs_of(text: Path, runs: Sequence[Run], results: Path) -> list[Run]:
     if os.path.isdir(text):
         raise RunError(f"{text}: there is no run in this folder")
     names = sorted({run.experiment.name for run in runs})
-    hint = did_you_mean(nearest(text.as_posix(), names)) or f"; there are {_listed(names)}"
+    hint = did_you_mean(nearest(text.as_posix(), names)) or f"; there are {first_of(names, MOST_NAMES)}"
     raise RunError(f"{text}: no net of this name was trained, and there is no such folder{hint}")
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return f"{', '.join(names[:MOST_NAMES])}{more}"
 
 
 def _nets(runs: Sequence[Run], groups: Sequence[Group]) -> list[Net]:

@@ -11,7 +11,7 @@ MOST = 3  # columns of a table, and fields that a sentence names
 FIRST = "learning_rate"  # of the columns
 
 
-def differing_fields(entries: Sequence[Entry]) -> dict[str, list[str]]:
+def differing_training(entries: Sequence[Entry]) -> dict[str, list[str]]:
     """The fields of `training` in which nets differ, beside what their names say, with a text for each net."""
     recipes = [entry.training.model_dump(exclude=BOOKKEEPING) for entry in entries]
     names = sorted(recipes[0], key=lambda name: name != FIRST) if recipes else []
@@ -23,7 +23,7 @@ def differing_fields(entries: Sequence[Entry]) -> dict[str, list[str]]:
 
 def field_columns(entries: Sequence[Entry]) -> tuple[dict[str, list[str]], str]:
     """As many of the differing fields as a table has room for, and a sentence about the others, if there are any."""
-    found = list(differing_fields(entries).items())
+    found = list(differing_training(entries).items())
     others = [name for name, _ in found[MOST:]]
     return dict(found[:MOST]), f"These nets also differ in {', '.join(others)}." if others else ""
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from resnet_repro.analysis.differences import differences, differing_fields, in_words
+from resnet_repro.analysis.differences import differences, differing_training, in_words
 from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.spec import ModelSpec
 from resnet_repro.spec.model import COMES_WITH, default_option
@@ -57,7 +57,7 @@ def family_names(families: Sequence[DepthFamily]) -> list[str]:
     first = [family.entries[0] for family in families]
     names = [net_name(entry.model).replace(f"-{entry.model.depth}", "", 1) for entry in first]
     names = [f"residual{name.removeprefix('ResNet')}" if name.startswith("ResNet") else name for name in names]
-    fields = differing_fields(first)
+    fields = differing_training(first)
     fields.pop("warmup", None)
     more = [", ".join(f"{name} {texts[place]}" for name, texts in fields.items()) for place in range(len(first))]
     for texts in (more, [entry.runs[0].precision for entry in first]):

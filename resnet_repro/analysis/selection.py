@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from resnet_repro.errors import RunError
-from resnet_repro.nearest import did_you_mean, nearest
+from resnet_repro.nearest import did_you_mean, first_of, nearest
 from resnet_repro.spec import Experiment
 
 MOST_NAMED = 12  # names that a message lists if none is near
@@ -32,22 +32,16 @@ class Selection(NamedTuple):
             near = [hint for net in unknown for hint in nearest(net, [*names, *_folders(names)])]
             raise RunError(
                 f"--nets {','.join(unknown)}: no run here is of such a net"
-                f"{did_you_mean(list(dict.fromkeys(near))) or f'; there are {_listed(names)}'}"
+                f"{did_you_mean(list(dict.fromkeys(near))) or f'; there are {first_of(names, MOST_NAMED)}'}"
             )
         seeds = {experiment.seed for experiment in found if self._replace(seeds=()).has(experiment)}
         if absent := sorted(set(self.seeds) - seeds):
-            text = f"--seeds: no run of these nets has seed {_listed(absent)}"
+            text = f"--seeds: no run of these nets has seed {first_of(absent, MOST_NAMED)}"
             if len(absent) == len(set(self.seeds)):
-                raise RunError(f"{text}; there are {_listed(sorted(seeds))}")
+                raise RunError(f"{text}; there are {first_of(sorted(seeds), MOST_NAMED)}")
             notice(text)
 
 
 def _folders(names: Iterable[str]) -> list[str]:
     """The globs that choose all nets of a suite: quick/*."""
     return sorted({f"{name.rpartition('/')[0]}/*" for name in names if "/" in name})
-
-
-def _listed(values: Sequence[object]) -> str:
-    """The first values, and how many more there are."""
-    more = len(values) - MOST_NAMED
-    return ", ".join(map(str, values[:MOST_NAMED])) + (f" and {more} more" if more > 0 else "")

@@ -65,6 +65,14 @@ def read_environment(path: Path) -> dict[str, Any]:
     return _read(path, _ENVIRONMENT)
 
 
+def readable_environment(path: Path) -> dict[str, Any]:
+    """The same, but empty too if the file is damaged: a checkpoint restores it."""
+    try:
+        return read_environment(path)
+    except RunError:
+        return {}
+
+
 def parse_environment(content: bytes) -> dict[str, Any]:
     """The same from the content of the file. Raises ValueError."""
     if len(content) > LARGEST_JSON:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from resnet_repro.errors import RunError
 from resnet_repro.files import check_within, delete, explained, make_folder, remove_incomplete, to_json, write_text
 from resnet_repro.record.documents import Status as Status
-from resnet_repro.record.documents import parse_environment, read_environment
+from resnet_repro.record.documents import parse_environment, readable_environment
 from resnet_repro.record.imported import OR_TRAIN, check_same, discard_copies, recorded_files, write_copies
 from resnet_repro.record.lease import Lease
 from resnet_repro.record.provenance import changes, resumed
@@ -83,18 +83,11 @@ class RunFolder:
                 f"give yours another name with {place_for(self.experiment, theirs)}, choose another --results, or "
                 "discard that run with --restart"
             )
-        check_same(self.path, self._recorded(), self.imported, OR_TRAIN)
+        check_same(self.path, readable_environment(self.path / ENVIRONMENT), self.imported, OR_TRAIN)
         if (self.path / SUMMARY).exists():
             status: FolderStatus = read_run(self.path).summary["status"]
             return status if status in ("finished", "diverged") else "unfinished"
         return "unfinished"
-
-    def _recorded(self) -> dict[str, Any]:
-        """The environment that the run recorded; empty if the file is damaged, which the checkpoint restores."""
-        try:
-            return read_environment(self.path / ENVIRONMENT)
-        except RunError:
-            return {}
 
     def steps_done(self) -> int:
         """The iteration from which training would resume, estimated without opening a checkpoint."""

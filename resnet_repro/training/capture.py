@@ -4,6 +4,7 @@ import copy
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -85,9 +86,10 @@ class CapturedStep:
         self.graph = graph
         before = copy.deepcopy(engine.state())
         try:
+            step = partial(stepper.take_next, self.learning_rate)
             for _ in range(WARMUP_STEPS):
-                graph.warm_up(lambda: stepper.take_next(self.learning_rate))
-            graph.capture(lambda: stepper.take_next(self.learning_rate))
+                graph.warm_up(step)
+            graph.capture(step)
         finally:
             engine.restore(before)
             stepper.history.zero_()

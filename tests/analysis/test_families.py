@@ -6,7 +6,7 @@ import pytest
 from conftest import Cli, make_run
 from stored import store
 
-from resnet_repro.analysis.differences import differing_fields
+from resnet_repro.analysis.differences import differing_training
 from resnet_repro.analysis.effects import effect_lines, effects
 from resnet_repro.analysis.groups import comparable_groups
 from resnet_repro.record.run import Run
@@ -87,4 +87,4 @@ def test_the_fields_that_differ_are_columns_of_the_table(cli: Cli, tmp_path: Pat
     assert "| plain-20 [mine] | 0.5 | 0.01 for 40 steps | 0.8 | " in out
     assert "These nets also differ in nesterov." in out
     [group] = comparable_groups([make_run(), make_run(56)])
-    assert differing_fields(group.entries) == {}
+    assert differing_training(group.entries) == {}
