@@ -18,10 +18,13 @@ from resnet_repro.figures.gradient_norms import caption_gradient_norms, draw_gra
 from resnet_repro.figures.layer_responses import caption_layer_responses, draw_layer_responses
 from resnet_repro.figures.percentile_drift import caption_percentile_drift, draw_percentile_drift
 from resnet_repro.figures.reproductions import caption_reproductions, draw_reproductions
-from resnet_repro.figures.style import WEB, Style
+from resnet_repro.figures.style import STYLES, WEB, Style
+from resnet_repro.figures.training_error import LiveCurves, draw_training_error
 from resnet_repro.record.run import Run
 
-__all__ = ["FIGURES", "Drawn", "Family", "draw_comparison", "draw_figures"]
+__all__ = [
+    "FIGURES", "STYLES", "Drawn", "Family", "LiveCurves", "draw_comparison", "draw_figures", "draw_training_error",
+]  # fmt: skip
 
 
 class Family(NamedTuple):

@@ -153,9 +153,9 @@ def _side_by_side(tasks: Sequence[Task], wanted: Sequence[Task], options: TrainO
 
 
 def train_side_by_side(
-    tasks: Sequence[Task], ahead: Sequence[Task], options: TrainOptions, notice: Notice, quiet: bool = False
+    tasks: Sequence[Task], ahead: Sequence[Task], options: TrainOptions, notice: Notice, board: Board | None = None
 ) -> list[QueuedRun]:
-    """Train the runs `ahead`, of all tasks, and return how each ended. Raises RunError."""
+    """Train the runs `ahead`, of all tasks, shown by a board; return how each ended. Raises RunError."""
     slots = _slots(ahead, options)
     measured = _is_measured(slots, options)
     make_folder(options.results)
@@ -171,7 +171,7 @@ def train_side_by_side(
     runs = [QueuedRun(task, logs[task.label], weight=weights.get(task.label, 1.0)) for task in ahead]
     skipped = [QueuedRun(task, logs[task.label], "skipped") for task in tasks if task.is_ended]
     growths = _growths(runs, slots) if measured else {}
-    Queue(runs, slots, options, Board() if quiet else new_board([*skipped, *runs]), growths, notice).train_all()
+    Queue(runs, slots, options, board or new_board([*skipped, *runs]), growths, notice).train_all()
     return runs
 
 

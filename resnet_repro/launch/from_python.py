@@ -2,14 +2,18 @@
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import overload
 
+from resnet_repro.analysis.loading import read_one
 from resnet_repro.errors import RunError, SpecError, printable
+from resnet_repro.launch.board import Board
 from resnet_repro.launch.command import find_tasks, train_side_by_side
 from resnet_repro.launch.tasks import Task
+from resnet_repro.launch.tracking import Event, QueuedRun
+from resnet_repro.record.rows import Row
 from resnet_repro.record.run import Run, read_run
 from resnet_repro.runner.datasets import Datasets
 from resnet_repro.runner.options import Jobs, TrainOptions
@@ -20,21 +24,24 @@ from resnet_repro.training.device import resolve_device
 
 DATA_DIR_VARIABLE = "RESNET_REPRO_DATA"
 
+Watch = Callable[[list[Run]], object]
+
 
 @overload
 def train(
     experiment: Experiment, results: str | Path = ..., data_dir: str | Path | None = ..., device: str = ..., *,
-    seeds: None = ..., jobs: Jobs = ..., restart: bool = ..., quiet: bool = ...,
+    seeds: None = ..., jobs: Jobs = ..., restart: bool = ..., quiet: bool = ..., watch: Watch | None = ...,
 ) -> Run: ...  # fmt: skip
 @overload
 def train(
     experiment: Experiment, results: str | Path = ..., data_dir: str | Path | None = ..., device: str = ..., *,
-    seeds: Iterable[int], jobs: Jobs = ..., restart: bool = ..., quiet: bool = ...,
+    seeds: Iterable[int], jobs: Jobs = ..., restart: bool = ..., quiet: bool = ..., watch: Watch | None = ...,
 ) -> list[Run]: ...  # fmt: skip
 @overload
 def train(
     experiment: Iterable[Experiment], results: str | Path = ..., data_dir: str | Path | None = ..., device: str = ...,
     *, seeds: Iterable[int] | None = ..., jobs: Jobs = ..., restart: bool = ..., quiet: bool = ...,
+    watch: Watch | None = ...,
 ) -> list[Run]: ...  # fmt: skip
 def train(
     experiment: Experiment | Iterable[Experiment],
@@ -46,6 +53,7 @@ def train(
     jobs: Jobs = 1,
     restart: bool = False,
     quiet: bool = False,
+    watch: Watch | None = None,
 ) -> Run | list[Run]:
     """Train an experiment, or several, and return their runs as `load_runs` gives them.
 
@@ -55,7 +63,10 @@ def train(
 
     `data_dir` is the folder of CIFAR-10, by default that of the variable RESNET_REPRO_DATA, or `data`. `device` is as
     after `--device`. With `jobs=1` the runs train in this process, one after another, and in any thread. With another
-    number, or "auto", they train side by side in processes of their own. Progress is shown on stderr unless `quiet`.
+    number, or "auto", they train side by side in processes of their own.
+
+    Progress is shown on stderr unless `quiet`. A function `watch` takes its place: it is called with the runs that have
+    rows, as they are on disk, whenever one has a new row, and once at the end; `figures.LiveCurves()` is one.
 
     In the main thread, SIGINT (Ctrl-C, or a notebook's button to interrupt), SIGTERM and SIGHUP save a checkpoint, from
     which the same call resumes, and then raise KeyboardInterrupt.
@@ -73,28 +84,70 @@ def train(
     for task in tasks:
         if task.fault:
             raise RunError(task.fault)
+    quiet = quiet or watch is not None
+    changed = (lambda: watch(_with_rows(asked, options.results))) if watch else _nothing
     if ahead := [task for task in tasks if not task.is_ended]:
         chosen = resolve_device(device)
         datasets = Datasets(options.data_dir)
         for data in dict.fromkeys(task.experiment.data for task in ahead):
             datasets.load(data)
         if jobs == 1:
-            _one_by_one(ahead, replace(options, device=str(chosen)), datasets, quiet)
+            _one_by_one(ahead, replace(options, device=str(chosen)), datasets, quiet, changed)
         else:
-            _side_by_side(tasks, ahead, options, quiet)
+            _side_by_side(tasks, ahead, options, quiet, changed)
+    changed()
     runs = [read_run(options.results / one.label) for one in asked]
     return runs[0] if isinstance(experiment, Experiment) and seeds is None else runs
 
 
-def _one_by_one(ahead: Sequence[Task], options: TrainOptions, datasets: Datasets, quiet: bool) -> None:
-    watcher = Watcher() if quiet else new_watcher()
+class _RowWatcher(Watcher):
+    """Says of each new row of a run in this process that the run has changed, and shows nothing."""
+
+    def __init__(self, changed: Callable[[], object]) -> None:
+        self.changed = changed
+
+    def recorded(self, row: Row) -> None:
+        self.changed()
+
+
+class _RowBoard(Board):
+    """Says the same of the runs of a queue."""
+
+    def __init__(self, changed: Callable[[], object]) -> None:
+        self.changed = changed
+
+    def received(self, run: QueuedRun, event: Event) -> None:
+        if isinstance(event, Row):
+            self.changed()
+
+
+def _nothing() -> None: ...
+
+
+def _with_rows(asked: Iterable[Experiment], results: Path) -> list[Run]:
+    """The runs that have begun and have rows."""
+    found = (read_one(results / one.label) for one in asked)
+    return [run for run in found if isinstance(run, Run) and run.rows]
+
+
+def _one_by_one(
+    ahead: Sequence[Task], options: TrainOptions, datasets: Datasets, quiet: bool, changed: Callable[[], object]
+) -> None:
+    watcher = _RowWatcher(changed) if quiet else new_watcher()
     for task in ahead:
         if train_run(task.experiment, options, watcher, datasets) == "interrupted":
             raise KeyboardInterrupt(f"{task.label}: stopped; the same call resumes it")
 
 
-def _side_by_side(tasks: Sequence[Task], ahead: Sequence[Task], options: TrainOptions, quiet: bool) -> None:
-    runs = train_side_by_side(tasks, ahead, options, (lambda text: None) if quiet else _notice, quiet)
+def _side_by_side(
+    tasks: Sequence[Task],
+    ahead: Sequence[Task],
+    options: TrainOptions,
+    quiet: bool,
+    changed: Callable[[], object],
+) -> None:
+    notice, board = ((lambda text: None), _RowBoard(changed)) if quiet else (_notice, None)
+    runs = train_side_by_side(tasks, ahead, options, notice, board)
     for run in runs:
         if run.status == "failed":
             raise RunError(f"{run.label}: {run.error}" if run.label not in run.error else run.error)

@@ -20,6 +20,7 @@ from resnet_repro.launch.child import _without_main
 from resnet_repro.launch.tasks import Task
 from resnet_repro.launch.tracking import QueuedRun, QueueStatus
 from resnet_repro.record.run import Run
+from resnet_repro.runner.options import Jobs
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.file import load_spec
 
@@ -151,3 +152,22 @@ def test_the_example_of_the_documentation_runs(tmp_path: Path, monkeypatch: pyte
     exec(example, found)  # noqa: S102  (our own page)
     assert len(load_runs("results")) == 4
     assert Path("results/quick/resnet20-learning_rate-0.05/seed-1").is_dir()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_watcher_gets_the_runs_whenever_one_has_a_new_row_and_nothing_else_is_shown(
+    small: Experiment, tmp_path: Path, capfd: pytest.CaptureFixture[str], jobs: Jobs
+) -> None:
+    seen: list[list[int]] = []
+
+    def watch(runs: list[Run]) -> None:
+        seen.append([len(run.rows) for run in runs])
+
+    quick = small.model_copy(update={"training": small.training.model_copy(update={"record_every": 2})})
+    runs = resnet_repro.train(quick, tmp_path, seeds=[0, 1], jobs=jobs, device="cpu", watch=watch)
+    assert capfd.readouterr() == ("", "")
+    assert [len(run.rows) for run in runs] == [2, 2] == seen[-1]
+    assert [1] in seen or [1, 1] in seen
+    assert len(seen) == 5  # four rows, and the end
+    resnet_repro.train(quick, tmp_path, seeds=[0, 1], device="cpu", watch=watch)  # there is nothing left to train
+    assert seen[5:] == [[2, 2]]

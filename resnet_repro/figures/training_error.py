@@ -1,0 +1,82 @@
+"""Training error alone, all nets in one panel, as in [R] Fig. 1 (left); in a notebook also while the nets train."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from resnet_repro.analysis.groups import Entry, Group, comparable_groups
+from resnet_repro.errors import RunError
+from resnet_repro.figures.curve_lines import mean_curve
+from resnet_repro.figures.labels import EndLabel, label_ends
+from resnet_repro.figures.style import FAINT, GREY, WEB, Style, add_title, drawing, entry_styles, new_figure
+from resnet_repro.record.run import Run
+from resnet_repro.spec.model import CLASSES
+
+GUESSING = 100 * (1 - 1 / CLASSES)  # the error in % of a net that knows nothing
+
+
+def draw_training_error(runs: Sequence[Run], style: Style = WEB) -> Figure:
+    """Training error in % over iterations: a line for each net, the mean over its seeds, as far as the runs have got.
+
+    A colour is a depth; lines of plain nets are dashed. Raises RunError if the runs differ in data or schedule.
+    """
+    groups = comparable_groups(runs)
+    if len(groups) != 1:
+        found = "; ".join(_conditions(group) for group in groups) or "no run"
+        raise RunError(f"draw_training_error: takes runs of one data set and one schedule, and was given {found}")
+    [group] = groups
+    styles = entry_styles(group.entries)
+    with drawing(style):
+        figure = new_figure(style, 7.6, 4.4, columns=1)
+        axes = figure.subplots()
+        axes.set_xlim(0, group.condition.steps)
+        axes.set_ylim(0, 100)
+        axes.set_xlabel("iterations")
+        axes.set_ylabel("training error (%)")
+        axes.axhline(GUESSING, color=FAINT, linewidth=style.line, linestyle=":", zorder=0)
+        axes.annotate("guessing", (0, GUESSING), xytext=(4, 2), textcoords="offset points", fontsize=style.tiny,
+                      color=GREY)  # fmt: skip
+        ends = []
+        for entry, (colour, dashes) in styles.items():
+            points = mean_curve([run for run in entry.runs if run.rows], "train_error_pct")
+            if points:
+                steps, errors, _ = zip(*points, strict=True)
+                axes.plot(steps, errors, dashes, color=colour, linewidth=2 * style.line,
+                          marker="o" if len(points) == 1 else None)  # fmt: skip
+                ends.append(EndLabel(steps[-1], errors[-1], _label(entry, errors[-1]), colour, entry))
+        add_title(figure, style, "Training error", _conditions(group))
+        label_ends(figure, {axes: ends}, style)
+    return figure
+
+
+def _label(entry: Entry, error: float) -> str:
+    diverged = any(run.status == "diverged" for run in entry.runs)
+    return f"{entry.name}: {'diverged' if diverged else f'{error:.1f} %'}"
+
+
+def _conditions(group: Group) -> str:
+    at = group.condition
+    return f"{at.data} · {at.steps:,} steps of {at.batch_size}"
+
+
+class LiveCurves:
+    """Shows the training error of runs in a notebook, and redraws it when called with the runs as they are now.
+
+    `resnet_repro.train(..., watch=LiveCurves())` calls it whenever a run has a new row.
+    """
+
+    def __init__(self, style: Style = WEB) -> None:
+        self.style = style
+        self.shown: Any = None  # IPython's handle of the figure in the notebook
+
+    def __call__(self, runs: Sequence[Run]) -> None:
+        try:
+            from IPython.display import display
+        except ImportError:
+            raise RunError("LiveCurves: works in notebooks; pip install 'resnet-repro[lesson]'") from None
+        figure = draw_training_error(runs, self.style)
+        if self.shown:
+            self.shown.update(figure)
+        else:
+            self.shown = display(figure, display_id=True)

@@ -1,0 +1,68 @@
+"""Training error alone, and the figure that a notebook redraws while nets train."""
+
+from dataclasses import replace
+from typing import Any
+
+import IPython.display
+import pytest
+from conftest import make_run
+from made_up import with_model, xs, ys
+from matplotlib.figure import Figure
+
+from resnet_repro.errors import RunError
+from resnet_repro.figures import STYLES, LiveCurves, draw_training_error
+
+RUNS = [make_run(20), make_run(56, seed=0), make_run(56, "identity")]
+
+
+def labels(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.axes[0].texts if "%" in text.get_text() or "diverged" in text.get_text()]
+
+
+def test_each_net_has_one_line_which_is_its_training_error_named_at_its_end() -> None:
+    figure = draw_training_error(RUNS)
+    [axes] = figure.axes
+    assert [label.partition(":")[0] for label in labels(figure)] == ["plain-20", "plain-56", "ResNet-56"]
+    lines = [line for line in axes.lines if len(xs(line)) == len(RUNS[0].rows)]
+    assert [ys(line) for line in lines[-3:]] == [[row.train_error_pct for row in run.rows] for run in RUNS]
+    assert axes.get_xlim() == (0, 400)
+    assert axes.get_ylim() == (0, 100)
+    assert "CIFAR-10 · 400 steps of 64" in figure.get_suptitle()
+
+
+def test_a_run_that_has_just_begun_is_a_dot_and_one_that_diverged_says_so() -> None:
+    begun = replace(RUNS[0], rows=RUNS[0].rows[:1], summary={})
+    diverged = replace(RUNS[1], summary={"status": "diverged", "steps": 400})
+    figure = draw_training_error([begun, diverged])
+    assert any(line.get_marker() == "o" for line in figure.axes[0].lines)
+    assert "plain-56: diverged" in labels(figure)
+
+
+def test_nets_without_bn_and_large_letters_have_room() -> None:
+    figure = draw_training_error([*RUNS, with_model(RUNS[0], normalization="none")], STYLES["slides"])
+    figure.draw_without_rendering()
+    assert all(text.get_fontsize() >= 12 for text in figure.axes[0].texts)
+
+
+def test_runs_of_two_schedules_are_refused_with_what_they_are() -> None:
+    with pytest.raises(RunError, match=r"one schedule, and was given CIFAR-10 · 400 steps of 64; CIFAR-10 · 800 steps"):
+        draw_training_error([RUNS[0], make_run(20, steps=800)])
+    with pytest.raises(RunError, match="was given no run"):
+        draw_training_error([])
+
+
+def test_a_notebook_shows_one_figure_and_redraws_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Any] = []
+
+    class Handle:
+        update = shown.append
+
+    def display(figure: Figure, *, display_id: bool) -> type[Handle]:
+        shown.append(figure)
+        return Handle
+
+    monkeypatch.setattr(IPython.display, "display", display)
+    curves = LiveCurves()
+    curves(RUNS[:1])
+    curves(RUNS)
+    assert [len(labels(figure)) for figure in shown] == [1, 3]
