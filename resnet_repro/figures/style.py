@@ -15,6 +15,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import offset_copy
+from PIL import Image
 
 from resnet_repro.analysis.groups import Entry
 from resnet_repro.errors import printable
@@ -93,6 +94,8 @@ MANY_COLOURS = (*DEPTH_COLOURS.values(), "#000000", "#999933", "#882255", "#8a8a
 STEP_COLOURS = ("#fcc02b", "#e8704a", "#b33a7a", "#6a1ea1", "#0d0887")  # from early to late steps
 PLAIN_COLOUR, RESIDUAL_COLOUR = "#D55E00", "#0072B2"
 
+COLOURS_OF_PNG = 32  # of a figure in a notebook: more than it has, with the edges of its letters
+
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 NO_BREAK = "\u00a0"
 NET, TITLE = "net:", "title"  # gids: the prefix for artists of a net, and that of the title
@@ -149,7 +152,10 @@ class NotebookFigure(Figure):
         buffer = io.BytesIO()
         with drawing(self.style):
             self.savefig(buffer, format="png", dpi=110)  # as wide as a page
-        return buffer.getvalue()
+        small = io.BytesIO()
+        picture = Image.open(buffer).convert("RGB").quantize(COLOURS_OF_PNG, dither=Image.Dither.NONE)
+        picture.save(small, "png", optimize=True)  # a third of the size, as a notebook keeps many figures
+        return small.getvalue()
 
 
 def new_figure(style: Style, width: float, height: float, columns: int = 2) -> Figure:

@@ -50,9 +50,12 @@ def draw_training_error(runs: Sequence[Run], style: Style = WEB) -> Figure:
     return figure
 
 
-def _label(entry: Entry, error: float) -> str:
-    diverged = any(run.status == "diverged" for run in entry.runs)
-    return f"{entry.name}: {'diverged' if diverged else f'{error:.1f} %'}"
+def _label(entry: Entry, last: float) -> str:
+    """The result, as tables have it, of a net whose runs have all finished; else the `last` error so far."""
+    if any(run.status == "diverged" for run in entry.runs):
+        return f"{entry.name}: diverged"
+    result = entry.final("train_error_pct") if len(entry.finished) == len(entry.runs) else None
+    return f"{entry.name}: {result.mean if result else last:.1f} %"
 
 
 def _conditions(group: Group) -> str:
