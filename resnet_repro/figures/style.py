@@ -2,6 +2,7 @@
 
 import io
 import math
+import sys
 import textwrap
 import warnings
 from collections.abc import Iterator, Sequence
@@ -162,7 +163,14 @@ def new_figure(style: Style, width: float, height: float, columns: int = 2) -> F
     """An empty figure of `width` by `height` inches on a screen, for `columns` panels in a row."""
     figure = NotebookFigure(figsize=style.size(width, height, columns), layout="constrained")
     figure.style = style
+    if shell := sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None:
+        keep_style(shell.display_formatter)
     return figure
+
+
+def keep_style(display_formatter: Any) -> None:
+    """Have IPython show our figures in their own style, also where pyplot was imported, which has one for any figure."""
+    display_formatter.formatters["image/png"].for_type(NotebookFigure, NotebookFigure._repr_png_)
 
 
 def arrange(figure: Figure) -> None:

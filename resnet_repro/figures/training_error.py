@@ -9,9 +9,20 @@ from resnet_repro.analysis.groups import Entry, Group, comparable_groups
 from resnet_repro.errors import RunError
 from resnet_repro.figures.curve_lines import mean_curve
 from resnet_repro.figures.labels import EndLabel, label_ends
-from resnet_repro.figures.style import FAINT, GREY, WEB, Style, add_title, drawing, entry_styles, new_figure
+from resnet_repro.figures.style import (
+    FAINT,
+    GREY,
+    RESIDUAL_COLOUR,
+    WEB,
+    Style,
+    add_title,
+    drawing,
+    entry_styles,
+    new_figure,
+)
 from resnet_repro.record.run import Run
 from resnet_repro.spec.model import CLASSES
+from resnet_repro.spec.naming import held_out_phrase
 
 GUESSING = 100 * (1 - 1 / CLASSES)  # the error in % of a net that knows nothing
 
@@ -19,7 +30,8 @@ GUESSING = 100 * (1 - 1 / CLASSES)  # the error in % of a net that knows nothing
 def draw_training_error(runs: Sequence[Run], style: Style = WEB) -> Figure:
     """Training error in % over iterations: a line for each net, the mean over its seeds, as far as the runs have got.
 
-    A colour is a depth; lines of plain nets are dashed. Raises RunError if the runs differ in data or schedule.
+    A colour is a depth, and blue a residual net that is alone among plain ones, whose lines are dashed. Raises
+    RunError if the runs differ in data or schedule.
     """
     groups = comparable_groups(runs)
     if len(groups) != 1:
@@ -27,6 +39,9 @@ def draw_training_error(runs: Sequence[Run], style: Style = WEB) -> Figure:
         raise RunError(f"draw_training_error: takes runs of one data set and one schedule, and was given {found}")
     [group] = groups
     styles = entry_styles(group.entries)
+    residual = [entry for entry in group.entries if entry.model.shortcut != "none"]
+    if len(residual) == 1 < len(styles):
+        styles[residual[0]] = (RESIDUAL_COLOUR, "-")  # far from the colour of the plain net of its depth
     with drawing(style):
         figure = new_figure(style, 7.6, 4.4, columns=1)
         axes = figure.subplots()
@@ -60,7 +75,8 @@ def _label(entry: Entry, last: float) -> str:
 
 def _conditions(group: Group) -> str:
     at = group.condition
-    return f"{at.data} · {at.steps:,} steps of {at.batch_size}"
+    data = at.data.removesuffix(held_out_phrase(at.validation_images))  # which are not shown
+    return f"{data} · {at.steps:,} steps of {at.batch_size}"
 
 
 class LiveCurves:

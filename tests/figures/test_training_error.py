@@ -1,16 +1,20 @@
 """Training error alone, and the figure that a notebook redraws while nets train."""
 
+import io
 from dataclasses import replace
 from typing import Any
 
 import IPython.display
 import pytest
 from conftest import make_run
+from IPython.core.formatters import DisplayFormatter
 from made_up import with_model, xs, ys
 from matplotlib.figure import Figure
+from PIL import Image
 
 from resnet_repro.errors import RunError
 from resnet_repro.figures import STYLES, LiveCurves, draw_training_error
+from resnet_repro.figures.style import keep_style
 
 RUNS = [make_run(20), make_run(56, seed=0), make_run(56, "identity")]
 
@@ -41,7 +45,7 @@ def test_a_run_that_has_just_begun_is_a_dot_and_one_that_diverged_says_so() -> N
 def test_nets_without_bn_and_large_letters_have_room() -> None:
     figure = draw_training_error([*RUNS, with_model(RUNS[0], normalization="none")], STYLES["slides"])
     figure.draw_without_rendering()
-    assert all(text.get_fontsize() >= 12 for text in figure.axes[0].texts)
+    assert all(float(text.get_fontsize()) >= 12 for text in figure.axes[0].texts)
 
 
 def test_runs_of_two_schedules_are_refused_with_what_they_are() -> None:
@@ -49,6 +53,22 @@ def test_runs_of_two_schedules_are_refused_with_what_they_are() -> None:
         draw_training_error([RUNS[0], make_run(20, steps=800)])
     with pytest.raises(RunError, match="was given no run"):
         draw_training_error([])
+
+
+def test_a_residual_net_beside_the_plain_net_of_its_depth_has_a_colour_of_its_own() -> None:
+    colours = [line.get_color() for line in draw_training_error(RUNS).axes[0].lines if len(xs(line)) == 2]
+    assert len(set(colours)) == len(colours)
+
+
+def test_where_pyplot_was_imported_too_a_notebook_shows_the_picture_in_our_style() -> None:
+    figure = draw_training_error(RUNS)
+    formatter = DisplayFormatter()
+    formatter.formatters["image/png"].for_type(Figure, lambda _: b"as pyplot draws it")
+    keep_style(formatter)
+    bundle, _ = formatter.format(figure)
+    picture = Image.open(io.BytesIO(bundle["image/png"]))
+    assert picture.mode == "P"  # few colours, so that a notebook with many figures stays small
+    assert picture.width == round(110 * figure.get_figwidth())
 
 
 def test_a_notebook_shows_one_figure_and_redraws_it(monkeypatch: pytest.MonkeyPatch) -> None:
