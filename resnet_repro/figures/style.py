@@ -169,7 +169,7 @@ def new_figure(style: Style, width: float, height: float, columns: int = 2) -> F
 
 
 def keep_style(display_formatter: Any) -> None:
-    """Have IPython show our figures in their own style, also where pyplot was imported, which has one for any figure."""
+    """Have IPython show our figures in their own style also where pyplot, which has its own, was imported."""
     display_formatter.formatters["image/png"].for_type(NotebookFigure, NotebookFigure._repr_png_)
 
 
