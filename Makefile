@@ -8,7 +8,7 @@ TIME_LIMIT ?= 8h
 GPU_SECONDS ?= 130
 GPU_OUTPUT ?= results/bench
 
-.PHONY: demo reproduce test coverage browser-test lint setup docs figures statistics bench gpu-check stress clean help
+.PHONY: demo reproduce test coverage browser-test lint setup docs figures statistics lesson bench gpu-check stress clean help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,11 @@ docs: setup ## write the pages that come from the code: commands, spec, schema, 
 
 statistics: setup ## simulate the intervals and verdicts anew and write the table of docs/statistics.md: two minutes
 	$(BIN)/python docs/simulate.py
+
+lesson: setup ## give the lesson: run the teacher's notebook anew, and write the students' one: ten minutes
+	rm -rf lessons/results
+	cd lessons && ../$(BIN)/python -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False degradation-teacher.ipynb
+	$(BIN)/python lessons/students.py
 
 bench: setup ## measure the speed of training on this machine into results/bench, on a quiet machine
 	$(RUN) bench --output results/bench

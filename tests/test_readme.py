@@ -18,7 +18,7 @@ PROMISES = [REPOSITORY / "docs/guarantees.md", REPOSITORY / "docs/security.md"]
 SUITES = [page for page in RESULTS.glob("*/README.md") if page.parent.name != "bench"]  # which holds no runs
 PAGES = [MAIN, RESULTS / "README.md", RESULTS / "bench/README.md", REPOSITORY / "CONTRIBUTING.md",
          REPOSITORY / "CHANGELOG.md", REPOSITORY / "SECURITY.md", REPOSITORY / "experiments/README.md",
-         *(REPOSITORY / "docs").glob("*.md"), *SUITES]  # fmt: skip
+         REPOSITORY / "lessons/README.md", *(REPOSITORY / "docs").glob("*.md"), *SUITES]  # fmt: skip
 TABLES = {page.parent.name: page for page in SUITES if "<!-- table -->" in page.read_text()}
 
 
