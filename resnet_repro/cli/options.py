@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, cast, get_args
 
 import typer
 
-from resnet_repro.cli.completion import DEVICES, carried_specs, fields_to_set, one_of
+from resnet_repro.cli.completion import DEVICES, STYLES, carried_specs, fields_to_set, nets_to_show, one_of
 from resnet_repro.errors import printable
 
 if TYPE_CHECKING:
@@ -19,6 +19,18 @@ T = TypeVar("T")
 Format = Literal["text", "markdown", "latex", "csv", "json"]  # of what a command prints
 MOST_SEEDS = 1000
 MOST_JOBS = 1000
+
+
+def among(values: tuple[str, ...]) -> Callable[[str], str]:
+    """As `callback` of an option, lets only these values pass; another one is wrong usage (exit code 2)."""
+
+    def checked(value: str) -> str:
+        if value not in values:
+            raise typer.BadParameter(f"{value} should be {', '.join(values[:-1])} or {values[-1]}")
+        return value
+
+    return checked
+
 
 # The panels of `--help` in which options stand, beside "Options".
 RUNS, FOLDERS, MACHINE, LIMITS = "Which runs", "Folders", "Machine", "Limits"
@@ -37,6 +49,7 @@ Nets = Annotated[
         "--nets",
         metavar="NAMES",
         help="Only these nets, by the names in their specs, or by patterns: plain20,'quick/*'.",
+        autocompletion=nets_to_show,
         rich_help_panel=RUNS,
     ),
 ]
@@ -89,8 +102,14 @@ Markdown = Annotated[bool, typer.Option("--markdown", help="Markdown on stdout."
 Latex = Annotated[bool, typer.Option("--latex", help="LaTeX for papers on stdout, with booktabs.")]
 Csv = Annotated[bool, typer.Option("--csv", help="CSV on stdout: the numbers, for spreadsheets and data frames.")]
 FigureStyle = Annotated[
-    Literal["web", "paper", "slides"],
-    typer.Option("--style", help="Sizes and fonts for a screen, for a column of a paper, or for slides."),
+    str,
+    typer.Option(
+        "--style",
+        metavar="|".join(STYLES),
+        help="Sizes and fonts for a screen, for a column of a paper, or for slides.",
+        callback=among(STYLES),
+        autocompletion=one_of(STYLES),
+    ),
 ]
 Jobs = Annotated[
     str,
