@@ -197,7 +197,9 @@ def test_a_folder_elsewhere_needs_no_results_here(results: Path) -> None:
         ("nothing", "resnet20", r"^nothing: no net .*; there are plain20, resnet20, suite/plain56$"),
         ("plain20", "empty", r"^empty: there is no run in this folder$"),
         ("results", "plain20", r"^results: holds several nets \(plain20, resnet20, suite/plain56\); name one of them"),
-        ("plain20", "plain20", r"^plain20: there is no other net to compare it with"),
+        ("plain20", "plain20", r"^plain20: is the same net as plain20 \(their specs are equal\); name another one$"),
+        ("plain20", "plain2*", r"^plain2\*: is the same net as plain20 \("),
+        ("plain20", "results/plain20", r"^results/plain20: is the same net as plain20 \("),
         ("results/plain20/seed-0", "results/plain20/seed-1", r"seed-1: is the same net as results/plain20/seed-0 \("),
     ],
 )
@@ -209,10 +211,26 @@ def test_nothing_to_compare_is_one_clear_line(base: str, other: str, message: st
 def test_a_net_trained_again_under_another_name_is_the_same_net(results: Path) -> None:
     store(results, net("again", [60.0, 60.4, 60.8]))
     notices: list[str] = []
-    with pytest.raises(RunError, match="there is no other net to compare it with"):
+    with pytest.raises(RunError, match=r"plain20: is the same net as again \(their specs are equal\)"):
         compare("plain20", "again", notice=notices.append)
     assert len(notices) == 3
-    assert compare("resnet20", "plain20", notice=notices.append).base.name in ("again", "plain20")
+    for name in ("plain20", "again"):
+        assert compare("resnet20", name, notice=notices.append).base.name == name
+        assert compare(name, "resnet20", notice=notices.append).of(name).verdict == "higher"
+
+
+def test_a_net_with_two_names_is_compared_once_with_the_seeds_of_both(results: Path) -> None:
+    """As if resnet20 was trained with three seeds, then with --vary and five, of which one value is its own."""
+    more = [52.0, 52.2, 52.5, 52.1, 52.4]
+    for rate in (0.02, 0.05):
+        store(results, net(f"resnet20-learning_rate-{rate}", more, shortcut="identity", learning_rate=rate))
+    notices: list[str] = []
+    every = compare(["resnet20", "resnet20-*"], "plain20", notice=notices.append)
+    assert [one.name for one in every.others] == ["resnet20", "resnet20-learning_rate-0.05"]
+    assert [len(one.entry.runs) for one in every.others] == [5, 5]
+    varied = compare(["resnet20-*"], "resnet20", notice=notices.append)
+    assert [one.name for one in varied.nets] == ["resnet20", "resnet20-learning_rate-0.05"]
+    assert len(compare("resnet20-learning_rate-0.02", "plain20", notice=notices.append).others[0].entry.runs) == 5
 
 
 def test_nets_of_one_name_go_by_their_folders(results: Path) -> None:
