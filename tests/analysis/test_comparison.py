@@ -15,7 +15,7 @@ from resnet_repro.analysis.effects import effects
 from resnet_repro.analysis.groups import comparable_groups
 from resnet_repro.errors import RunError
 from resnet_repro.record.run import Run
-from resnet_repro.spec import DataSpec, ProbesSpec
+from resnet_repro.spec import DataSpec, ProbesSpec, Warmup
 
 
 def net(name: str, errors: list[float], depth: int = 20, shortcut: str = "none", **fields: Any) -> list[Run]:
@@ -148,6 +148,25 @@ def test_another_device_or_precision_is_named() -> None:
     shown = found._repr_markdown_()
     for row in ("| device | CPU | H100 |", "| precision | fp32 | bf16 |", "| model.shortcut | none | identity |"):
         assert row in shown
+
+
+def test_two_versions_of_ones_own_file_are_compared() -> None:
+    first, second = (
+        [
+            replace(run, environment={**run.environment, "imported": {"mine.py": digest * 64}})
+            for run in net(name, errors)
+        ]
+        for name, digest, errors in (("first", "1", [60.0, 60.4, 60.8]), ("second", "2", [50.0, 50.4, 50.8]))
+    )
+    found = compare([*first, *second], base="first")
+    assert found.of("second").verdict == "lower"
+    assert "| own file | mine.py 1111111111 | mine.py 2222222222 |" in found._repr_markdown_()
+
+
+def test_a_warm_up_is_one_field_as_in_tables() -> None:
+    warm = net("warm", [58.0, 58.4], warmup=Warmup(learning_rate=0.01, steps=40))
+    found = compare([*PLAIN_20, *warm], base="plain20")
+    assert "| training.warmup | none | 0.01 for 40 steps |" in found._repr_markdown_()
 
 
 @pytest.fixture(scope="module")
