@@ -10,6 +10,7 @@ import typer
 
 from resnet_repro.cli.completion import DEVICES, STYLES, carried_specs, fields_to_set, nets_to_show, one_of
 from resnet_repro.errors import printable
+from resnet_repro.launch import DATA_DIR_VARIABLE
 
 if TYPE_CHECKING:
     from resnet_repro.analysis.selection import Selection
@@ -64,7 +65,7 @@ ResultsOption = Annotated[
 DataDir = Annotated[
     Path,
     typer.Option(
-        "--data-dir", envvar="RESNET_REPRO_DATA", help="The folder that holds CIFAR-10.", rich_help_panel=FOLDERS
+        "--data-dir", envvar=DATA_DIR_VARIABLE, help="The folder that holds CIFAR-10.", rich_help_panel=FOLDERS
     ),
 ]
 Device = Annotated[
@@ -171,6 +172,8 @@ def notice(text: str) -> None:
 
 def parse_seeds(text: str) -> list[int]:
     """The seeds in "0-4" or "0,2,5". Raises ValueError."""
+    from resnet_repro.spec.experiment import LARGEST_SEED
+
     chosen: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
@@ -180,8 +183,8 @@ def parse_seeds(text: str) -> list[int]:
         if bounds[1] - bounds[0] >= MOST_SEEDS:
             raise ValueError(f"seeds {text}: should be at most {MOST_SEEDS}")
         chosen += range(bounds[0], bounds[1] + 1)
-    if not chosen or max(chosen) >= 2**32:
-        raise ValueError(f"seeds {text}: should rise, from 0 to at most 4294967295")
+    if not chosen or max(chosen) > LARGEST_SEED:
+        raise ValueError(f"seeds {text}: should rise, from 0 to at most {LARGEST_SEED}")
     return chosen
 
 
