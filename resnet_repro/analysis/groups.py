@@ -164,13 +164,13 @@ class Group:
         devices = sorted({run.device_name for run in self.runs})
         precisions = sorted({run.precision for run in self.runs})
         counts = sorted({len(entry.runs) for entry in self.entries})
-        missing = uncounted(self.runs)
+        missing, repeats = uncounted(self.runs), sum(run.left_out for run in self.runs)
         seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
         return (
             f"{at.data}{unaugmented} · {at.steps} steps of {at.batch_size}{short}\n"
             f"learning rate {' or '.join(f'{rate:g}' for rate in rates)}{drops} · "
             f"{', '.join(devices)} · {' or '.join(precisions)} · {seeds} seed{'' if seeds == '1' else 's'} per net"
-            + (f" · of {counted(len(self.runs), 'run')} {', '.join(missing)}" if missing else "")
+            + (f" · of {counted(len(self.runs) + repeats, 'run')} {', '.join(missing)}" if missing else "")
         )
 
 

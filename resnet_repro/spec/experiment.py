@@ -16,6 +16,7 @@ from resnet_repro.spec.section import Section
 from resnet_repro.spec.training import TrainingSpec
 
 LONGEST_NAME = 120  # characters
+LARGEST_SEED = 2**32 - 1
 NAME_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
@@ -24,7 +25,7 @@ class Experiment(Section):
 
     name: str
     """The run's place in the results folder. Default: the name of the file."""
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    seed: Annotated[int, Field(ge=0, lt=LARGEST_SEED + 1)] = 0
     """Seed of initialisation, order of the images, augmentation and dropout. Usually set by `--seed` or `--seeds`."""
     model: ModelSpec
     """The net."""
