@@ -55,7 +55,9 @@ def steps_to(train_error_pct: float) -> Callable[[Run], float | None]:
     """The step of the first row whose running training error is below the given one; the last step if none is."""
 
     def step(run: Run) -> float | None:
-        below = (row.step for row in run.rows if row.train_error_pct < train_error_pct)
+        below = (
+            row.step for row in run.rows if row.train_error_pct is not None and row.train_error_pct < train_error_pct
+        )
         return float(next(below, run.rows[-1].step)) if run.rows else None
 
     return step

@@ -85,7 +85,7 @@ def draw_diverged(axes: Axes, style: Style, entry: Entry, run: Run, colour: str,
                             linewidth=width * style.line)  # fmt: skip
         mark_curve(line, entry, error_of(entry, column, 1))
     step, last = run.summary["steps"], run.final
-    height = max(low, min(last.train_error_pct, top)) if last else top
+    height = max(low, min(last.train_error_pct, top)) if last and last.train_error_pct is not None else top
     (cross,) = axes.plot(step, height, "X", color=colour, markersize=8 * style.line, clip_on=False, zorder=5)
     mark(cross, entry)
     return EndLabel(step, height, f"{name}: diverged at {step}", colour, entry)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import overload
 
 from resnet_repro.errors import RunError, SpecError, printable
-from resnet_repro.launch.command import find_tasks, train_side_by_side
-from resnet_repro.launch.tasks import Task
+from resnet_repro.launch.command import train_side_by_side
+from resnet_repro.launch.tasks import Task, find_tasks
 from resnet_repro.record.run import Run, read_run
 from resnet_repro.runner.datasets import Datasets
 from resnet_repro.runner.options import Jobs, TrainOptions
