@@ -2,7 +2,8 @@
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,33 +63,32 @@ def grown_start(experiment: Experiment, results: Path, dataset: Dataset) -> Star
     """The net of the run to start from, grown to the depth of `experiment`. Raises RunError or SpecError."""
     source = find_source(experiment, results)
     shallow, digest = load_with_digest(source)
-    deep = grow(shallow, experiment, dataset)
-    before = int((source.environment.get("start") or {}).get("steps", 0))
+    deep = grow(shallow, experiment, partial(passing_moments, shallow, experiment, dataset))
     origin = {
         "run": source_label(experiment),
         "weights_sha256": digest,
         "depth": source.experiment.model.depth,
-        "steps": before + source.experiment.training.steps,
+        "steps": source.steps_before + source.experiment.training.steps,
     }
     return Start(deep.state_dict(), origin)
 
 
-def grow(shallow: Network, experiment: Experiment, dataset: Dataset) -> Network:
+def grow(shallow: Network, experiment: Experiment, measure: Callable[[], Sequence[Moments]]) -> Network:
     """The net of `experiment` on the CPU, with the function of `shallow` and in its precision.
 
-    What passes the added units is measured on the mini-batches of the first steps of the run.
+    `measure` gives the moments of what passes the added units, if they are needed.
     """
-
-    def measure() -> Sequence[Moments]:
-        size, device = experiment.training.batch_size, torch.device("cpu")
-        normalization, augmentation = normalization_of(dataset.train, device), experiment.data.augmentation
-        batches = TrainingBatches(dataset.train, normalization, size, experiment.seed, augmentation, device)
-        kind = shallow.head.weight.dtype
-        return stage_moments(shallow, (batches[step].images.to(kind) for step in range(MEASURED_STEPS)))
-
     deep = build_net(experiment).to(shallow.head.weight.dtype)
     deepen(shallow, deep, measure)
     return deep
+
+
+def passing_moments(shallow: Network, experiment: Experiment, dataset: Dataset) -> list[Moments]:
+    """The moments of each stage's output, on the mini-batches of the first steps of the run, on the CPU."""
+    size, device = experiment.training.batch_size, torch.device("cpu")
+    normalization, augmentation = normalization_of(dataset.train, device), experiment.data.augmentation
+    batches = TrainingBatches(dataset.train, normalization, size, experiment.seed, augmentation, device)
+    return stage_moments(shallow, (batches[step].images for step in range(MEASURED_STEPS)))
 
 
 def _training(label: str, results: Path) -> str:

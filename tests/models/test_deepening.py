@@ -12,7 +12,7 @@ from resnet_repro.data.synthetic import load_synthetic
 from resnet_repro.errors import SpecError
 from resnet_repro.models.network import Network
 from resnet_repro.runner.assembly import build_net
-from resnet_repro.runner.start import grow
+from resnet_repro.runner.start import grow, passing_moments
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.file import validated
 from resnet_repro.spec.yaml_source import Source
@@ -65,8 +65,10 @@ def grown(model: dict[str, Any], dataset: Dataset, kind: torch.dtype) -> tuple[N
         net(images)  # moves the population statistics
     for parameter in net.parameters():
         parameter.data += 0.05 * torch.randn(parameter.shape, generator=random)
+    target = experiment(deep, model, start={"run": "shallow"})
+    moments = passing_moments(net, target, dataset)
     net = net.to(kind).eval()
-    return net, grow(net, experiment(deep, model, start={"run": "shallow"}), dataset).eval(), images.to(kind)
+    return net, grow(net, target, lambda: moments).eval(), images.to(kind)
 
 
 @pytest.mark.parametrize("model", [*PLAIN, *RESIDUAL], ids=str)
