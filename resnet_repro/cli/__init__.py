@@ -16,7 +16,7 @@ from resnet_repro.cli.compare import compare
 from resnet_repro.cli.data import check, fetch
 from resnet_repro.cli.demo import demo
 from resnet_repro.cli.log import log
-from resnet_repro.cli.nets import describe, evaluate, export
+from resnet_repro.cli.nets import deepen, describe, evaluate, export
 from resnet_repro.cli.options import notice
 from resnet_repro.cli.results import claims, list_runs, plot, report, table
 from resnet_repro.cli.specs import experiments, schema
@@ -51,6 +51,7 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "schema": schema,
         "describe": describe,
         "evaluate": evaluate,
+        "deepen": deepen,
         "export": export,
     },
     "Data and machine": {"bench": bench},

@@ -172,7 +172,7 @@ def notice(text: str) -> None:
 
 def parse_seeds(text: str) -> list[int]:
     """The seeds in "0-4" or "0,2,5". Raises ValueError."""
-    from resnet_repro.spec.experiment import LARGEST_SEED
+    from resnet_repro.spec.section import LARGEST_SEED
 
     chosen: list[int] = []
     for part in text.split(","):

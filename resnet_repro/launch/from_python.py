@@ -10,15 +10,15 @@ from typing import overload
 
 from resnet_repro.errors import RunError, SpecError, printable
 from resnet_repro.launch import DATA_DIR_VARIABLE
-from resnet_repro.launch.command import find_tasks, train_side_by_side
-from resnet_repro.launch.tasks import Task
+from resnet_repro.launch.command import train_side_by_side
+from resnet_repro.launch.tasks import Task, find_tasks
 from resnet_repro.record.run import Run, read_run
 from resnet_repro.runner.datasets import Datasets
 from resnet_repro.runner.options import Jobs, TrainOptions
 from resnet_repro.runner.progress import new_watcher
 from resnet_repro.runner.train import Watcher, train_run
 from resnet_repro.spec import Experiment
-from resnet_repro.spec.experiment import LARGEST_SEED
+from resnet_repro.spec.section import LARGEST_SEED
 from resnet_repro.training.device import resolve_device
 
 
