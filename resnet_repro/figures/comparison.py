@@ -9,10 +9,10 @@ from resnet_repro.analysis.comparison_text import conditions, title
 from resnet_repro.analysis.differences import field_text
 from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.figures.captions import Caption, listed
+from resnet_repro.figures.colours import MANY_COLOURS
 from resnet_repro.figures.curves import curve_legend, draw_panel, how_to_read
 from resnet_repro.figures.labels import LINE, label_ends
 from resnet_repro.figures.style import (
-    MANY_COLOURS,
     WEB,
     Style,
     add_legend,
