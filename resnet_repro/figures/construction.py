@@ -8,11 +8,12 @@ from matplotlib.figure import Figure
 from resnet_repro.analysis.constructions import Construction, constructions
 from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.figures.captions import Caption
+from resnet_repro.figures.colours import DEPTH_COLOURS
 from resnet_repro.figures.curve_lines import mean_curve
 from resnet_repro.figures.labels import EndLabel, label_ends
 from resnet_repro.figures.limits import error_limits
 from resnet_repro.figures.readout import mark_curve
-from resnet_repro.figures.style import DEPTH_COLOURS, FAINT, GREY, WEB, Style, add_title, drawing, mark, new_figure
+from resnet_repro.figures.style import FAINT, GREY, WEB, Style, add_title, drawing, mark, new_figure
 from resnet_repro.spec.naming import net_name
 
 COLUMN = "train_error_clean_pct"
