@@ -71,7 +71,7 @@ def test_remarks_stand_beside_the_verdicts(results: Path, cli: Cli) -> None:
 
 def test_json_holds_every_ruling_with_plain_numbers(results: Path, cli: Cli) -> None:
     claims = {claim["id"]: claim for claim in json.loads(cli("claims", results, "--json").out)}
-    assert len(claims) == 26
+    assert len(claims) == 27
     [ruling] = [ruling for ruling in claims["C1"]["rulings"] if ruling["conditions"][0]["steps"] == 400]
     [evidence] = ruling["evidence"]
     assert evidence["difference"] == pytest.approx(32.0)

@@ -205,5 +205,5 @@ def test_a_decided_claim_needs_nothing_more() -> None:
 
 def test_every_claim_has_a_verdict_whatever_was_run() -> None:
     found = judge([make_run(status="diverged")])
-    assert len(found) == 26
+    assert len(found) == 27
     assert all(verdict.missing for verdict in found if verdict.outcome == "not run")
