@@ -85,7 +85,7 @@ def test_the_values_that_are_completed_are_those_that_there_are() -> None:
 def test_all_fields_of_a_spec_are_completed_and_explained() -> None:
     fields = dict(completion.fields_to_set())
     page = (REPOSITORY / "docs/spec.md").read_text()
-    assert {*fields, "training.warmup="} == {
+    assert {*fields, "training.warmup=", "start="} == {
         f"{name}=" for name in re.findall(r"^\| `([\w.]+)` ", page, flags=re.MULTILINE)
     }
     assert all(fields.values())

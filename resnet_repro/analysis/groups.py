@@ -113,14 +113,14 @@ class Group:
         drops = f", ×{at.gamma:g} after {' and '.join(map(str, at.milestones))}" if at.milestones else ""
         short = f" (short: the paper's schedule has {PAPER_STEPS})" if at.is_short else ""
         unaugmented = "" if at.augmentation == "crop_flip" else ", no augmentation"
-        grown = " from grown nets" if at.grown else ""
+        grown = " · from grown nets" if at.grown else ""
         devices = sorted({run.device_name for run in self.runs})
         precisions = sorted({run.precision for run in self.runs})
         counts = sorted({len(entry.runs) for entry in self.entries})
         missing, repeats = uncounted(self.runs), sum(run.left_out for run in self.runs)
         seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
         return (
-            f"{at.data}{unaugmented} · {at.steps} steps of {at.batch_size}{grown}{short}\n"
+            f"{at.data}{unaugmented} · {at.steps} steps of {at.batch_size}{short}{grown}\n"
             f"learning rate {' or '.join(f'{rate:g}' for rate in rates)}{drops} · "
             f"{', '.join(devices)} · {' or '.join(precisions)} · {seeds} seed{'' if seeds == '1' else 's'} per net"
             + (f" · of {counted(len(self.runs) + repeats, 'run')} {', '.join(missing)}" if missing else "")

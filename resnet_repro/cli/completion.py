@@ -11,7 +11,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")  # bash splits words at a colon, so not
 SCHEDULES = ("auto", "full", "tenth")
 FIGURES = (
     "curves", "degradation", "layer-responses", "gradient-norms", "percentile-drift", "branch-ratios", "batch-norm",
-    "classifier", "construction", "reproductions",
+    "classifier", "reproductions", "construction",
 )  # fmt: skip
 FORMATS = ("png", "svg", "pdf")
 STYLES = ("web", "paper", "slides")

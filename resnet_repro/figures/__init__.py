@@ -65,13 +65,13 @@ FIGURES: dict[str, Family] = {
         draw_classifier, caption_classifier, "training error by the initialisation of the classifier",
         "a net trained with several initialisations of the classifier under one schedule",
     ),
-    "construction": Family(
-        draw_construction, caption_construction, "training error of a grown net beside the same from random weights",
-        "a net that has grown from another one (experiments/construction), with the run from which it has grown",
-    ),
     "reproductions": Family(
         draw_reproductions, caption_reproductions, "test error of the first epochs beside that of another reproduction",
         "plain or residual nets on CIFAR-10 as the paper trains them, for eight epochs or more",
+    ),
+    "construction": Family(
+        draw_construction, caption_construction, "training error of a grown net beside the same from random weights",
+        "a net that has grown from another one (experiments/construction), with the run from which it has grown",
     ),
 }  # fmt: skip
 

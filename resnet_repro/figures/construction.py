@@ -26,7 +26,7 @@ def draw_construction(group: Group, style: Style = WEB) -> Figure | None:
     if not panels:
         return None
     with drawing(style):
-        figure = new_figure(style, 7.6, 0.9 + 2.7 * len(panels), columns=1)
+        figure = new_figure(style, 7.6, 0.9 + 2.7 * len(panels))
         axes = figure.subplots(len(panels), 1, sharex=True, sharey=True, squeeze=False).flatten().tolist()
         for panel, name in zip(axes, panels, strict=True):
             panel.set_title(name, loc="left", fontsize=style.text)

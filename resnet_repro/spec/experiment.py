@@ -32,7 +32,7 @@ class Experiment(Section):
     probes: ProbesSpec = ProbesSpec()
     """What is measured inside the net."""
     start: StartSpec | None = None
-    """The net to start from. Without it, a run starts from random weights."""
+    """The net to start from, such as `{run: construction/plain20}`. Without it, a run starts from random weights."""
 
     @model_validator(mode="after")
     def _sizes(self) -> Self:

@@ -22,7 +22,7 @@ def test_runs_without_probes_have_no_figures_of_them() -> None:
     assert [drawn.name for drawn in draw_figures([make_run(20), make_run(20, "identity")])] == [
         "curves-cifar-10-400x64"
     ]
-    assert len(FIGURES) == 9
+    assert len(FIGURES) == 10
 
 
 def test_layer_responses_are_those_of_the_last_step_by_layer_and_sorted() -> None:
