@@ -39,11 +39,7 @@ def draw_curves(group: Group, style: Style = WEB) -> Figure:
     A panel for plain and one for residual nets, as far as there are any: side by side, or one above the other if long
     labels would make them too narrow.
     """
-    both = {
-        kind: [entry for entry in group.entries if (entry.model.shortcut == "none") is plain]
-        for kind, plain in (("plain nets", True), ("residual nets", False))
-    }
-    kinds = {kind: entries for kind, entries in both.items() if entries}
+    kinds = _by_kind(group)
     named = {kind: panel_names(kind, entries) for kind, entries in kinds.items()}
     with drawing(style):
         longest = max((len(name) + 8 for _, names in named.values() for name in names.values()), default=0)
@@ -67,10 +63,19 @@ def draw_curves(group: Group, style: Style = WEB) -> Figure:
     return figure
 
 
+def _by_kind(group: Group) -> dict[str, list[Entry]]:
+    """The plain and the residual nets of a group, as far as there are any."""
+    both = {
+        kind: [entry for entry in group.entries if (entry.model.shortcut == "none") is plain]
+        for kind, plain in (("plain nets", True), ("residual nets", False))
+    }
+    return {kind: entries for kind, entries in both.items() if entries}
+
+
 def caption_curves(group: Group) -> Caption:
+    kinds = " beside ".join(_by_kind(group))
     return Caption(
-        f"Training and {group.condition.test_label} in % over the iterations of training, plain nets beside residual "
-        "nets.",
+        f"Training and {group.condition.test_label} in % over the iterations of training, {kinds}.",
         how_to_read(group, "Each depth has a colour, or each net if several nets have the same depth."), group.entries,
     )  # fmt: skip
 
