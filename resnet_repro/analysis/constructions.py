@@ -18,7 +18,7 @@ def constructions(group: Group) -> list[Construction]:
     """The constructions of a group of grown nets whose sources were read too; none of other groups."""
     found = []
     for grown in group.entries:
-        wanted = {run.source for run in grown.runs}
+        wanted = {run.experiment.source for run in grown.runs}
         source = next(
             (replace(entry, runs=runs) for entry in group.beside
              if (runs := tuple(run for run in entry.runs if run.experiment.label in wanted))), None,

@@ -147,7 +147,7 @@ def comparable_groups(runs: Sequence[Run]) -> list[Group]:
 
 def _beside(group: Group, groups: Sequence[Group]) -> tuple[Entry, ...]:
     """The nets from which the nets of a group have grown, and these nets from random weights, as long in all."""
-    sources = {run.source for run in group.runs}
+    sources = {run.experiment.source for run in group.runs}
     lengths = {(entry.model, entry.steps_in_all) for entry in group.entries}
     at = group.condition
     return tuple(

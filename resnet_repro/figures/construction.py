@@ -17,7 +17,8 @@ from resnet_repro.figures.style import FAINT, GREY, WEB, Style, add_title, drawi
 from resnet_repro.spec.naming import net_name
 
 COLUMN = "train_error_clean_pct"
-SOURCE, SCRATCH, GROWN = DEPTH_COLOURS[20], DEPTH_COLOURS[56], ("#0072B2", "#009E73", "#CC79A7", "#56B4E9")
+SOURCE, SCRATCH = DEPTH_COLOURS[20], DEPTH_COLOURS[56]
+GROWN = [DEPTH_COLOURS[depth] for depth in (110, 32, 1202, 44)]  # their colours, not their depths
 
 
 def draw_construction(group: Group, style: Style = WEB) -> Figure | None:

@@ -9,7 +9,7 @@ from resnet_repro.errors import ReproError, RunError
 from resnet_repro.files import explained
 from resnet_repro.record.folder import FolderStatus, RunFolder
 from resnet_repro.runner.options import TrainOptions
-from resnet_repro.runner.start import check_growth, find_source, source_label
+from resnet_repro.runner.start import check_growth, find_source
 from resnet_repro.runner.trial import try_out
 from resnet_repro.spec import Experiment, ModelSpec
 
@@ -101,7 +101,7 @@ def _find_task(experiment: Experiment, options: TrainOptions, tier: int) -> Task
 
 def _with_source(task: Task, tasks: Mapping[str, Task], options: TrainOptions) -> Task:
     """The task, after the one from whose net it starts if that is among `tasks`, or with a `fault` if none is there."""
-    label = source_label(task.experiment)
+    label = task.experiment.source
     if not label or task.fault or task.is_ended or task.resumes:
         return task
     try:

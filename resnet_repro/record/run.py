@@ -97,11 +97,6 @@ class Run:
         return imported_name(self.environment)
 
     @property
-    def source(self) -> str:
-        """The label of the run from whose net this one starts; "" if it starts from random weights."""
-        return self.experiment.start.label(self.experiment.seed) if self.experiment.start else ""
-
-    @property
     def steps_before(self) -> int:
         """The recorded steps of training of the net from which the run starts."""
         return int((self.environment.get("start") or {}).get("steps", 0))

@@ -32,14 +32,9 @@ class Start(NamedTuple):
     origin: dict[str, Any]
 
 
-def source_label(experiment: Experiment) -> str:
-    """The place of the run to start from in the results folder; "" if it starts from random weights."""
-    return experiment.start.label(experiment.seed) if experiment.start else ""
-
-
 def find_source(experiment: Experiment, results: Path) -> Run:
     """The finished run to start from. Raises RunError, with the command that trains it, or SpecError."""
-    label = source_label(experiment)
+    label = experiment.source
     folder, place = results / label, f"{experiment.label}: start.run"
     if not Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(results)):
         raise RunError(f"{place}: a link leads out of {results}, and nothing is read through it; copy the run there")
@@ -65,7 +60,7 @@ def grown_start(experiment: Experiment, results: Path, dataset: Dataset) -> Star
     shallow, digest = load_with_digest(source)
     deep = grow(shallow, experiment, partial(passing_moments, shallow, experiment, dataset))
     origin = {
-        "run": source_label(experiment),
+        "run": experiment.source,
         "weights_sha256": digest,
         "depth": source.experiment.model.depth,
         "steps": source.steps_before + source.experiment.training.steps,

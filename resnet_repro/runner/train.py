@@ -59,7 +59,7 @@ def train_run(
         make_deterministic()
     ranks, folder, device = options.ranks, RunFolder(options.results, experiment), resolve_device(options.device)
     dataset = ranks.each(lambda: (datasets or Datasets(options.data_dir)).load(experiment.data))
-    data = {"name": dataset.name, "exact": dataset.exact, "digest": dataset.digest}
+    data = dataset.identity
     origin = {"spec": experiment.model_dump(mode="json"), "data": data}
     checkpoints = Checkpoints(folder.checkpoint, folder.previous_checkpoint)
 

@@ -68,6 +68,11 @@ class Experiment(Section):
         """The run's place in the results folder: `<name>/seed-<k>`."""
         return f"{self.name}/seed-{self.seed}"
 
+    @property
+    def source(self) -> str:
+        """The label of the run from whose net it starts; "" if it starts from random weights."""
+        return self.start.label(self.seed) if self.start else ""
+
     def steps_of(self, cadence: int | Literal["epoch"]) -> int:
         """A cadence in steps. An epoch is the smallest number of steps that covers the training set."""
         return -(-self.data.epoch_images // self.training.batch_size) if cadence == "epoch" else cadence

@@ -144,8 +144,9 @@ def _start(run: Run) -> list[tuple[str, str]]:
     """The net from which the run started, if it was that of another run."""
     start = run.environment.get("start") or {}
     digest = f"; SHA-256 of its weights {_code(start.get('weights_sha256'))}"
-    source = f"the net of {_code(run.source)}, grown from {start.get('depth')} layers after {run.steps_before:,} steps"
-    return [("started from", source + digest)] if run.source else []
+    grown = f"grown from {start.get('depth')} layers after {run.steps_before:,} steps"
+    source = run.experiment.source
+    return [("started from", f"the net of {_code(source)}, {grown}{digest}")] if source else []
 
 
 def _published(run: Run) -> list[tuple[str, str]]:

@@ -64,7 +64,7 @@ def deepen_run(folder: Path, depth: int, data_dir: Path, device_name: str) -> De
     experiment = _deeper(run, depth)
     device = resolve_device(device_name)
     dataset = Datasets(data_dir).load(run.experiment.data)
-    data = {"name": dataset.name, "exact": dataset.exact, "digest": dataset.digest}
+    data = dataset.identity
     measure = cache(partial(passing_moments, shallow, experiment, dataset))
     deep = grow(shallow, experiment, measure)
     shallow64 = copy.deepcopy(shallow).double()

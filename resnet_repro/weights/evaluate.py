@@ -126,7 +126,7 @@ def evaluate_run(folder: Path, data_dir: Path, device_name: str) -> Evaluation:
         loss, error = evaluate(engine, batches)
     same, same_training = same_data(run, dataset)
     classes = CLASSES[run.experiment.data.dataset]
-    data = {"name": dataset.name, "exact": dataset.exact, "digest": dataset.digest}
+    data = dataset.identity
     return Evaluation(
         run=run,
         data=data,

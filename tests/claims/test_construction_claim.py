@@ -34,7 +34,9 @@ def test_c13_needs_all_three_nets_and_a_second_seed() -> None:
 
 
 def test_grown_nets_say_nothing_about_the_other_claims() -> None:
-    without = {verdict.claim.id: verdict.outcome for verdict in judge([run for run in suite() if not run.source])}
+    without = {
+        verdict.claim.id: verdict.outcome for verdict in judge([run for run in suite() if not run.experiment.source])
+    }
     found = {verdict.claim.id: verdict.outcome for verdict in judge(suite())}
     assert found.pop("C13") == "reproduced"
     assert {**without, "C13": None} == {**found, "C13": None}
