@@ -29,7 +29,6 @@ def test_a_grown_nets_curve_begins_at_the_end_of_its_sources_and_ends_with_the_o
 
 
 def test_without_a_grown_net_there_is_no_such_figure() -> None:
-    assert [draw_construction(group) for group in comparable_groups([run for run in suite() if not run.experiment.source])] == [
-        None, None,
-    ]  # fmt: skip
+    others = [run for run in suite() if not run.experiment.source]
+    assert [draw_construction(group) for group in comparable_groups(others)] == [None, None]
     assert draw_construction(grown_group(grown_run(0))) is None
