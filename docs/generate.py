@@ -19,7 +19,7 @@ from resnet_repro.cli.show.sources import source_lines
 from resnet_repro.figures.units import units_svg
 from resnet_repro.files import to_json
 from resnet_repro.papers import PAPERS
-from resnet_repro.spec import DataSpec, Experiment, ModelSpec, ProbesSpec, TrainingSpec, Warmup
+from resnet_repro.spec import DataSpec, Experiment, ModelSpec, ProbesSpec, StartSpec, TrainingSpec, Warmup
 from resnet_repro.spec.schema import spec_schema
 from resnet_repro.spec.section import Section
 
@@ -30,6 +30,7 @@ SECTIONS: dict[str, type[Section]] = {
     "training": TrainingSpec,
     "training.warmup": Warmup,
     "probes": ProbesSpec,
+    "start": StartSpec,
 }
 
 
@@ -91,12 +92,13 @@ def _table(prefix: str, section: type[Section]) -> Iterator[str]:
     for name, field in section.model_fields.items():
         if f"{prefix}{name}" not in SECTIONS or field.annotation is not SECTIONS[f"{prefix}{name}"]:
             about = " ".join((field.description or "").split())
-            yield f"| `{prefix}{name}` | {_default(field)} | {_values(field)} | {about} |"
+            default = "the file's" if prefix + name == "name" else _default(field)
+            yield f"| `{prefix}{name}` | {default} | {_values(field)} | {about} |"
 
 
 def _default(field: FieldInfo) -> str:
     if field.is_required():
-        return "required" if field.annotation is not str else "the file's"  # the name
+        return "required"
     if field.default_factory is not None:
         return "depends"  # the description says on what
     if field.default in (None, ()):

@@ -52,5 +52,9 @@ class RunError(ReproError):
     """A run folder or device that cannot be used as asked."""
 
 
+class LostRankError(RunError):
+    """Another rank of the run has stopped. The process should end at once: threads of the group may block its exit."""
+
+
 class DismissedError(ReproError):
     """Raised on the other ranks when one fails: they exit with 1 silently, while the failing rank prints its error."""

@@ -97,9 +97,13 @@ def _own_files_forgotten() -> Iterator[None]:
 
 @pytest.fixture
 def forked_children(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fork processes from a server that has imported torch and what its optimisers import, which takes seconds each."""
+    """Fork processes from a server that has imported torch, which takes seconds in each.
+
+    It has imported what activation checkpointing imports when it is first used, too, or that would count as memory of
+    the net.
+    """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["resnet_repro.launch.worker", "resnet_repro.bench.parallel", "torch._dynamo"])
+    context.set_forkserver_preload(["torch._dynamo", "resnet_repro.launch.worker", "resnet_repro.bench.parallel"])
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals_that_stop())  # they stay blocked in every process
     forkserver.ensure_running()
     signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -89,13 +89,6 @@ def test_a_mistake_is_one_line(cli: Cli, arguments: tuple[str, ...], code: int, 
     assert_mistake_named(cli("compare", *arguments, *results), code, fragment)
 
 
-def test_names_of_nets_are_completed_from_the_results_here() -> None:
-    from resnet_repro.cli.completion import trained_nets
-
-    assert trained_nets("quick/p") == ["quick/plain20", "quick/plain56"]
-    assert trained_nets("docs/") == []
-
-
 def test_the_example_of_the_docs_compares_and_draws_from_python(capsys: pytest.CaptureFixture[str]) -> None:
     page = (REPOSITORY / "docs/running.md").read_text()
     [example] = [block for block in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL) if "compare(" in block]

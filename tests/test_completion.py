@@ -12,6 +12,7 @@ from conftest import REPOSITORY, Cli
 from resnet_repro.cli import completion
 from resnet_repro.figures import FIGURES
 from resnet_repro.figures.saving import FORMATS
+from resnet_repro.figures.style import STYLES
 from resnet_repro.launch.reproduce import SCHEDULES
 
 
@@ -37,11 +38,20 @@ def asking(line: str) -> dict[str, str]:
         ("resnet-repro plot results --style ", ["paper", "slides", "web"]),
         ("resnet-repro train experiments/pl", []),  # then bash completes paths
         ("resnet-repro table res", []),
+        ("resnet-repro log results --to ", ["tensorboard", "wandb"]),
+        ("resnet-repro compare quick/p", ["quick/plain20", "quick/plain56"]),
+        ("resnet-repro compare docs/", []),  # then bash completes paths
+        ("resnet-repro compare --results results/tenth quick", []),
+        ("resnet-repro table results/quick results/tenth --nets quick/p", ["quick/plain20", "quick/plain56"]),
+        ("resnet-repro log results/quick --nets quick/plain20,quick/r",
+         ["quick/plain20,quick/resnet20", "quick/plain20,quick/resnet56"]),
+        ("resnet-repro plot nowhere --nets q", []),
     ],
-)
+)  # fmt: skip
 def test_bash_completes_commands_options_and_values(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, line: str, completions: list[str]
 ) -> None:
+    monkeypatch.chdir(REPOSITORY)
     for name, value in asking(line).items():
         monkeypatch.setenv(name, value)
     assert sorted(cli().out.split()) == completions
@@ -69,12 +79,13 @@ def test_the_values_that_are_completed_are_those_that_there_are() -> None:
     assert tuple(FIGURES) == completion.FIGURES
     assert tuple(FORMATS) == completion.FORMATS
     assert ("auto", *SCHEDULES) == completion.SCHEDULES
+    assert tuple(STYLES) == completion.STYLES
 
 
 def test_all_fields_of_a_spec_are_completed_and_explained() -> None:
     fields = dict(completion.fields_to_set())
     page = (REPOSITORY / "docs/spec.md").read_text()
-    assert {*fields, "training.warmup="} == {
+    assert {*fields, "training.warmup=", "start="} == {
         f"{name}=" for name in re.findall(r"^\| `([\w.]+)` ", page, flags=re.MULTILINE)
     }
     assert all(fields.values())

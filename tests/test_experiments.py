@@ -20,8 +20,13 @@ EXPERIMENTS = REPOSITORY / "experiments"
 SPECS = sorted(EXPERIMENTS.rglob("*.yaml"))
 PARAMETERS = {20: 269_722, 32: 464_154, 44: 658_586, 56: 853_018, 110: 1_727_962, 1202: 19_421_274}
 
-# Pairs that differ in nothing but the shortcut; experiments/batchnorm gives each net a rate of its own.
-PLAIN = [path for path in SPECS if path.name.startswith("plain") and path.parent.name != "batchnorm"]
+# Pairs that differ in nothing but the shortcut; experiments/batchnorm gives each net a rate of its own, and a net that
+# has grown has a source of its own kind.
+PLAIN = [
+    path
+    for path in SPECS
+    if path.name.startswith("plain") and path.parent.name != "batchnorm" and "grown" not in path.name
+]
 
 
 def identity(path: Path) -> str:
@@ -79,6 +84,17 @@ def test_plain_and_residual_differ_in_the_shortcut_alone(plain: Path) -> None:
     differing = differences(load_spec(plain), load_spec(residual))
     assert [line.split(":")[0] for line in differing] == ["name", "model.shortcut"]
     assert differing[1] == "model.shortcut: none against identity"
+
+
+def test_the_grown_nets_differ_in_the_shortcut_and_in_the_net_of_their_kind_from_which_they_start() -> None:
+    plain, residual = (load_spec(EXPERIMENTS / f"construction/{kind}56-grown.yaml") for kind in ("plain", "resnet"))
+    assert [line.split(":")[0] for line in differences(plain, residual)] == ["name", "model.shortcut", "start.run"]
+    for grown, scratch in ((plain, "plain56"), (residual, "resnet56")):
+        source, whole = (load_spec(EXPERIMENTS / f"{name}.yaml") for name in (
+            grown.start.run if grown.start else "", f"construction/{scratch}"))  # fmt: skip
+        assert grown.training == source.training
+        assert grown.model == whole.model
+        assert grown.training.steps + source.training.steps == whole.training.steps
 
 
 def test_names_are_unique_and_follow_the_folders() -> None:

@@ -37,6 +37,8 @@ from resnet_repro.spec.file import load_spec
         (("plot", "copy"), 1, "copy: there is no run"),
         (("list", "nowhere"), 1, "nowhere: there is no such folder"),
         (("table", "nowhere"), 1, "nowhere: there is no such folder"),
+        (("log", "copy", "--to", "foo"), 2, "Invalid value for '--to': foo should be tensorboard or wandb"),
+        (("plot", "copy", "--style", "a"), 2, "Invalid value for '--style': a should be web, paper or slides"),
         (("describe", "nowhere.yaml"), 1, "nowhere.yaml: there is no such file"),
         (("data", "check", "--data-dir", "copy"), 1, "copy: there is no CIFAR-10 here"),
         (("fly",), 2, "No such command"),

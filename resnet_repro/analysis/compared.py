@@ -7,12 +7,11 @@ from typing import NamedTuple
 
 from resnet_repro.analysis.groups import Entry, Group, comparable_groups
 from resnet_repro.analysis.loading import load_runs
+from resnet_repro.analysis.selection import MOST_NAMED, is_named, others_named
 from resnet_repro.errors import RunError
-from resnet_repro.nearest import did_you_mean, first_of, nearest
+from resnet_repro.nearest import first_of
 from resnet_repro.record.finding import find_runs
 from resnet_repro.record.run import Run
-
-MOST_NAMES = 8  # that a message lists
 
 
 class Net(NamedTuple):
@@ -26,67 +25,74 @@ class Net(NamedTuple):
 Compared = tuple[Net, tuple[Net, ...]]  # the base, and what is compared with it
 
 
-def select(base: str | Path, others: Sequence[str | Path], results: Path, notice: Callable[[str], object]) -> Compared:
-    """The nets of these names or folders. Names are looked for below `results`.
+class _Chosen(NamedTuple):
+    """Some or all runs of a net of a group."""
 
-    Raises RunError if a name is unknown or a folder holds no runs, if the base is several nets, or if there is nothing
-    to compare it with.
+    group: Group
+    entry: Entry
+    runs: tuple[Run, ...]
+    asked: Run  # the first of them, or its repeat if that was asked for, by whose name the net then goes
+
+
+def select(base: str | Path, others: Sequence[str | Path], results: Path, notice: Callable[[str], object]) -> Compared:
+    """The nets of these names, globs or folders. Names are looked for below `results`.
+
+    All runs of the same spec are one net, also under several names, as `--vary` may give it. A text that stands for
+    several nets stands for those other than the base. Raises RunError if a name is unknown or a folder holds no runs,
+    if the base is several nets, or if there is nothing to compare it with.
     """
     runs = _read([base, *others], results, notice)
     groups = comparable_groups(runs)
-    found = [_nets(_runs_of(Path(text), runs, results), groups) for text in (base, *others)]
-    if len(found[0]) > 1:
-        names = sorted({net.name for net in named(found[0])})
-        raise RunError(f"{base}: holds several nets ({first_of(names, MOST_NAMES)}); name one of them as the base")
-    chosen = found[0][0]
-    others_of = [[net for net in nets if len(nets) == 1 or _spec(net) != _spec(chosen)] for nets in found[1:]]
-    return _without_repetitions(chosen, [net for nets in others_of for net in nets])
+    chosen = _base(base, _nets(_runs_of(Path(base), runs, results), groups))
+    found: list[_Chosen] = []
+    for text in others:
+        nets = _nets(_runs_of(Path(text), runs, results), groups)
+        if len(nets) == 1 and nets[0].entry is chosen.entry:
+            raise RunError(f"{text}: is the same net as {base} (their specs are equal); name another one")
+        found += nets
+    return _named(chosen, found)
 
 
 def select_from(runs: Sequence[Run], base: str | Path) -> Compared:
     """The net of this name, or in this folder, and all others among the runs. Raises RunError as `select` does."""
     groups = comparable_groups(runs)
-    found = _nets(_runs_of(Path(base), runs, Path()), groups)
-    if len(found) > 1:
-        raise RunError(f"{base}: stands for several nets among the runs; leave the runs of one")
-    others = [Net(entry.name, entry, group) for group in groups for entry in group.entries]
-    return _without_repetitions(found[0], [net for net in others if _spec(net) != _spec(found[0])])
+    chosen = _base(base, _nets(_runs_of(Path(base), runs, Path()), groups))
+    return _named(chosen, _nets([(run, run) for run in runs], groups))
 
 
-def _spec(net: Net) -> object:
-    """What is equal for all seeds of a net."""
-    run = net.entry.runs[0]
-    return run.experiment.model_copy(update={"name": "", "seed": 0}), run.precision, run.digest, run.data_name
+def _base(text: str | Path, nets: Sequence[_Chosen]) -> _Chosen:
+    if len(nets) > 1:
+        names = first_of(sorted(_names(nets)), MOST_NAMED)
+        raise RunError(f"{text}: holds several nets ({names}); name one of them as the base")
+    return nets[0]
 
 
-def _without_repetitions(base: Net, others: Sequence[Net]) -> Compared:
-    """The nets, each once, under names that tell them apart."""
-    kept: list[Net] = [base]
-    for net in others:
-        runs = set(map(id, net.entry.runs))
-        if not any(runs == set(map(id, other.entry.runs)) for other in kept):
-            kept.append(net)
+def _named(base: _Chosen, others: Iterable[_Chosen]) -> Compared:
+    """The base and each of the other nets once, with all runs that were asked for, under names that tell them apart."""
+    kept = {base.entry: base}
+    for one in others:
+        before = kept.setdefault(one.entry, one)
+        if before is not base:
+            asked = set(map(id, (*before.runs, *one.runs)))
+            kept[one.entry] = before._replace(runs=tuple(run for run in one.entry.runs if id(run) in asked))
+    names = _names([*kept.values()])
     if len(kept) == 1:
-        raise RunError(f"{named(kept)[0].name}: there is no other net to compare it with; name another one")
-    first, *rest = named(kept)
-    return first, tuple(rest)
+        raise RunError(f"{names[0]}: there is no other net to compare it with; name another one")
+    nets = []
+    for name, one in zip(names, kept.values(), strict=True):
+        entry = Entry(name, one.runs)
+        group = one.group.only([entry if other is one.entry else other for other in one.group.entries])
+        nets.append(Net(name, entry, group))
+    return nets[0], tuple(nets[1:])
 
 
-def named(nets: Sequence[Net]) -> list[Net]:
-    """The nets under the names of their specs; those of equal name under their folders, or those of their runs."""
-    firsts = [net.entry.runs[0] for net in nets]
+def _names(nets: Sequence[_Chosen]) -> list[str]:
+    """The names of their specs; for nets of equal name their folders, or those of their runs."""
+    firsts = [net.asked for net in nets]
     names = [run.experiment.name for run in firsts]
     for others in ([run.experiment_path for run in firsts], [run.path for run in firsts]):
         names = [path.as_posix() if names.count(name) > 1 else name for name, path in zip(names, others, strict=True)]
-    entries = [Entry(name, net.entry.runs) for name, net in zip(names, nets, strict=True)]
-    return [
-        Net(entry.name, entry, _replacing(net.group, net.entry, entry))
-        for net, entry in zip(nets, entries, strict=True)
-    ]
-
-
-def _replacing(group: Group, old: Entry, new: Entry) -> Group:
-    return group.only([new if entry is old else entry for entry in group.entries])
+    return names
 
 
 def _read(texts: Iterable[str | Path], results: Path, notice: Callable[[str], object]) -> list[Run]:
@@ -102,35 +108,36 @@ def _run_folders(path: Path) -> list[Path]:
     return find_runs(path) if os.path.isdir(path) else []
 
 
-def _runs_of(text: Path, runs: Sequence[Run], results: Path) -> list[Run]:
+def _runs_of(text: Path, runs: Sequence[Run], results: Path) -> list[tuple[Run, Run]]:
     """The runs that a text stands for: those in the folder of this path, of this name, or in this folder of `results`.
 
-    A run also counts if it was kept in place of one of these, which repeats it.
+    Beside each is the one that was asked for: the run itself, or a repeat in whose place it was kept.
     """
+    several = [(run, one) for run in runs for one in (run, *run.repeats)]
     folders = _run_folders(text)
     if not folders:
-        if found := [run for run in runs if any(text.as_posix() == one.experiment.name for one in (run, *run.repeats))]:
+        if found := [(run, one) for run, one in several if is_named(one.experiment, text.as_posix())]:
             return found
         folders = _run_folders(results / text)
     wanted = set(map(os.path.realpath, folders))
-    if found := [run for run in runs if any(os.path.realpath(one.path) in wanted for one in (run, *run.repeats))]:
+    if found := [(run, one) for run, one in several if os.path.realpath(one.path) in wanted]:
         return found
     if folders:
         raise RunError(f"{text}: none of its runs can be read")
     if os.path.isdir(text):
         raise RunError(f"{text}: there is no run in this folder")
-    names = sorted({run.experiment.name for run in runs})
-    hint = did_you_mean(nearest(text.as_posix(), names)) or f"; there are {first_of(names, MOST_NAMES)}"
+    hint = others_named([text.as_posix()], sorted({run.experiment.name for run in runs}))
     raise RunError(f"{text}: no net of this name was trained, and there is no such folder{hint}")
 
 
-def _nets(runs: Sequence[Run], groups: Sequence[Group]) -> list[Net]:
+def _nets(found: Iterable[tuple[Run, Run]], groups: Sequence[Group]) -> list[_Chosen]:
     """The nets of these runs, whose other runs are left out."""
-    wanted = set(map(id, runs))
-    found = []
-    for group in groups:
-        for entry in group.entries:
-            if chosen := tuple(run for run in entry.runs if id(run) in wanted):
-                part = Entry(entry.name, chosen)
-                found.append(Net(entry.name, part, _replacing(group, entry, part)))
-    return found
+    asked: dict[int, Run] = {}
+    for run, one in found:
+        asked.setdefault(id(run), one)
+    return [
+        _Chosen(group, entry, chosen, asked[id(chosen[0])])
+        for group in groups
+        for entry in group.entries
+        if (chosen := tuple(run for run in entry.runs if id(run) in asked))
+    ]

@@ -8,7 +8,7 @@ from typing import Literal
 
 from resnet_repro.analysis import comparison_text
 from resnet_repro.analysis.compared import Compared, Net, select, select_from
-from resnet_repro.analysis.differing import FieldDifference, differing
+from resnet_repro.analysis.differences import FieldDifference, differing
 from resnet_repro.analysis.groups import COLUMNS
 from resnet_repro.analysis.known import known
 from resnet_repro.analysis.measures import MEASURES
@@ -98,7 +98,7 @@ def compare(
 
 def _comparison(selected: Compared) -> Comparison:
     base, others = selected
-    fields = differing([base, *others])
+    fields = differing([net.entry for net in (base, *others)])
     for place, net in enumerate(others, start=1):
         unlike = [field for field in fields if field.values[place] != field.values[0]]
         if not any(field.changes_errors for field in unlike):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from resnet_repro.analysis.differences import field_text
 from resnet_repro.analysis.groups import ABOUT_ERRORS, ABOUT_SPREAD
 from resnet_repro.analysis.noise import ABOUT_BORROWED, BORROWED
 from resnet_repro.text_tables import counted, markdown_table, markdown_text
@@ -11,7 +12,7 @@ from resnet_repro.text_tables import counted, markdown_table, markdown_text
 if TYPE_CHECKING:
     from resnet_repro.analysis.comparison import Comparison, Difference
 
-FIELDS_SHOWN = ("data", "precision", "device", "torch")  # recorded ones, in the table; others are named below it
+RECORDED_SHOWN = ("device", "torch")  # in the table, with all that changes errors; others are named below it
 ABOUT_DIFFERENCES = (
     "A difference is the net's error minus that of the base, in points; ± is half the width of its 95 % confidence "
     "interval (docs/statistics.md)."
@@ -49,8 +50,8 @@ def conditions(found: Comparison) -> str:
 def parts(found: Comparison) -> list[Part]:
     """What differs between the nets, then their errors."""
     names = [net.name for net in found.nets]
-    fields = [[field.field, *map(shown, field.values)] for field in found.fields
-              if (field.field in FIELDS_SHOWN if field.is_recorded else field.changes_errors)]  # fmt: skip
+    fields = [[field.field, *map(field_text, field.values)] for field in found.fields
+              if field.changes_errors or field.field in RECORDED_SHOWN]  # fmt: skip
     rows = []
     for measure in dict.fromkeys(one.measure for one in found.differences):
         differences = [one for one in found.differences if one.measure == measure]
@@ -63,23 +64,15 @@ def parts(found: Comparison) -> list[Part]:
             Part(f"{title(found)}: final errors\n{conditions(found)}", columns, rows)]  # fmt: skip
 
 
-def shown(value: Any) -> str:
-    """A value of a spec as people read it."""
-    if isinstance(value, list | tuple):
-        return ", ".join(map(shown, value)) or "none"
-    if isinstance(value, float):
-        return f"{value:g}"
-    return "–" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def _mark(one: Difference) -> str:
     return BORROWED if one.interval and one.interval.borrowed else ""
 
 
 def notes(found: Comparison) -> list[str]:
     """What else differs, and what the terms of the tables mean."""
-    unseen = [field.field for field in found.fields if not field.changes_errors and not field.is_recorded]
-    recorded = [field.field for field in found.fields if field.is_recorded and field.field not in FIELDS_SHOWN]
+    below = [field for field in found.fields if not field.changes_errors and field.field not in RECORDED_SHOWN]
+    unseen = [field.field for field in below if not field.is_recorded]
+    recorded = [field.field for field in below if field.is_recorded]
     differences = found.differences
     return [
         *_reasons(found),

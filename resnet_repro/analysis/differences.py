@@ -1,23 +1,99 @@
-"""In which fields of their specs nets differ: as columns that tell them apart, and in words."""
+"""In what nets differ: the fields of their specs, and what their runs recorded of data and machine."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from resnet_repro.analysis.groups import BOOKKEEPING, Entry
+from resnet_repro.record.provenance import segments
+from resnet_repro.record.run import Run
 from resnet_repro.spec import Warmup
+from resnet_repro.spec.file import differing_fields
+from resnet_repro.spec.section import Section
 from resnet_repro.text_tables import counted
 
 MOST = 3  # columns of a table, and fields that a sentence names
-FIRST = "learning_rate"  # of the columns
+FIRST = "training.learning_rate"  # of the columns
+NO_FILE = "none"
+
+
+@dataclass(frozen=True)
+class FieldDifference:
+    """A field of the specs, or a recorded condition, with its value for each net."""
+
+    field: str
+    values: tuple[Any, ...]
+    changes_errors: bool = True
+    is_recorded: bool = False  # by the runs, and no field of a spec
+
+    @property
+    def name(self) -> str:
+        """As "learning rate"."""
+        return self.field.rpartition(".")[2].replace("_", " ")
+
+
+def differing(entries: Sequence[Entry]) -> tuple[FieldDifference, ...]:
+    """The fields of the specs, those that change no error last, then what was recorded."""
+    return (*_spec_fields(entries), *_recorded_fields(entries))
+
+
+def _spec_fields(entries: Sequence[Entry]) -> list[FieldDifference]:
+    """The fields in which the specs differ, of which a warm-up is one; those that change no error last."""
+    experiments = [entry.runs[0].experiment for entry in entries]
+    names = {".".join(name.split(".")[:2]) for name in differing_fields(experiments)}
+    found = [
+        FieldDifference(f"{name}.{field}", tuple(getattr(getattr(one, name), field) for one in experiments),
+                        _changes_errors(name, field))
+        for first in experiments[:1]
+        for name, section in first
+        if isinstance(section, Section)
+        for field in type(section).model_fields
+        if f"{name}.{field}" in names
+    ]  # fmt: skip
+    return sorted(found, key=lambda field: not field.changes_errors)
+
+
+def _changes_errors(section: str, field: str) -> bool:
+    return section != "probes" and not (section == "training" and field in BOOKKEEPING)
+
+
+def _recorded_fields(entries: Sequence[Entry]) -> list[FieldDifference]:
+    """The data, and what may change the bits of a run, where the runs of one net have other values than another's."""
+    recorded = [[_recorded(run, segment) for run in entry.runs for segment in segments(run.environment)]
+                for entry in entries]  # fmt: skip
+    found = []
+    for name in recorded[0][0]:
+        values = tuple(" or ".join(sorted({one[name] for one in several})) for several in recorded)
+        two_files = name == "own file" and len({*values} - {NO_FILE}) > 1  # one alone is in the specs, as a name
+        if any(value != values[0] for value in values):
+            found.append(FieldDifference(name, values, name in ("data", "precision") or two_files, is_recorded=True))
+    return found
+
+
+def _recorded(run: Run, segment: dict[str, str]) -> dict[str, str]:
+    same = {name: value for name, value in segment.items() if name != "imported"}
+    own = segment["imported"] or NO_FILE
+    return {"data": run.data_name, **same, "precision": run.precision, "device": segment["device"] or "unknown",
+            "own file": own}  # fmt: skip
+
+
+def field_text(value: Any) -> str:
+    """The value of a field as people read it."""
+    if isinstance(value, Warmup):
+        until = f"for {value.steps} steps" if value.steps else f"until {value.until_train_error_pct:g} %"
+        return f"{value.learning_rate:g} {until}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(field_text, value)) or "none"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def differing_training(entries: Sequence[Entry]) -> dict[str, list[str]]:
     """The fields of `training` in which nets differ, beside what their names say, with a text for each net."""
-    recipes = [entry.training.model_dump(exclude=BOOKKEEPING) for entry in entries]
-    names = sorted(recipes[0], key=lambda name: name != FIRST) if recipes else []
-    differing = [name for name in names if any(recipe[name] != recipes[0][name] for recipe in recipes)]
+    found = [field for field in _spec_fields(entries) if field.field.startswith("training.") and field.changes_errors]
     return {
-        name.replace("_", " "): [field_text(getattr(entry.training, name)) for entry in entries] for name in differing
+        field.name: list(map(field_text, field.values)) for field in sorted(found, key=lambda one: one.field != FIRST)
     }
 
 
@@ -28,37 +104,18 @@ def field_columns(entries: Sequence[Entry]) -> tuple[dict[str, list[str]], str]:
     return dict(found[:MOST]), f"These nets also differ in {', '.join(others)}." if others else ""
 
 
-def field_text(value: Any) -> str:
-    """The value of a field as a table shows it."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, Warmup):
-        until = f"for {value.steps} steps" if value.steps else f"until {value.until_train_error_pct:g} %"
-        return f"{value.learning_rate:g} {until}"
-    if isinstance(value, float):
-        return f"{value:g}"
-    return "none" if value is None else str(value).replace("_", " ")
-
-
 def differences(one: Entry, other: Entry, ignored: Iterable[str] = ()) -> list[str]:
     """The fields in which two nets and their trainings differ: "width (4 and 8)".
 
-    Leaves out what is ignored, and milestones if they follow other steps.
+    Leaves out what is ignored, and what follows another field: milestones other steps, the data the fields of theirs.
     """
-    found: dict[str, list[Any]] = {}
-    for section in ("model", "data", "training"):
-        ours, theirs = (getattr(entry.runs[0].experiment, section) for entry in (one, other))
-        found |= {name: [value, getattr(theirs, name)] for name, value in ours if value != getattr(theirs, name)}
-    ours, theirs = one.runs[0], other.runs[0]
-    found |= {
-        "data": [ours.data_name, theirs.data_name] if ours.digest != theirs.digest else [],
-        "precision": [ours.precision, theirs.precision] if ours.precision != theirs.precision else [],
-    }
-    left_out = {*ignored, *BOOKKEEPING} - {"precision"} | ({"milestones"} if "steps" in found else set())
+    found = {field.field: field for field in differing([one, other]) if field.changes_errors}
+    follow = {"training.milestones"} if "training.steps" in found else set()
+    follow |= {"data"} if any(name.startswith("data.") for name in found) else set()
     return [
-        f"{name.replace('_', ' ')} ({' and '.join(map(field_text, values))})"
-        for name, values in found.items()
-        if values and name not in left_out
+        f"{field.name} ({' and '.join(map(field_text, field.values))})"
+        for field in found.values()
+        if field.field not in follow and field.field.rpartition(".")[2] not in ignored
     ]
 
 

@@ -15,7 +15,7 @@ def known(group: Group, measure: str, entries: Sequence[Entry]) -> Known:
     """
     how = MEASURES[measure]
     values: dict[object, dict[int, float]] = {}
-    for entry in group.entries:
+    for entry in (*group.entries, *group.beside):
         for run in entry.finished:
             if (value := how.of(run)) is not None:
                 values.setdefault(_training(entry), {}).setdefault(run.experiment.seed, value)

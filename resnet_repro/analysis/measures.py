@@ -46,6 +46,11 @@ def parameters(run: Run) -> float | None:
     return run.summary.get("parameters")
 
 
+def given(column: str) -> Callable[[Run], float | None]:
+    """The error with which the net of a run began, if it has grown from another one; of other runs, the last one."""
+    return lambda run: getattr(run.rows[0], column) if run.rows and run.rows[0].step == 0 else run.result(column)
+
+
 def mean_train_error_pct(run: Run) -> float | None:
     """The mean over all steps of a run; the smaller it is, the earlier the net reached a given accuracy."""
     return mean_between(run.rows, "train_error_pct", 0, run.rows[-1].step) if run.rows else None
@@ -55,7 +60,9 @@ def steps_to(train_error_pct: float) -> Callable[[Run], float | None]:
     """The step of the first row whose running training error is below the given one; the last step if none is."""
 
     def step(run: Run) -> float | None:
-        below = (row.step for row in run.rows if row.train_error_pct < train_error_pct)
+        below = (
+            row.step for row in run.rows if row.train_error_pct is not None and row.train_error_pct < train_error_pct
+        )
         return float(next(below, run.rows[-1].step)) if run.rows else None
 
     return step
@@ -90,6 +97,10 @@ MEASURES: dict[str, Measure] = {
     "mean_train_error_pct": Measure("training error, mean over the run", mean_train_error_pct),
     "steps_to_80_pct_train_error": Measure("steps to less than 80 % training error", steps_to(80), 0, steps=EPOCH),
     "steps_to_90_pct_train_error": Measure("steps to less than 90 % training error", steps_to(90), 0, steps=EPOCH),
+    "given_train_error_pct": Measure(
+        "clean training error before any step on", given("train_error_clean_pct"), is_exact=True
+    ),
+    "given_test_error_pct": Measure("test error before any step on", given("test_error_pct"), is_exact=True),
     "parameters": Measure("parameters", parameters, digits=0, is_exact=True),
     "median_layer_response": Measure("median layer response", median_layer_response, digits=3),
     "percentile_drift": Measure("percentile drift", percentile_drift, digits=3),

@@ -47,7 +47,7 @@ def measure(
     )
     steps = max(LEAST_STEPS, round(0.1 * seconds / timings[OURS].median))
     dataset, engine = random_images(experiment.data), trainer.engine
-    data = {"name": dataset.name, "exact": dataset.exact, "digest": dataset.digest}
+    data = dataset.identity
     return {
         "spec": experiment.name,
         "device": device_name(device),

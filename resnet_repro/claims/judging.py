@@ -38,6 +38,8 @@ def _verdict(claim: Claim, groups: Sequence[Group], full_length: bool) -> Verdic
 
 def _can_judge(scope: Scope, at: Condition) -> bool:
     """Whether runs under these conditions can judge claims of a scope."""
+    if at.grown or scope == "construction":
+        return at.grown and scope == "construction"
     return at.is_papers or scope in ("any", "compare") or (scope == "tenth" and at.images >= LEAST_IMAGES)
 
 
@@ -107,7 +109,7 @@ def _evidence(check: Check, group: Group) -> Evidence:
         faults = ", ".join(result.fault for result in results if result.fault)
         return of(None, "inconclusive" if diverged else "not run", faults)
     compared = [result for result in results if result.entries]
-    fields = compared[0].entries[0].training_differences(compared[-1].entries[0])
+    fields = compared[0].entries[0].training_differences(compared[-1].entries[0]) if not group.condition.grown else []
     if fields and not MEASURES[check.measure].is_exact:
         names = " and ".join(result.name for result in compared)
         return of(None, "inconclusive", f"{names} were trained differently ({', '.join(fields)})")

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+from resnet_repro.analysis.constructions import constructions
 from resnet_repro.analysis.estimate import Estimate, estimate
 from resnet_repro.analysis.groups import BOOKKEEPING, Entry, Group
 from resnet_repro.analysis.measures import MEASURES
 from resnet_repro.claims.verdict import NetResult
 from resnet_repro.papers import NETS, NUMBERS, Number, find_number
+from resnet_repro.papers.claims import CONSTRUCTED, GROWN, SCRATCH, SHALLOW
 from resnet_repro.record.run import Run
 from resnet_repro.spec import PAPER_STEPS, ModelSpec, TrainingSpec
 from resnet_repro.spec.naming import net_name
@@ -18,7 +20,12 @@ RECIPES = {
 
 
 def nets_of(entry: Entry) -> list[str]:
-    """Names of the papers' nets with the same model and warm-up; if several, those with the same batch size, if any."""
+    """Names of the papers' nets with the same model and warm-up; if several, those with the same batch size, if any.
+
+    A net that has grown from a trained one is none of them.
+    """
+    if entry.start:
+        return []
     alike = {
         net: training.batch_size
         for net, (model, training) in RECIPES.items()
@@ -42,6 +49,8 @@ def net_result(group: Group, net: str, measure: str) -> NetResult:
 
     Under the paper's conditions, only runs that follow the paper's whole recipe count.
     """
+    if net in CONSTRUCTED:
+        return _constructed(group, net, measure)
     model, training = RECIPES[net]
     name = net_name(model)
     entries = [entry for entry in group.entries if entry.model == model]
@@ -56,6 +65,18 @@ def net_result(group: Group, net: str, measure: str) -> NetResult:
         specs = ", ".join(f"{entry.runs[0].experiment.name} in {entry.runs[0].precision}" for entry in entries)
         return NetResult(net, name, (), None, fault=f"{name} was trained in more than one way ({specs}); keep one")
     return _summarise(net, name, entries, measure)
+
+
+def _constructed(group: Group, net: str, measure: str) -> NetResult:
+    """The runs of a net of the construction from plain-20 to plain-56; the grown net was trained on as plain-20 was."""
+    name = CONSTRUCTED[net]
+    ours = (RECIPES["plain20"][0], RECIPES["plain56"][0])
+    for found in constructions(group):
+        changed = set(found.grown.training_differences(found.source)) - {"start"}
+        if (found.source.model, found.grown.model) == ours and not changed:
+            entry = {SHALLOW: found.source, GROWN: found.grown, SCRATCH: found.scratch}[net]
+            return _summarise(net, name, [entry] if entry else [], measure) if entry else NetResult(net, name, (), None)
+    return NetResult(net, name, (), None)
 
 
 def _follows(entry: Entry, recipe: TrainingSpec) -> bool:

@@ -16,7 +16,7 @@ from resnet_repro.cli.compare import compare
 from resnet_repro.cli.data import check, fetch
 from resnet_repro.cli.demo import demo
 from resnet_repro.cli.log import log
-from resnet_repro.cli.nets import describe, evaluate, export
+from resnet_repro.cli.nets import deepen, describe, evaluate, export
 from resnet_repro.cli.options import notice
 from resnet_repro.cli.results import claims, list_runs, plot, report, table
 from resnet_repro.cli.specs import experiments, schema
@@ -24,7 +24,7 @@ from resnet_repro.cli.streams import keep_streams_usable
 from resnet_repro.cli.threads import shorten_waits
 from resnet_repro.cli.train import reproduce, train
 from resnet_repro.cli.version import show_version
-from resnet_repro.errors import SIMPLER, DismissedError, ReproError, print_error
+from resnet_repro.errors import SIMPLER, DismissedError, LostRankError, ReproError, print_error
 
 app = typer.Typer(
     help="Train plain and residual nets on CIFAR-10, and compare them with the papers' results.",
@@ -51,6 +51,7 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "schema": schema,
         "describe": describe,
         "evaluate": evaluate,
+        "deepen": deepen,
         "export": export,
     },
     "Data and machine": {"bench": bench},
@@ -119,6 +120,8 @@ def main() -> None:
         sys.exit(1)
     except ReproError as error:
         print_error(str(error))
+        if isinstance(error, LostRankError):
+            os._exit(1)
         sys.exit(1)
     except OSError as error:  # such as a path that is too long, or a folder without read permission
         reason = error.strerror or str(error)

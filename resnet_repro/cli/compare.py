@@ -11,7 +11,9 @@ from resnet_repro.cli.options import Csv, FigureStyle, Json, Latex, Markdown, Re
 from resnet_repro.errors import RunError
 
 BASE = "The net to compare with: the name of its spec, such as quick/plain20, or a folder of its runs."
-OTHERS = "The nets to compare with it, in the same way. A folder of several nets stands for all of them."
+OTHERS = (
+    "The nets to compare with it, in the same way. A folder, or a pattern such as 'quick/*', stands for all its nets."
+)
 FIGURE = "Also draw their training curves over each other: a .png, .svg or .pdf, with its caption in a .txt beside it."
 
 

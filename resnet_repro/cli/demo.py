@@ -32,6 +32,7 @@ def demo(
     from resnet_repro.errors import DataError
     from resnet_repro.files import make_folder
     from resnet_repro.launch import command
+    from resnet_repro.launch.tasks import find_tasks
     from resnet_repro.runner.options import TrainOptions
     from resnet_repro.spec.carried import carried_names
     from resnet_repro.spec.suite import load_suite
@@ -60,7 +61,7 @@ def demo(
             notice(STAND_IN)
     results = results / dataset
     options = TrainOptions(results, data_dir, device, "auto")
-    tasks = command.find_tasks(load_suite([specs], [f"data.dataset={dataset}"], None), options)
+    tasks = find_tasks(load_suite([specs], [f"data.dataset={dataset}"], None), options)
     command.announce(tasks, options, notice)
     if code := command.train(tasks, options, notice):
         raise typer.Exit(code)

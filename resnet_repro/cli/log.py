@@ -1,19 +1,28 @@
 """The command `log`, which shows runs in other programs."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from resnet_repro.cli.options import notice
+from resnet_repro.cli.completion import TRACKERS, one_of
+from resnet_repro.cli.options import Nets, Results, ShownSeeds, among, notice, selection
 
 
 def log(
-    results: Annotated[list[Path], typer.Argument(metavar="RESULTS", help="Folders that hold run folders.")],
+    results: Results,
     to: Annotated[
-        Literal["tensorboard", "wandb"],
-        typer.Option("--to", help="TensorBoard, or Weights & Biases; each needs the extra of its name."),
+        str,
+        typer.Option(
+            "--to",
+            metavar="|".join(TRACKERS),
+            help="TensorBoard, or Weights & Biases; each needs the extra of its name.",
+            callback=among(TRACKERS),
+            autocompletion=one_of(TRACKERS),
+        ),
     ],
+    nets: Nets = None,
+    seeds: ShownSeeds = None,
     follow: Annotated[
         bool, typer.Option("--follow", help="Go on with what is recorded, until all runs have ended or Ctrl-C.")
     ] = False,
@@ -27,5 +36,5 @@ def log(
     """Log runs to TensorBoard or Weights & Biases, finished ones or while they train. It only reads run folders."""
     from resnet_repro.log.command import log as log_runs
 
-    if log_runs(results, to, follow, output, notice):
+    if log_runs(results, to, selection(nets, seeds), follow, output, notice):
         raise typer.Exit(130)

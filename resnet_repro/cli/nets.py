@@ -1,4 +1,4 @@
-"""The commands for nets: `describe`, and with the weights of a run `evaluate` and `export`."""
+"""The commands for nets: `describe`, and with the weights of a run `evaluate`, `deepen` and `export`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -84,6 +84,27 @@ def evaluate(
         path_of_figure = output / show.figure_name(evaluation)
         for path in save_figure(figure, show.caption(evaluation), path_of_figure, WEB):
             typer.echo(path, err=as_json)
+
+
+def deepen(
+    run: RunArgument,
+    depth: Annotated[int, typer.Argument(metavar="DEPTH", help="The layers of the deeper net, such as 56.", min=1)],
+    data_dir: DataDir = Path("data"),
+    device: Device = "auto",
+    imported: Import = None,
+    as_json: Json = False,
+) -> None:
+    """Grow the net of a finished run to a greater depth by identity layers, and show that it computes the same."""
+    from resnet_repro.cli.show import deepening as show
+    from resnet_repro.files import to_json
+    from resnet_repro.weights.deepen import deepen_run
+
+    import_files(imported)
+    found = deepen_run(run, depth, data_dir, device)
+    if as_json:
+        print(to_json(show.deepening_json(found)), end="")
+    else:
+        show.print_deepening(found)
 
 
 def export(

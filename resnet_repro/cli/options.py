@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, cast, get_args
 
 import typer
 
-from resnet_repro.cli.completion import DEVICES, carried_specs, fields_to_set, one_of
+from resnet_repro.cli.completion import DEVICES, STYLES, carried_specs, fields_to_set, nets_to_show, one_of
 from resnet_repro.errors import printable
+from resnet_repro.launch import DATA_DIR_VARIABLE
 
 if TYPE_CHECKING:
     from resnet_repro.analysis.selection import Selection
@@ -19,6 +20,18 @@ T = TypeVar("T")
 Format = Literal["text", "markdown", "latex", "csv", "json"]  # of what a command prints
 MOST_SEEDS = 1000
 MOST_JOBS = 1000
+
+
+def among(values: tuple[str, ...]) -> Callable[[str], str]:
+    """As `callback` of an option, lets only these values pass; another one is wrong usage (exit code 2)."""
+
+    def checked(value: str) -> str:
+        if value not in values:
+            raise typer.BadParameter(f"{value} should be {', '.join(values[:-1])} or {values[-1]}")
+        return value
+
+    return checked
+
 
 # The panels of `--help` in which options stand, beside "Options".
 RUNS, FOLDERS, MACHINE, LIMITS = "Which runs", "Folders", "Machine", "Limits"
@@ -37,6 +50,7 @@ Nets = Annotated[
         "--nets",
         metavar="NAMES",
         help="Only these nets, by the names in their specs, or by patterns: plain20,'quick/*'.",
+        autocompletion=nets_to_show,
         rich_help_panel=RUNS,
     ),
 ]
@@ -51,7 +65,7 @@ ResultsOption = Annotated[
 DataDir = Annotated[
     Path,
     typer.Option(
-        "--data-dir", envvar="RESNET_REPRO_DATA", help="The folder that holds CIFAR-10.", rich_help_panel=FOLDERS
+        "--data-dir", envvar=DATA_DIR_VARIABLE, help="The folder that holds CIFAR-10.", rich_help_panel=FOLDERS
     ),
 ]
 Device = Annotated[
@@ -89,8 +103,14 @@ Markdown = Annotated[bool, typer.Option("--markdown", help="Markdown on stdout."
 Latex = Annotated[bool, typer.Option("--latex", help="LaTeX for papers on stdout, with booktabs.")]
 Csv = Annotated[bool, typer.Option("--csv", help="CSV on stdout: the numbers, for spreadsheets and data frames.")]
 FigureStyle = Annotated[
-    Literal["web", "paper", "slides"],
-    typer.Option("--style", help="Sizes and fonts for a screen, for a column of a paper, or for slides."),
+    str,
+    typer.Option(
+        "--style",
+        metavar="|".join(STYLES),
+        help="Sizes and fonts for a screen, for a column of a paper, or for slides.",
+        callback=among(STYLES),
+        autocompletion=one_of(STYLES),
+    ),
 ]
 Jobs = Annotated[
     str,
@@ -152,6 +172,8 @@ def notice(text: str) -> None:
 
 def parse_seeds(text: str) -> list[int]:
     """The seeds in "0-4" or "0,2,5". Raises ValueError."""
+    from resnet_repro.spec.section import LARGEST_SEED
+
     chosen: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
@@ -161,8 +183,8 @@ def parse_seeds(text: str) -> list[int]:
         if bounds[1] - bounds[0] >= MOST_SEEDS:
             raise ValueError(f"seeds {text}: should be at most {MOST_SEEDS}")
         chosen += range(bounds[0], bounds[1] + 1)
-    if not chosen or max(chosen) >= 2**32:
-        raise ValueError(f"seeds {text}: should rise, from 0 to at most 4294967295")
+    if not chosen or max(chosen) > LARGEST_SEED:
+        raise ValueError(f"seeds {text}: should rise, from 0 to at most {LARGEST_SEED}")
     return chosen
 
 

@@ -100,6 +100,7 @@ def train(
     seeds_wanted = _seeds(seed, seeds)
     deadline = _deadline(time_limit)
     from resnet_repro.launch import command
+    from resnet_repro.launch.tasks import find_tasks
     from resnet_repro.runner.options import TrainOptions
     from resnet_repro.training.distributed import joined_ranks
 
@@ -110,9 +111,7 @@ def train(
             deadline, require_graph, files,
         )  # fmt: skip
         tasks = ranks.first(
-            lambda: command.find_tasks(
-                load_suite(specs, override or (), seeds_wanted, parse_varied(vary or ()), name), options
-            )
+            lambda: find_tasks(load_suite(specs, override or (), seeds_wanted, parse_varied(vary or ()), name), options)
         )
         code = 0
         if not dry_run:
@@ -155,6 +154,7 @@ def reproduce(
     side_by_side, deadline = parsed(parse_jobs, jobs), _deadline(time_limit)
     from resnet_repro.launch import command
     from resnet_repro.launch.reproduce import load_tiers, parse_schedule
+    from resnet_repro.launch.tasks import find_tasks
     from resnet_repro.runner.options import TrainOptions
     from resnet_repro.spec.carried import carried_folder
     from resnet_repro.training.device import resolve_device
@@ -165,7 +165,7 @@ def reproduce(
     files = import_files(imported)
     tiers = load_tiers(parsed(parse_schedule, schedule), experiments or carried_folder())
     options = TrainOptions(results, data_dir, device, side_by_side, deadline=deadline, imported=files)
-    tasks = [task for tier, suite in enumerate(tiers) for task in command.find_tasks(suite, options, tier)]
+    tasks = [task for tier, suite in enumerate(tiers) for task in find_tasks(suite, options, tier)]
     code = 0
     if dry_run:
         code = command.show_plan(tasks, options)

@@ -28,6 +28,11 @@ class Dataset:
     train: Split
     test: Split
 
+    @property
+    def identity(self) -> dict[str, str | bool]:
+        """What runs and measurements record of the data."""
+        return {"name": self.name, "exact": self.exact, "digest": self.digest}
+
 
 def hold_out(dataset: Dataset, count: int) -> Dataset:
     """The data set with its last `count` training images as its test set, as in [R]'s 45k/5k split for validation."""

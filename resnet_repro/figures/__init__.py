@@ -12,6 +12,7 @@ from resnet_repro.figures.branch_ratios import caption_branch_ratios, draw_branc
 from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.classifier import caption_classifier, draw_classifier
 from resnet_repro.figures.comparison import draw_comparison
+from resnet_repro.figures.construction import caption_construction, draw_construction
 from resnet_repro.figures.curves import caption_curves, draw_curves
 from resnet_repro.figures.degradation import caption_degradation, draw_degradation, why_no_degradation
 from resnet_repro.figures.gradient_norms import caption_gradient_norms, draw_gradient_norms
@@ -70,6 +71,10 @@ FIGURES: dict[str, Family] = {
     "reproductions": Family(
         draw_reproductions, caption_reproductions, "test error of the first epochs beside that of another reproduction",
         "plain or residual nets on CIFAR-10 as the paper trains them, for eight epochs or more",
+    ),
+    "construction": Family(
+        draw_construction, caption_construction, "training error of a grown net beside the same from random weights",
+        "a net that has grown from another one (experiments/construction), with the run from which it has grown",
     ),
 }  # fmt: skip
 

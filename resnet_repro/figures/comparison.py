@@ -5,13 +5,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from resnet_repro.analysis.comparison import Comparison
-from resnet_repro.analysis.comparison_text import conditions, shown, title
+from resnet_repro.analysis.comparison_text import conditions, title
+from resnet_repro.analysis.differences import field_text
 from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.figures.captions import Caption, listed
+from resnet_repro.figures.colours import MANY_COLOURS
 from resnet_repro.figures.curves import curve_legend, draw_panel, how_to_read
 from resnet_repro.figures.labels import LINE, label_ends
 from resnet_repro.figures.style import (
-    MANY_COLOURS,
     WEB,
     Style,
     add_legend,
@@ -77,9 +78,8 @@ def _turn(place: int) -> int:
 def _labels(found: Comparison) -> dict[Entry, str]:
     """What tells each net from the others: the values of the fields that differ if these are few, else its name."""
     fields = [field for field in found.fields if field.changes_errors and field.field != "data"]
-    words = [field.field.rpartition(".")[2].replace("_", " ") for field in fields]
     texts = [
-        ", ".join(f"{word} {shown(field.values[place])}" for word, field in zip(words, fields, strict=True))
+        ", ".join(f"{field.name} {field_text(field.values[place])}" for field in fields)
         for place in range(len(found.nets))
     ]
     usable = len(fields) <= MOST_FIELDS and len(set(texts)) == len(texts) and max(map(len, texts)) <= LONGEST_LABEL

@@ -37,7 +37,8 @@ def draw_contrasts(
         ends = {
             panel: _draw(panel, style, entries, contrast) for panel, entries in zip(axes, panels.values(), strict=True)
         }
-        errors = [row.train_error_pct for run in shown.runs for row in run.rows if run.status != "diverged"]
+        rows = [row for run in shown.runs for row in run.rows if run.status != "diverged"]
+        errors = [row.train_error_pct for row in rows if row.train_error_pct is not None]
         axes[0].set_ylim(*error_limits(errors, 100.0))  # of all panels, which share it
         label_ends(figure, ends, style)
     return figure

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from resnet_repro.analysis.groups import Entry
+from resnet_repro.analysis.groups import Entry, entry_name
 from resnet_repro.figures.labels import EndLabel
 from resnet_repro.figures.readout import error_of, mark_curve
 from resnet_repro.figures.style import Style, mark
 from resnet_repro.record.run import Run
-from resnet_repro.spec.naming import net_name
 
 COLUMNS = {"train_error_pct": ("--", 1.0), "test_error_pct": ("-", 2.0)}  # line style and width
 # Size and face of the dot of a net that was measured once. That of training is drawn later, on that of the test error.
@@ -25,7 +24,7 @@ def panel_names(kind: str, entries: Sequence[Entry]) -> tuple[str, dict[Entry, s
     of the specs, if all are trainings of one net.
     """
     names = [entry.name.split("-", 1)[1].replace(" without BN", ", no BN") for entry in entries]
-    nets = {net_name(entry.model) for entry in entries}
+    nets = {entry_name(entry.runs[0].experiment) for entry in entries}
     if len(nets) == 1 < len(entries):
         (net,) = nets
         return net, {entry: entry.name.removeprefix(net).strip().strip("[]").replace("] [", ", ") for entry in entries}
@@ -85,7 +84,7 @@ def draw_diverged(axes: Axes, style: Style, entry: Entry, run: Run, colour: str,
                             linewidth=width * style.line)  # fmt: skip
         mark_curve(line, entry, error_of(entry, column, 1))
     step, last = run.summary["steps"], run.final
-    height = max(low, min(last.train_error_pct, top)) if last else top
+    height = max(low, min(last.train_error_pct, top)) if last and last.train_error_pct is not None else top
     (cross,) = axes.plot(step, height, "X", color=colour, markersize=8 * style.line, clip_on=False, zorder=5)
     mark(cross, entry)
     return EndLabel(step, height, f"{name}: diverged at {step}", colour, entry)

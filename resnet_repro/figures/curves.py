@@ -1,6 +1,6 @@
 """Training curves as in [R] Fig. 6: plain nets left, residual nets right, training error dashed, test error bold."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -10,9 +10,10 @@ from matplotlib.patches import Patch
 
 from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.figures.captions import ABOUT_RUNNING, Caption
+from resnet_repro.figures.colours import depth_colours, entry_styles
 from resnet_repro.figures.curve_lines import COLUMNS, SINGLE, draw_diverged, draw_mean, draw_published, panel_names
 from resnet_repro.figures.labels import EndLabel, label_ends
-from resnet_repro.figures.limits import NOT_FROM_0, error_limits, rounded_up
+from resnet_repro.figures.limits import NOT_FROM_0, curve_limits, highest_error
 from resnet_repro.figures.style import (
     FAINT,
     GREY,
@@ -20,19 +21,15 @@ from resnet_repro.figures.style import (
     Style,
     add_legend,
     add_title,
-    depth_colours,
     drawing,
-    entry_styles,
     new_figure,
     panel_width,
     together,
     wrapped,
 )
 from resnet_repro.papers import final_error
-from resnet_repro.record.rows import Row
 from resnet_repro.spec.naming import is_papers_net
 
-ZOOM = 2.5  # the axis ends at this multiple of the largest final error, 100 % at the most
 NARROWEST = 0.45  # the least share of half of the figure's width that a panel takes beside its labels
 
 
@@ -42,11 +39,7 @@ def draw_curves(group: Group, style: Style = WEB) -> Figure:
     A panel for plain and one for residual nets, as far as there are any: side by side, or one above the other if long
     labels would make them too narrow.
     """
-    both = {
-        kind: [entry for entry in group.entries if (entry.model.shortcut == "none") is plain]
-        for kind, plain in (("plain nets", True), ("residual nets", False))
-    }
-    kinds = {kind: entries for kind, entries in both.items() if entries}
+    kinds = _by_kind(group)
     named = {kind: panel_names(kind, entries) for kind, entries in kinds.items()}
     with drawing(style):
         longest = max((len(name) + 8 for _, names in named.values() for name in names.values()), default=0)
@@ -70,10 +63,19 @@ def draw_curves(group: Group, style: Style = WEB) -> Figure:
     return figure
 
 
+def _by_kind(group: Group) -> dict[str, list[Entry]]:
+    """The plain and the residual nets of a group, as far as there are any."""
+    both = {
+        kind: [entry for entry in group.entries if (entry.model.shortcut == "none") is plain]
+        for kind, plain in (("plain nets", True), ("residual nets", False))
+    }
+    return {kind: entries for kind, entries in both.items() if entries}
+
+
 def caption_curves(group: Group) -> Caption:
+    kinds = " beside ".join(_by_kind(group))
     return Caption(
-        f"Training and {group.condition.test_label} in % over the iterations of training, plain nets beside residual "
-        "nets.",
+        f"Training and {group.condition.test_label} in % over the iterations of training, {kinds}.",
         how_to_read(group, "Each depth has a colour, or each net if several nets have the same depth."), group.entries,
     )  # fmt: skip
 
@@ -98,7 +100,7 @@ def how_to_read(group: Group, colours: str) -> str:
             "Open diamonds at the right edge are the published final errors, small ones those of training."
         )
     low, top = _limits(group)
-    if _highest(group.entries) > top:
+    if highest_error(group.runs) > top:
         sentences.append(f"Errors above {top:g} % are outside the axis.")
     if low > 0:
         sentences.append(NOT_FROM_0.strip())
@@ -126,7 +128,7 @@ def draw_panel(
         diverged = [run for run in entry.runs if run.status == "diverged"]
         ends += [draw_diverged(axes, style, entry, run, colour, names[entry]) for run in diverged]
         draw_published(axes, style, entry, colour, published.get(entry, {}))
-    if _highest(colours) > top:
+    if highest_error([run for entry in colours for run in entry.runs]) > top:
         outside = f"iterations {together(f'(errors above {top:g} % are outside)')}"
         axes.set_xlabel(wrapped(outside, panel_width(figure, axes), style, style.text))
     return ends
@@ -174,27 +176,12 @@ def _published(group: Group) -> dict[Entry, Mapping[str, float]]:
 
 
 def _limits(group: Group) -> tuple[float, float]:
-    """The error axis: from 0 to some way above the final errors, so that they can be compared, or around all errors."""
-    ended = [run.final for run in group.runs if run.final and run.status != "diverged"]
-    rows = ended or [run.final for run in group.runs if run.final]
-    published = [error for errors in _published(group).values() for error in errors.values()]
-    finals = [*_errors(rows), *published]
-    largest = max(finals, default=0.0) or max(_errors(row for run in group.runs for row in run.rows), default=0.0)
-    drawn = _errors(row for run in group.runs for row in run.rows if run.status != "diverged" or not ended)
-    return error_limits([*drawn, *published], min(rounded_up(ZOOM * largest), 100.0) if largest else 100.0)
-
-
-def _errors(rows: Iterable[Row]) -> list[float]:
-    return [error for row in rows for column in COLUMNS if (error := getattr(row, column)) is not None]
+    return curve_limits(group.runs, [error for errors in _published(group).values() for error in errors.values()])
 
 
 def _has_lines(group: Group, column: str) -> bool:
     """Whether an error was measured more than once in any run, so that it is a line rather than a dot."""
     return any(sum(getattr(row, column) is not None for row in run.rows) > 1 for run in group.runs)
-
-
-def _highest(entries: Iterable[Entry]) -> float:
-    return max(_errors(row for entry in entries for run in entry.runs for row in run.rows), default=0.0)
 
 
 def curve_legend(group: Group, style: Style) -> list[Artist]:

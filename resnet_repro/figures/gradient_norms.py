@@ -7,9 +7,17 @@ from matplotlib.lines import Line2D
 
 from resnet_repro.analysis.groups import Group
 from resnet_repro.figures.captions import Caption
+from resnet_repro.figures.colours import STEP_COLOURS
 from resnet_repro.figures.probed import averaged, grid, is_first, probed, spread_steps
 from resnet_repro.figures.readout import mark_curve
-from resnet_repro.figures.style import STEP_COLOURS, WEB, Style, add_legend, drawing, log_scale, mark
+from resnet_repro.figures.style import (
+    WEB,
+    Style,
+    add_legend,
+    drawing,
+    log_scale,
+    mark,
+)
 
 PROBE = "gradient_norm"
 

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from resnet_repro.analysis.groups import Group
 from resnet_repro.figures.captions import Caption
+from resnet_repro.figures.colours import entry_styles
 from resnet_repro.figures.probed import averaged, probed
 from resnet_repro.figures.readout import mark_curve
 from resnet_repro.figures.style import (
@@ -14,7 +15,6 @@ from resnet_repro.figures.style import (
     add_legend,
     add_title,
     drawing,
-    entry_styles,
     log_scale,
     new_figure,
 )

@@ -85,6 +85,7 @@ def _panels(group: Group) -> dict[tuple[str, int], list[Entry]]:
         )
         if (
             any(theirs)
+            and not entry.start
             and same_net
             and model.classifier_initialization in LABELS
             and training.model_dump(include=alike) == usual.model_dump(include=alike)

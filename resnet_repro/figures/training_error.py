@@ -7,19 +7,10 @@ from matplotlib.figure import Figure
 
 from resnet_repro.analysis.groups import Entry, Group, comparable_groups
 from resnet_repro.errors import RunError
+from resnet_repro.figures.colours import RESIDUAL_COLOUR, entry_styles
 from resnet_repro.figures.curve_lines import mean_curve
 from resnet_repro.figures.labels import EndLabel, label_ends
-from resnet_repro.figures.style import (
-    FAINT,
-    GREY,
-    RESIDUAL_COLOUR,
-    WEB,
-    Style,
-    add_title,
-    drawing,
-    entry_styles,
-    new_figure,
-)
+from resnet_repro.figures.style import FAINT, GREY, WEB, Style, add_title, drawing, new_figure
 from resnet_repro.record.run import Run
 from resnet_repro.spec.model import CLASSES
 from resnet_repro.spec.naming import held_out_phrase

@@ -5,7 +5,7 @@
 
 from typing import NamedTuple
 
-from resnet_repro.figures.style import PLAIN_COLOUR, RESIDUAL_COLOUR
+from resnet_repro.figures.colours import PLAIN_COLOUR, RESIDUAL_COLOUR
 
 DESCRIPTION = (
     "A plain unit and a residual unit. Both pass x through F: convolution, batch normalisation, ReLU, convolution, "

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +12,13 @@ from pathlib import Path
 import torch
 
 from resnet_repro.errors import DataError, ReproError, RunError, print_error, summary_of
-from resnet_repro.files import explained, make_folder, open_to_append
+from resnet_repro.files import make_folder, open_to_append
 from resnet_repro.launch.board import Board, new_board
 from resnet_repro.launch.growth import Growth
 from resnet_repro.launch.plan import print_plan, say_duration
 from resnet_repro.launch.queue import Notice, Queue
 from resnet_repro.launch.slots import Slot, available_memory, find_devices, plan_slots, say_slots
-from resnet_repro.launch.tasks import Task, begun_first, describe_nets, longest_first
+from resnet_repro.launch.tasks import Task, describe_nets, longest_first, starts_from
 from resnet_repro.launch.tracking import QueuedRun
 from resnet_repro.launch.worker import free_memory
 from resnet_repro.record.folder import RunFolder, Status
@@ -26,36 +26,9 @@ from resnet_repro.runner.datasets import Datasets
 from resnet_repro.runner.options import TrainOptions
 from resnet_repro.runner.progress import new_watcher
 from resnet_repro.runner.train import Watcher, train_run
-from resnet_repro.runner.trial import try_out
-from resnet_repro.spec import DataSpec, Experiment
+from resnet_repro.spec import DataSpec
 from resnet_repro.text_tables import counted
 from resnet_repro.training.device import resolve_device, usable_cores
-
-
-def find_tasks(experiments: Iterable[Experiment], options: TrainOptions, tier: int = 0) -> list[Task]:
-    """The runs of `experiments`, with the steps each has done already; interrupted ones come first.
-
-    A run whose folder cannot be used, as one that is damaged or holds a run of another spec, has a `fault`. Raises
-    RunError if no run can be trained as asked, and SpecError if a net fails by a file of the user's own.
-    """
-    if options.ranks.count > 1 and options.jobs != 1:
-        raise RunError(
-            f"--jobs {options.jobs}: torchrun has all of its ranks train one run after another; leave it out"
-        )
-    if options.results.exists() and not options.results.is_dir():
-        raise RunError(f"--results {options.results}: is not a folder; choose another")
-    try_out(experiments := [*experiments])
-    return begun_first([_find_task(experiment, options, tier) for experiment in experiments])
-
-
-def _find_task(experiment: Experiment, options: TrainOptions, tier: int) -> Task:
-    try:
-        folder = RunFolder(options.results, experiment)
-        with explained(folder.path):
-            status = folder.status(options.restart)
-            return Task(experiment, status, folder.steps_done() if status == "unfinished" else 0, tier)
-    except ReproError as error:
-        return Task(experiment, "new", tier=tier, fault=str(error))
 
 
 def _usable(tasks: Sequence[Task], options: TrainOptions) -> Sequence[Task]:
@@ -106,7 +79,7 @@ def _one_by_one(ahead: Sequence[Task], asked: TrainOptions, notice: Notice) -> i
     options = replace(asked, device=str(ranks.each(lambda: ranks.device(asked.device))))
     ready = ahead if ranks.count > 1 else _with_data(ahead, datasets)
     watcher = new_watcher() if ranks.is_first else Watcher()
-    statuses: list[Status | None] = []
+    statuses: dict[str, Status | None] = {}
     for number, task in enumerate(ready):
         if len(ready) > 1 and ranks.is_first:
             notice(f"run {number + 1} of {len(ready)}")
@@ -115,10 +88,15 @@ def _one_by_one(ahead: Sequence[Task], asked: TrainOptions, notice: Notice) -> i
                 left = f"{len(ready) - number} of {counted(len(ready), 'run')}"
                 print(f"note: time is up with {left} left; run the same command to resume", file=sys.stderr)
             return 130
-        statuses.append(_train_one(task, options, watcher, datasets))
-        if statuses[-1] == "interrupted":
+        if task.after and (source := statuses.get(task.after)) != "finished":
+            if ranks.is_first:
+                print_error(f"{task.label}: {starts_from(task.after, source or 'failed')}")
+            statuses[task.label] = None
+            continue
+        statuses[task.label] = _train_one(task, options, watcher, datasets)
+        if statuses[task.label] == "interrupted":
             return 130
-    return 1 if None in statuses or len(ready) < len(ahead) else 0
+    return 1 if None in statuses.values() or len(ready) < len(ahead) else 0
 
 
 def _train_one(task: Task, options: TrainOptions, watcher: Watcher, datasets: Datasets) -> Status | None:

@@ -4,14 +4,16 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from operator import index
 from pathlib import Path
 from typing import overload
 
 from resnet_repro.analysis.loading import read_one
 from resnet_repro.errors import RunError, SpecError, printable
+from resnet_repro.launch import DATA_DIR_VARIABLE
 from resnet_repro.launch.board import Board
-from resnet_repro.launch.command import find_tasks, train_side_by_side
-from resnet_repro.launch.tasks import Task
+from resnet_repro.launch.command import train_side_by_side
+from resnet_repro.launch.tasks import Task, find_tasks
 from resnet_repro.launch.tracking import Event, QueuedRun
 from resnet_repro.record.rows import Row
 from resnet_repro.record.run import Run, read_run
@@ -20,9 +22,8 @@ from resnet_repro.runner.options import Jobs, TrainOptions
 from resnet_repro.runner.progress import new_watcher
 from resnet_repro.runner.train import Watcher, train_run
 from resnet_repro.spec import Experiment
+from resnet_repro.spec.section import LARGEST_SEED
 from resnet_repro.training.device import resolve_device
-
-DATA_DIR_VARIABLE = "RESNET_REPRO_DATA"
 
 Watch = Callable[[list[Run]], object]
 
@@ -158,22 +159,31 @@ def _side_by_side(
 def _with_seeds(experiment: Experiment | Iterable[Experiment], seeds: Iterable[int] | None) -> list[Experiment]:
     """Each experiment with each seed, or with its own seed. Raises SpecError."""
     several = [experiment] if isinstance(experiment, Experiment | str | Path) else list(experiment)
-    chosen = None if seeds is None else list(seeds)
+    chosen = None if seeds is None else _checked_seeds(seeds)
     found: dict[str, Experiment] = {}
     asked: list[Experiment] = []
     for one in several:
         if not isinstance(one, Experiment):
             raise SpecError(f"{one!r}: is not an experiment; load_spec reads one, vary makes several")
         for seed in [one.seed] if chosen is None else chosen:
-            if not 0 <= seed < 2**32:
-                raise SpecError(f"seeds: {seed} should be from 0 to 4294967295")
-            asked.append(one.model_copy(update={"seed": int(seed)}))
+            asked.append(one.model_copy(update={"seed": seed}))
             if found.setdefault(asked[-1].label, asked[-1]) != asked[-1]:
                 raise SpecError(
                     f"name: {one.name} is that of two experiments that differ; vary() gives each a name of its own, "
                     "and so does model_copy(update={'name': ...})"
                 )
     return asked
+
+
+def _checked_seeds(seeds: Iterable[int]) -> list[int]:
+    try:
+        chosen = [index(seed) for seed in seeds]  # also of numpy's numbers
+    except TypeError:
+        raise SpecError(f"seeds: {seeds!r} should be whole numbers, such as range(3)") from None
+    for seed in chosen:
+        if not 0 <= seed <= LARGEST_SEED:
+            raise SpecError(f"seeds: {seed} should be from 0 to {LARGEST_SEED}")
+    return chosen
 
 
 def _checked(jobs: Jobs) -> Jobs:

@@ -9,6 +9,7 @@ from resnet_repro.launch.board import Board
 from resnet_repro.launch.child import Child
 from resnet_repro.launch.growth import Growth
 from resnet_repro.launch.slots import Slot
+from resnet_repro.launch.tasks import starts_from
 from resnet_repro.launch.tracking import Ended, Event, Failed, Memory, QueuedRun
 from resnet_repro.runner.options import TrainOptions
 from resnet_repro.runner.progress import REFRESH_SECONDS, TrainingProgress
@@ -34,6 +35,7 @@ class Queue:
         notice: Notice = lambda text: None,
     ) -> None:
         self.waiting = list(runs)
+        self.by_label = {run.label: run for run in runs}
         self.free = list(slots)
         self.options = options
         self.board = board
@@ -50,11 +52,13 @@ class Queue:
         """
         with stop_signals(self.options.deadline) as stopped, self.board:
             try:
+                self._give_up_without_sources()
                 while self.children or (self.waiting and not stopped()):
                     if stopped():
                         self._stop()
-                    elif slot := self._usable_slot():
-                        self._start(self.waiting.pop(0), slot)
+                    elif (slot := self._usable_slot()) and (run := self._ready_run()):
+                        self.waiting.remove(run)
+                        self._start(run, slot)
                     self._dismiss_idle()
                     self._listen(0 if self._usable_slot() and not stopped() else REFRESH_SECONDS)
                     self.board.refresh()
@@ -68,13 +72,42 @@ class Queue:
                     self._end(child)
 
     def _usable_slot(self) -> Slot | None:
-        """The first free slot that may be used, if a run is waiting."""
+        """The first free slot that may be used, if a run is ready."""
 
         def usable(slot: Slot) -> bool:
             growth = self.growths.get(slot.device)
             return growth is None or len(growth.running) < growth.allowed
 
-        return next(filter(usable, self.free), None) if self.waiting else None
+        return next(filter(usable, self.free), None) if self._ready_run() else None
+
+    def _ready_run(self) -> QueuedRun | None:
+        """The first waiting run that need not wait for the net of another one."""
+        ready = (run for run in self.waiting if not run.task.after or self._source_of(run).status == "finished")
+        return next(ready, None)
+
+    def _source_of(self, run: QueuedRun) -> QueuedRun:
+        return self.by_label[run.task.after]
+
+    def _give_up_without_sources(self) -> None:
+        """End the runs whose source has ended without a net, or is not in the queue, as its data are missing.
+
+        If it was interrupted, they just wait no longer: the same command resumes it.
+        """
+        while lost := [run for run in self.waiting if run.task.after and self._lost_status(run)]:
+            for run in lost:
+                self.waiting.remove(run)
+                if (status := self._lost_status(run)) != "interrupted":
+                    run.status, run.error = "failed", starts_from(run.task.after, status)
+                    self.board.ended(run)
+
+    def _lost_status(self, run: QueuedRun) -> str:
+        """How the source of a waiting run was lost; "" if it has finished, or may yet."""
+        source = self.by_label.get(run.task.after)
+        if source is None:
+            return "failed"
+        if source.status == "waiting":
+            return "" if source in self.waiting else "interrupted"
+        return "" if source.status in ("running", "finished") else source.status
 
     def _start(self, run: QueuedRun, slot: Slot) -> None:
         self.free.remove(slot)
@@ -128,6 +161,7 @@ class Queue:
         if growth := self.growths.get(slot.device):
             growth.ended(run.label)
         self.board.ended(run)
+        self._give_up_without_sources()
 
     def _dismiss_idle(self) -> None:
         """Tell processes to end whose runs have ended and which no waiting run can join."""

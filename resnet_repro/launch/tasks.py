@@ -1,10 +1,16 @@
-"""The work that each run of a command has left, counted before it starts."""
+"""The runs that a command asks for, and the work that each has left, counted before it starts."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from resnet_repro.describe import Description, describe
-from resnet_repro.record.folder import FolderStatus
+from resnet_repro.errors import ReproError, RunError
+from resnet_repro.files import explained
+from resnet_repro.record.folder import FolderStatus, RunFolder
+from resnet_repro.runner.options import TrainOptions
+from resnet_repro.runner.start import check_growth, find_source
+from resnet_repro.runner.trial import try_out
 from resnet_repro.spec import Experiment, ModelSpec
 
 Nets = dict[ModelSpec, Description]
@@ -18,7 +24,9 @@ class Task:
     status: FolderStatus
     steps_done: int = 0
     tier: int = 0  # all runs of a tier start before those of the next
-    fault: str = ""  # why its folder cannot be used
+    fault: str = ""  # why its folder cannot be used, or why it cannot start from the net that its spec names
+    resumes: bool = False  # from a checkpoint
+    after: str = ""  # the label of the run of this command from whose net it starts, so for which it waits
 
     @property
     def label(self) -> str:
@@ -61,6 +69,52 @@ class Task:
         return self.training_work(nets) + nets[self.experiment.model].multiply_adds * self.evaluation_images
 
 
+def find_tasks(experiments: Iterable[Experiment], options: TrainOptions, tier: int = 0) -> list[Task]:
+    """The runs of `experiments`, with the steps each has done already; interrupted ones come first.
+
+    A run whose folder cannot be used, as one that is damaged or holds a run of another spec, has a `fault`. Raises
+    RunError if no run can be trained as asked, and SpecError if a net fails by a file of the user's own.
+    """
+    if options.ranks.count > 1 and options.jobs != 1:
+        raise RunError(
+            f"--jobs {options.jobs}: torchrun has all of its ranks train one run after another; leave it out"
+        )
+    if options.results.exists() and not options.results.is_dir():
+        raise RunError(f"--results {options.results}: is not a folder; choose another")
+    try_out(experiments := [*experiments])
+    tasks = {task.label: task for task in (_find_task(experiment, options, tier) for experiment in experiments)}
+    for task in sorted(tasks.values(), key=lambda task: task.experiment.model.depth):  # a source is less deep
+        tasks[task.label] = _with_source(task, tasks, options)
+    return sources_first(begun_first([*tasks.values()]))
+
+
+def _find_task(experiment: Experiment, options: TrainOptions, tier: int) -> Task:
+    try:
+        folder = RunFolder(options.results, experiment)
+        with explained(folder.path):
+            status = folder.status(options.restart)
+            done = folder.steps_done() if status == "unfinished" else 0
+            return Task(experiment, status, done, tier, resumes=status == "unfinished" and folder.has_checkpoint)
+    except ReproError as error:
+        return Task(experiment, "new", tier=tier, fault=str(error))
+
+
+def _with_source(task: Task, tasks: Mapping[str, Task], options: TrainOptions) -> Task:
+    """The task, after the one from whose net it starts if that is among `tasks`, or with a `fault` if none is there."""
+    label = task.experiment.source
+    if not label or task.fault or task.is_ended or task.resumes:
+        return task
+    try:
+        source = tasks.get(label)
+        if source is None or source.is_ended:
+            find_source(task.experiment, options.results)
+            return task
+        check_growth(source.experiment, task.experiment)
+    except ReproError as error:
+        return replace(task, fault=str(error))
+    return replace(task, after=label, fault=f"{task.label}: {starts_from(label, 'failed')}" if source.fault else "")
+
+
 def describe_nets(tasks: Sequence[Task]) -> Nets:
     """Describe each net once: a deep one takes seconds, and all its seeds share it."""
     nets = {task.experiment.model: task.experiment for task in tasks}
@@ -68,10 +122,42 @@ def describe_nets(tasks: Sequence[Task]) -> Nets:
 
 
 def longest_first(tasks: Sequence[Task], nets: Nets) -> list[Task]:
-    """The tasks by tier; within each those that have begun, then the most work, so that no long run is last alone."""
-    return sorted(tasks, key=lambda task: (task.tier, not task.steps_done, -task.work(nets)))
+    """The tasks by tier; within each those that have begun, then the most work, so that no long run is last alone.
+
+    The work of a run counts with that of the runs which wait for it.
+    """
+    waiting = defaultdict(list)
+    for task in tasks:
+        waiting[task.after].append(task)
+
+    def work(task: Task) -> int:
+        return task.work(nets) + max(map(work, waiting[task.label]), default=0)
+
+    return sources_first(sorted(tasks, key=lambda task: (task.tier, not task.steps_done, -work(task))))
 
 
 def begun_first(tasks: Sequence[Task]) -> list[Task]:
     """The tasks in their order, but those that have begun first, so that what was interrupted is not left behind."""
     return sorted(tasks, key=lambda task: not task.steps_done)
+
+
+def starts_from(label: str, status: str) -> str:
+    """Why a run cannot start which waited for the run of that label."""
+    return f"starts from the net of {label}, which {'has ' * (status == 'diverged')}{status}"
+
+
+def sources_first(tasks: Sequence[Task]) -> list[Task]:
+    """The tasks in their order, but each after the one from whose net it starts."""
+    by_label = {task.label: task for task in tasks}
+    ordered: dict[str, Task] = {}
+
+    def place(task: Task) -> None:
+        if task.label in ordered:
+            return
+        if source := by_label.get(task.after):
+            place(source)
+        ordered[task.label] = task
+
+    for task in tasks:
+        place(task)
+    return list(ordered.values())

@@ -73,9 +73,10 @@ class QueuedRun:
                 if event.step != self.step:  # else the row of this step is there, as in metrics.csv
                     self.progress = event
             case Row():
-                self.progress = TrainingProgress(
-                    event.step, event.train_loss, event.train_error_pct, event.images_per_second
-                )
+                if event.train_loss is not None and event.train_error_pct is not None:
+                    self.progress = TrainingProgress(
+                        event.step, event.train_loss, event.train_error_pct, event.images_per_second
+                    )
                 if event.test_error_pct is not None:
                     self.test_error_pct = event.test_error_pct
             case Ended(status):

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
 
 from resnet_repro.analysis.loading import run_folders
+from resnet_repro.analysis.selection import Selection
 from resnet_repro.errors import RunError
 from resnet_repro.log.follow import Follower
 from resnet_repro.log.tensorboard import TensorBoard
@@ -23,14 +23,16 @@ NAP_SECONDS = 0.2
 
 def log(
     results: Sequence[Path],
-    to: Literal["tensorboard", "wandb"],
+    to: str,
+    selection: Selection,
     follow: bool,
     output: Path | None,
     notice: Callable[[str], object],
 ) -> bool:
-    """Log the runs, and print where they are. Returns whether a signal stopped it before its end.
+    """Log the chosen runs, and print where they are. Returns whether a signal stopped it before its end.
 
-    While it follows, it looks for news every two seconds. Raises RunError if there is no run, or nothing can be logged.
+    `to` is "tensorboard" or "wandb". While it follows, it looks for news every two seconds. Raises RunError if there is
+    no run, or nothing can be logged.
     """
     for folder in results:
         if not (follow and folder.is_dir()):
@@ -39,12 +41,12 @@ def log(
     tracker: Tracker = (
         TensorBoard(output or home / "tensorboard", home) if to == "tensorboard" else WandB(home, results)
     )
-    follower = Follower(results, tracker, notice, follow)
+    follower = Follower(results, tracker, notice, follow, selection)
     with stop_signals() as stopped:
         try:
             follower.look(stopped)
-            if not follow and not stopped():
-                _check(follower)
+            if not stopped():
+                _check(follower, selection, notice)
             if follower.logged:
                 _say(follower, tracker)
             if follow:
@@ -72,9 +74,16 @@ def _follow(follower: Follower, tracker: Tracker, stopped: Callable[[], bool], n
             time.sleep(NAP_SECONDS)
 
 
-def _check(follower: Follower) -> None:
-    """Raise RunError if nothing was logged."""
-    if not follower.logged:
+def _check(follower: Follower, selection: Selection, notice: Callable[[str], object]) -> None:
+    """Raise RunError if nothing was logged, or a name fits no run; a follower only says so, as runs may yet begin."""
+    if found := follower.found.values():
+        try:
+            selection.check(found, notice)
+        except RunError as error:
+            if not follower.following:
+                raise
+            notice(str(error))
+    if not follower.logged and not follower.following:
         fault = next(iter(follower.faults.values()), "")
         rowless = f"{follower.results[0]}: no run has a row yet; --follow waits for the first"
         raise RunError(fault or rowless)

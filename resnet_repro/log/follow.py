@@ -3,77 +3,42 @@
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-from resnet_repro.analysis.loading import read_one
+from resnet_repro.analysis.loading import EVERYTHING, read_one
+from resnet_repro.analysis.selection import Selection
 from resnet_repro.errors import ReproError
+from resnet_repro.log.logged import Logged, Rows, settings_of
 from resnet_repro.log.pictures import picture_paths, read_pictures
 from resnet_repro.log.series import MOST_SERIES, identity, points, probe_name
 from resnet_repro.log.tracker import Tracker
 from resnet_repro.record.finding import find_runs
-from resnet_repro.record.rows import ProbeRow, Row, read_rows
+from resnet_repro.record.rows import ProbeRow, read_rows
 from resnet_repro.record.run import ENVIRONMENT, METRICS, PROBES, SPEC, SUMMARY, Run
+from resnet_repro.spec import Experiment
 
 FILES = (SPEC, ENVIRONMENT, METRICS, PROBES, SUMMARY)
 SETTLED_SECONDS = 60.0  # after which a step is taken to have all its numbers: probes write theirs after the row
 Stamp = tuple[tuple[int, int], ...]  # time and size of some files
 
 
-class Rows(NamedTuple):
-    """The rows of metrics.csv and probes.csv that may be logged."""
-
-    metrics: Sequence[Row]
-    probes: Sequence[ProbeRow]
-
-    def before_last_step(self) -> "Rows":
-        last = max(rows[-1].step for rows in (self.metrics, self.probes) if rows)
-        return Rows([row for row in self.metrics if row.step < last], [row for row in self.probes if row.step < last])
-
-    def after(self, metrics: int, probes: int) -> "Rows":
-        """Without the first rows of each file."""
-        return Rows(self.metrics[metrics:], self.probes[probes:])
-
-    def ends(self, metrics: int, probes: int) -> tuple[object, ...]:
-        """What tells the first rows of each file from any others: the times of a row are never twice the same."""
-        last = self.metrics[metrics - 1] if 0 < metrics <= len(self.metrics) else None
-        probe = self.probes[probes - 1] if 0 < probes <= len(self.probes) else None
-        return last and (last.step, last.elapsed_seconds), probe
-
-
-@dataclass(frozen=True)
-class Logged:
-    """What of a run has been logged."""
-
-    label: str
-    settings: tuple[object, ...]
-    status: str
-    metrics: int
-    probes: int
-    ends: tuple[object, ...]
-
-    def goes_on(self, run: Run, rows: Rows) -> bool:
-        """Whether the run is the one that was logged, and perhaps more of it."""
-        same = self.settings == settings_of(run) and self.status in ("unfinished", run.status)
-        return same and self.ends == rows.ends(self.metrics, self.probes)
-
-
-def settings_of(run: Run) -> tuple[object, ...]:
-    return identity(run), run.environment
-
-
 class Follower:
-    """Looks at results folders, and logs what is new since the look before.
+    """Looks at results folders, and logs what is new of the chosen runs since the look before.
 
     A damaged run is left out with a notice. While `following`, a fault must be there at two looks in a row, as a run
     that starts anew has only some of its files for a moment.
     """
 
     def __init__(
-        self, results: Sequence[Path], tracker: Tracker, notice: Callable[[str], object], following: bool
+        self,
+        results: Sequence[Path],
+        tracker: Tracker,
+        notice: Callable[[str], object],
+        following: bool,
+        selection: Selection = EVERYTHING,
     ) -> None:
-        self.results, self.tracker, self.following = results, tracker, following
+        self.results, self.tracker, self.following, self.selection = results, tracker, following, selection
+        self.found: dict[Path, Experiment] = {}  # of all runs, also those that are not chosen
         self.logged: dict[Path, Logged] = {}
         self.faults: dict[Path, str] = {}
         self.training: set[Path] = set()  # the runs that have not ended
@@ -120,6 +85,7 @@ class Follower:
     def _forget(self, folder: Path) -> None:
         del self._stamps[folder]
         self.faults.pop(folder, None)
+        self.found.pop(folder, None)
         for runs in (self.training, self._held_back):
             runs.discard(folder)
         if gone := self.logged.pop(folder, None):
@@ -134,6 +100,9 @@ class Follower:
             self.faults[folder] = run
             return
         self.faults.pop(folder, None)
+        self.found[folder] = run.experiment
+        if not self.selection.has(run.experiment):
+            return
         (self.training.discard if run.summary else self.training.add)(folder)
         rows = Rows(run.rows, self._probes(run))
         self._held_back.discard(folder)

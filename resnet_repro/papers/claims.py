@@ -11,9 +11,15 @@ Scope = Literal[
     "compare",  # relative: testable on any schedule if both nets were trained identically
     "tenth",  # testable from a tenth of the paper's schedule on
     "full",  # testable on the paper's full schedule only: a value at its end
+    "construction",  # testable on any schedule by nets that have grown from others: see CONSTRUCTED
 ]
 
 TEST, TRAIN, LOSS, RESPONSE = "test_error_pct", "train_error_pct", "train_loss", "median_layer_response"
+
+
+# What the nets of scope "construction" are: the specs of experiments/construction, or others of the same nets.
+SHALLOW, GROWN, SCRATCH = "construction/plain20", "construction/plain56-grown", "construction/plain56"
+CONSTRUCTED = {SHALLOW: "plain-20", GROWN: "plain-56 grown from plain-20", SCRATCH: "plain-56 from random weights"}
 
 
 class Check(NamedTuple):
@@ -124,6 +130,12 @@ CLAIMS: dict[str, Claim] = {claim.id: claim for claim in (
           (*greater("plain20", "resnet20", RESPONSE), *greater("plain56", "resnet56", RESPONSE),
            *falling(["resnet20", "resnet56", "resnet110"], RESPONSE)),
           remark="We compare the medians over the layers."),
+    Claim("C13", "A deeper plain net that is as good exists, plain-20 grown to 56 layers by identity layers; from "
+          "random weights, SGD does not find one in as many steps as both trainings take", "[R] section 1",
+          (Check(GROWN, SHALLOW, "given_train_error_pct", -0.1, 0.1),
+           Check(GROWN, SHALLOW, "given_test_error_pct", -0.1, 0.1), *greater(SCRATCH, SHALLOW, TRAIN)), "construction",
+          "The grown net's error is that before its first step, in evaluation mode. Rounding may change it, by "
+          "less than 0.1 points."),
     Claim("I1", "The identity shortcut has a lower test error than every other shortcut", "[I] Table 1",
           tuple(check for name in TABLE_1 for check in greater(_i(name), ORIGINAL))),
     Claim("I2", "Constant scaling with an unscaled branch, an exclusive gate from a bias of 0 to -5, and dropout on "

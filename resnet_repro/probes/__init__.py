@@ -60,7 +60,7 @@ class Instruments:
 
     def due(self, step: int) -> bool:
         """Whether to measure after `step` iterations."""
-        return step in (1, self.last_step) or step % self.every == 0
+        return step > 0 and (step in (1, self.last_step) or step % self.every == 0)
 
     def measure(self, step: int) -> Iterator[ProbeRow]:
         """Measure right after training step `step`. Values that are not finite (divergence) are left out."""

@@ -27,6 +27,14 @@ class _Data(TypedDict, total=False):
     digest: Name
 
 
+class _Start(TypedDict, total=False):
+    __pydantic_config__ = LENIENT  # type: ignore[misc]  # pydantic reads it so
+    run: Name
+    weights_sha256: Name
+    depth: Count
+    steps: Count
+
+
 class _Segment(TypedDict, total=False):
     __pydantic_config__ = LENIENT  # type: ignore[misc]  # pydantic reads it so
     device_name: Name
@@ -35,6 +43,7 @@ class _Segment(TypedDict, total=False):
     versions: dict[str, Any]
     git: dict[str, Any] | None
     imported: dict[Name, Name]
+    start: _Start
 
 
 class _Environment(_Segment, total=False):

@@ -21,7 +21,8 @@ class Row:
     """A measurement after `step` iterations. The field names are the columns of `metrics.csv`.
 
     Errors are in %. `train_loss` and `train_error_pct` are running: the mean over the augmented mini-batches since
-    the previous row, measured while training on them. `train_error_clean_pct` is measured in evaluation mode, without
+    the previous row, measured while training on them; a row of step 0, which a run has that starts from the net of
+    another one, has none. `train_error_clean_pct` is measured in evaluation mode, without
     augmentation, on the first `training.clean_images` training images. It and the two test fields are None in rows
     between two evaluations and after a divergence. `images_per_second` is the speed since the previous row, at which
     everything but the evaluations counts as time.
@@ -30,8 +31,8 @@ class Row:
     step: int
     epoch: float
     learning_rate: float
-    train_loss: float
-    train_error_pct: float
+    train_loss: float | None
+    train_error_pct: float | None
     train_error_clean_pct: float | None
     test_loss: float | None
     test_error_pct: float | None
@@ -40,8 +41,10 @@ class Row:
 
     def fault(self, before: "Row | None") -> str | None:
         """Why no run can have written this row after `before`; None if one can. Losses may be infinite or NaN."""
-        if self.step <= (before.step if before else 0):
+        if self.step <= (before.step if before else -1):
             return f"step {self.step} does not rise"
+        if self.step and None in (self.train_loss, self.train_error_pct):
+            return "a training loss or error is missing"
         if not all(map(math.isfinite, (self.epoch, self.learning_rate, self.images_per_second, self.elapsed_seconds))):
             return "a value is not finite"
         errors = (self.train_error_pct, self.train_error_clean_pct, self.test_error_pct)

@@ -97,6 +97,11 @@ class Run:
         return imported_name(self.environment)
 
     @property
+    def steps_before(self) -> int:
+        """The recorded steps of training of the net from which the run starts."""
+        return int((self.environment.get("start") or {}).get("steps", 0))
+
+    @property
     def final(self) -> Row | None:
         """The last row. Its running training error depends on how often rows were recorded; `result` does not."""
         return self.rows[-1] if self.rows else None

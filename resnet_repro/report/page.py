@@ -93,17 +93,18 @@ def _group(number: int, group: Group, drawn: Sequence[Drawn]) -> dict[str, Any]:
         "effects": effect_lines(group),
         "others": field_columns(group.entries)[1],
         "figures": [
-            _figure(found, f"f{number}{slug(found.family)}")
-            for found in drawn
+            _figure(found, f"f{number}{slug(found.family)}", f"f{number}n{place}")
+            for place, found in enumerate(drawn)
             if found.group.condition == group.condition
         ],
     }
 
 
-def _figure(drawn: Drawn, prefix: str) -> dict[str, Any]:
+def _figure(drawn: Drawn, name: str, prefix: str) -> dict[str, Any]:
+    """The figure with this id; `prefix` begins thousands of ids and classes inside it, so it is short."""
     inline = inline_svg(drawn.figure, prefix, drawn.caption.shows)
     return {
-        "id": prefix,
+        "id": name,
         "name": drawn.family.replace("-", " "),
         "svg": Markup(inline.svg),  # noqa: S704 - our drawing, in which names are escaped
         "nets": inline.nets,

@@ -86,6 +86,7 @@ def build_trainer(
         steps=training.steps,
         record_every=experiment.steps_of(training.record_every),
         evaluate_every=experiment.steps_of(training.evaluate_every),
+        row_step=-1 if experiment.start else 0,
     )
 
 

@@ -62,6 +62,9 @@ class LineWatcher(Watcher):
 
     def recorded(self, row: Row) -> None:
         test = "" if row.test_error_pct is None else f", test error {row.test_error_pct:.2f} %"
+        if row.train_loss is None or row.train_error_pct is None:
+            self.say(f"step {row.step}, before training: clean training error {row.train_error_clean_pct:.2f} %{test}")
+            return
         self.say(
             f"step {row.step}, epoch {row.epoch:.2f}, loss {row.train_loss:.4f}, "
             f"training error {row.train_error_pct:.2f} %{test}, {row.images_per_second:.0f} images/s"

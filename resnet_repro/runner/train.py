@@ -7,6 +7,7 @@ from typing import Any
 
 from safetensors.torch import save
 
+from resnet_repro.data import Dataset
 from resnet_repro.files import replacing
 from resnet_repro.record.folder import RunFolder, Status
 from resnet_repro.record.rows import Row
@@ -16,9 +17,11 @@ from resnet_repro.runner.environment import describe_environment
 from resnet_repro.runner.imported import run_files
 from resnet_repro.runner.options import TrainOptions
 from resnet_repro.runner.signals import stop_signals
+from resnet_repro.runner.start import grown_start
 from resnet_repro.spec import Experiment
 from resnet_repro.training.checkpoint import Checkpoints
 from resnet_repro.training.device import make_deterministic, resolve_device
+from resnet_repro.training.engine import Engine
 from resnet_repro.training.loop import Trainer
 
 log = logging.getLogger(__name__)
@@ -48,15 +51,15 @@ def train_run(
 
     Between two steps the run asks `stopped` whether it should stop, resumably. By default it stops at a signal and at
     the deadline of the options; a thread must be given `stopped`, as only the main thread can handle signals.
-    `datasets` lets several runs share their data. `options.restart` discards an earlier run only when the data, the net
-    and the probes of the new one are ready. Raises RunError, SpecError or DataError.
+    `datasets` lets several runs share their data. `options.restart` discards an earlier run only when the data, the
+    net, the probes and the start of the new one are ready. Raises RunError, SpecError or DataError.
     """
     run_files(options.imported)
     if options.deterministic:
         make_deterministic()
     ranks, folder, device = options.ranks, RunFolder(options.results, experiment), resolve_device(options.device)
     dataset = ranks.each(lambda: (datasets or Datasets(options.data_dir)).load(experiment.data))
-    data = {"name": dataset.name, "exact": dataset.exact, "digest": dataset.digest}
+    data = dataset.identity
     origin = {"spec": experiment.model_dump(mode="json"), "data": data}
     checkpoints = Checkpoints(folder.checkpoint, folder.previous_checkpoint)
 
@@ -72,14 +75,19 @@ def train_run(
         engine = trainer.engine
         measuring = bool(experiment.probes.measure) and ranks.is_first
         instruments = ranks.each(lambda: build_instruments(experiment, dataset, engine) if measuring else None)
-        if options.restart:
-            ranks.first(folder.discard)
-        if (status := ranks.first(folder.status)) in ("finished", "diverged"):
+        if (status := ranks.first(lambda: folder.status(options.restart))) in ("finished", "diverged"):
             log.warning("%s: has %s meanwhile, in another process", experiment.label, status)
             return status
-        recorded = checkpoints.load(trainer, origin, ranks) if ranks.first(lambda: folder.has_checkpoint) else None
-        environment = describe_environment(
-            device, engine.precision, engine.name, data, ranks.count, engine.kernels, options.command
+        resumes = ranks.first(lambda: folder.has_checkpoint and not options.restart)
+        start = {} if resumes else _start(experiment, options, dataset, engine)
+        if options.restart:
+            ranks.first(folder.discard)
+        recorded = checkpoints.load(trainer, origin, ranks) if resumes else None
+        environment = (
+            describe_environment(
+                device, engine.precision, engine.name, data, ranks.count, engine.kernels, options.command
+            )
+            | start
         )
         ranks.first(lambda: folder.begin(environment, recorded))
         with watcher.watching(experiment, trainer):
@@ -101,6 +109,15 @@ def train_run(
         ended = ranks.first(lambda: _close(folder, trainer, checkpoints, origin))
         watcher.ended(ended, trainer)
     return ended
+
+
+def _start(experiment: Experiment, options: TrainOptions, dataset: Dataset, engine: Engine) -> dict[str, Any]:
+    """Give the net of every rank the weights that the spec starts from. Returns what environment.json records of it."""
+    if not experiment.start:
+        return {}
+    start = options.ranks.first(lambda: grown_start(experiment, options.results, dataset))
+    engine.net.load_state_dict(start.weights)
+    return {"start": start.origin}
 
 
 def _close(folder: RunFolder, trainer: Trainer, checkpoints: Checkpoints, origin: dict[str, Any]) -> Status:

@@ -4,6 +4,7 @@ from resnet_repro.spec.data import DataSpec
 from resnet_repro.spec.experiment import Experiment
 from resnet_repro.spec.model import ModelSpec
 from resnet_repro.spec.probes import ProbesSpec
+from resnet_repro.spec.start import StartSpec
 from resnet_repro.spec.training import PAPER_STEPS, TrainingSpec, Warmup, default_milestones
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Experiment",
     "ModelSpec",
     "ProbesSpec",
+    "StartSpec",
     "TrainingSpec",
     "Warmup",
     "default_milestones",

@@ -4,27 +4,24 @@ Every default comes from [R] He et al. 2015, "Deep Residual Learning", section 4
 names another source. `file.py` reads YAML into it.
 """
 
-import re
-from typing import Annotated, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from resnet_repro.spec.data import DataSpec
 from resnet_repro.spec.model import ModelSpec
 from resnet_repro.spec.probes import ProbesSpec
-from resnet_repro.spec.section import Section
+from resnet_repro.spec.section import RunName, Section, Seed
+from resnet_repro.spec.start import StartSpec, no_identity
 from resnet_repro.spec.training import TrainingSpec
-
-LONGEST_NAME = 120  # characters
-NAME_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
 class Experiment(Section):
     """One run. The same experiment and seed give the same result on the same machine."""
 
-    name: str
+    name: RunName
     """The run's place in the results folder. Default: the name of the file."""
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    seed: Seed = 0
     """Seed of initialisation, order of the images, augmentation and dropout. Usually set by `--seed` or `--seeds`."""
     model: ModelSpec
     """The net."""
@@ -34,16 +31,8 @@ class Experiment(Section):
     """The schedule."""
     probes: ProbesSpec = ProbesSpec()
     """What is measured inside the net."""
-
-    @field_validator("name")
-    @classmethod
-    def _name(cls, name: str) -> str:
-        if len(name) > LONGEST_NAME or not all(NAME_PART.fullmatch(part) for part in name.split("/")):
-            raise ValueError(
-                f"{name[:60]!r} should be letters, digits, '.', '_', '+' and '-', "
-                "in folders joined by '/', inside the results folder"
-            )
-        return name
+    start: StartSpec | None = None
+    """The net to start from, such as `{run: construction/plain20}`. Without it, a run starts from random weights."""
 
     @model_validator(mode="after")
     def _sizes(self) -> Self:
@@ -60,10 +49,29 @@ class Experiment(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _growth(self) -> Self:
+        if self.start and (reason := no_identity(self.model)):
+            raise ValueError(f"model.{reason}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_usual_start(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Runs from random weights are written, and so compared and checked, as before this section existed."""
+        values: dict[str, Any] = serialize(self)
+        if values.get("start", ...) is None:
+            del values["start"]
+        return values
+
     @property
     def label(self) -> str:
         """The run's place in the results folder: `<name>/seed-<k>`."""
         return f"{self.name}/seed-{self.seed}"
+
+    @property
+    def source(self) -> str:
+        """The label of the run from whose net it starts; "" if it starts from random weights."""
+        return self.start.label(self.seed) if self.start else ""
 
     def steps_of(self, cadence: int | Literal["epoch"]) -> int:
         """A cadence in steps. An epoch is the smallest number of steps that covers the training set."""

@@ -12,11 +12,11 @@ from operator import getitem
 from typing import Any
 
 from resnet_repro.errors import SpecError
-from resnet_repro.spec.experiment import LONGEST_NAME, Experiment
+from resnet_repro.spec.experiment import Experiment
 from resnet_repro.spec.file import as_source, differing_fields, leaves, validated
 from resnet_repro.spec.overriding import given, is_field, written
 from resnet_repro.spec.schema import spec_fields
-from resnet_repro.spec.section import section_in
+from resnet_repro.spec.section import LONGEST_NAME, section_in
 from resnet_repro.spec.yaml_source import Source, parse
 
 MOST_COMBINATIONS = 1000

@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from resnet_repro.errors import DismissedError, ReproError, RunError
+from resnet_repro.errors import DismissedError, LostRankError, ReproError, RunError
 from resnet_repro.text_tables import counted
 from resnet_repro.training.device import resolve_device
 from resnet_repro.training.meeting import meet, read_seat
@@ -120,7 +120,7 @@ ALONE = Ranks()
 def joined_ranks(device: str) -> Iterator[Ranks]:
     """Join the other ranks if torchrun started this process, and leave them at the end. `device` is that of --device.
 
-    Raises RunError if the ranks do not meet, and as soon as a call inside finds that another rank has stopped.
+    Raises RunError if the ranks do not meet, and LostRankError as soon as a call inside finds that one has stopped.
     """
     if not (seat := read_seat()):
         yield ALONE
@@ -143,7 +143,7 @@ def joined_ranks(device: str) -> Iterator[Ranks]:
         traceback.clear_frames(error.__traceback__)
         if not (lost := _is_lost_rank(error)):
             raise
-        raise RunError(
+        raise LostRankError(
             f"rank {ranks.rank}: another rank has stopped; run the same command to resume from the last checkpoint"
         ) from None
     finally:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from resnet_repro.training.casting import CastNet
 from resnet_repro.training.distributed import ALONE, Ranks
+from resnet_repro.training.sgd import SGD, Group
 from resnet_repro.training.streams import LAUNCHING
 
 Kernels = Literal["torch", "fused"]
@@ -59,15 +60,8 @@ class Engine:
         parallel = ranks.parallel(self.net)
         self.training_net = parallel if precision == "fp32" else CastNet(parallel, COMPUTED_IN[precision])
         self.statistics = [buffer for buffer in self.net.buffers() if buffer.is_floating_point()]  # of BN's population
-        self.optimizer = torch.optim.SGD(
-            _decay_groups(net, weight_decay, decay_vectors),
-            lr=0.0,  # each step sets it
-            momentum=momentum,
-            nesterov=nesterov,
-            fused=device.type in ("cpu", "cuda"),
-        )
-        for parameter in net.parameters() if momentum else ():
-            self.optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+        groups = _decay_groups(net, weight_decay, decay_vectors)
+        self.optimizer = SGD(groups, momentum, nesterov, fused=device.type in ("cpu", "cuda"))
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
 
     def train_step(self, images: Tensor, labels: Tensor, learning_rate: float | Tensor) -> BatchMetrics:
@@ -78,12 +72,10 @@ class Engine:
     def _launch_step(self, images: Tensor, labels: Tensor, learning_rate: float | Tensor) -> BatchMetrics:
         self._set_training(True)
         outcome = self._forward(self.training_net, images, labels)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         self.scaler.scale(outcome.loss).backward()
-        self.scaler.unscale_(self.optimizer)  # now, as probes read the gradients
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
-        self.scaler.step(self.optimizer)
+        self.scaler.unscale_(self.optimizer)  # type: ignore[arg-type]  # now, as probes read the gradients
+        self.scaler.step(self.optimizer, learning_rate)  # type: ignore[arg-type]
         self.scaler.update()
         self.ranks.average(self.statistics)  # as if one process had seen all shares
         return self._over_ranks(BatchMetrics(outcome.loss.detach(), outcome.errors))
@@ -97,7 +89,8 @@ class Engine:
 
     def state(self) -> dict[str, Any]:
         """All that the next steps depend on, as live tensors: weights, statistics, momentum, loss scale."""
-        momentum = [state["momentum_buffer"] for state in self.optimizer.state.values()]
+        buffers = self.optimizer.momentum_buffers
+        momentum = [buffers[parameter] for parameter in self.net.parameters() if buffers]
         return {"net": self.net.state_dict(), "momentum": momentum, "scaler": self.scaler.state_dict()}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -125,7 +118,7 @@ class Engine:
         return BatchMetrics(loss, (outputs.argmax(dim=1) != labels).sum(dtype=torch.float32))
 
 
-def _decay_groups(net: nn.Module, weight_decay: float, decay_vectors: bool) -> list[dict[str, Any]]:
+def _decay_groups(net: nn.Module, weight_decay: float, decay_vectors: bool) -> list[Group]:
     """All parameters in one group; or matrices and kernels in one, and vectors, without weight decay, in another."""
     if decay_vectors:
         return [{"params": list(net.parameters()), "weight_decay": weight_decay}]

@@ -37,7 +37,7 @@ class Trainer:
     evaluate_every: int
 
     step: int = 0  # iterations done
-    row_step: int = 0  # iterations done at the last row
+    row_step: int = 0  # iterations done at the last row; -1 if a row is due before the first step
     warmup_ended: int | None = None  # the step at which a warm-up by error ended
     diverged_at: int | None = None  # the iteration, counted from 1, whose loss was not finite
 
@@ -134,7 +134,7 @@ class Trainer:
         return self.step > self.row_step and (self._is_at_row(self.step) or self.diverged_at is not None)
 
     def _row(self) -> Row:
-        losses, errors = self.history[:, self.row_step : self.step].cpu().double()
+        losses, errors = self.history[:, max(self.row_step, 0) : self.step].cpu().double()
         training_seconds = time.perf_counter() - self._training_from
         clean_error = test_loss = test_error = None
         evaluated = self.step == self.steps or self.step % self.evaluate_every == 0
@@ -145,9 +145,9 @@ class Trainer:
         row = Row(
             step=self.step,
             epoch=self.step * batch_size / self.train_images,
-            learning_rate=learning_rate(self.step - 1, self.schedule, self.warmup_ended),
-            train_loss=float(losses.mean()),
-            train_error_pct=100 * float(errors.mean()) / batch_size,
+            learning_rate=learning_rate(max(self.step - 1, 0), self.schedule, self.warmup_ended),
+            train_loss=float(losses.mean()) if self.step else None,
+            train_error_pct=100 * float(errors.mean()) / batch_size if self.step else None,
             train_error_clean_pct=clean_error,
             test_loss=test_loss,
             test_error_pct=test_error,

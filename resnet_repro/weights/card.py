@@ -121,6 +121,7 @@ def _facts(run: Run, parameters: int) -> list[tuple[str, str]]:
                            f"{run.result('train_error_pct'):.2f} % while training, on augmented ones"),
         *_published(run),
         ("schedule", _schedule(experiment.training)),
+        *_start(run),
         ("seed", str(experiment.seed)),
         *_origin(run.environment),
         ("preprocessing", "subtract the training images' mean of each pixel, then multiply by one scale"),
@@ -137,6 +138,15 @@ def _schedule(training: TrainingSpec) -> str:
         f"learning rate {training.learning_rate:g}{warmup}{drops}; "
         f"SGD with momentum {training.momentum:g}{nesterov}, weight decay {training.weight_decay:g}"
     )
+
+
+def _start(run: Run) -> list[tuple[str, str]]:
+    """The net from which the run started, if it was that of another run."""
+    start = run.environment.get("start") or {}
+    digest = f"; SHA-256 of its weights {_code(start.get('weights_sha256'))}"
+    grown = f"grown from {start.get('depth')} layers after {run.steps_before:,} steps"
+    source = run.experiment.source
+    return [("started from", f"the net of {_code(source)}, {grown}{digest}")] if source else []
 
 
 def _published(run: Run) -> list[tuple[str, str]]:

@@ -13,11 +13,11 @@ from resnet_repro.record.provenance import decisive, segments
 from resnet_repro.record.run import Run
 from resnet_repro.runner.datasets import Datasets
 from resnet_repro.runner.environment import describe_environment
+from resnet_repro.runner.finished import load_net, read_finished, same_data
 from resnet_repro.text_tables import counted
 from resnet_repro.training.device import resolve_device, resolve_precision
 from resnet_repro.training.engine import Engine
 from resnet_repro.training.evaluation import evaluate
-from resnet_repro.weights.loading import load_net, read_finished, same_data
 
 CAUSES = ("device", "ranks", "precision", "torch")  # parts of an environment that may change an evaluation
 SAME_LOSS = 1e-4  # relative tolerance, for rounding
@@ -126,7 +126,7 @@ def evaluate_run(folder: Path, data_dir: Path, device_name: str) -> Evaluation:
         loss, error = evaluate(engine, batches)
     same, same_training = same_data(run, dataset)
     classes = CLASSES[run.experiment.data.dataset]
-    data = {"name": dataset.name, "exact": dataset.exact, "digest": dataset.digest}
+    data = dataset.identity
     return Evaluation(
         run=run,
         data=data,

@@ -17,11 +17,11 @@ from resnet_repro.files import check_within, explained, make_folder, read_json, 
 from resnet_repro.models.network import Network
 from resnet_repro.record.run import ENVIRONMENT, SPEC, Run
 from resnet_repro.runner.datasets import Datasets
+from resnet_repro.runner.finished import load_net, read_finished, same_data
 from resnet_repro.spec.file import dump_spec
 from resnet_repro.spec.naming import net_name
 from resnet_repro.spec.own import IMPORTED, used_files
 from resnet_repro.weights.card import CONFIG, MODEL, PREPROCESSING, PROGRAM, README, model_card
-from resnet_repro.weights.loading import load_net, read_finished, same_data
 from resnet_repro.weights.program import FromBytes, exported
 
 MADE_BY = "resnet-repro export"  # in config.json, marks a folder as an export

@@ -15,7 +15,7 @@ from resnet_repro.analysis.effects import effects
 from resnet_repro.analysis.groups import comparable_groups
 from resnet_repro.errors import RunError
 from resnet_repro.record.run import Run
-from resnet_repro.spec import DataSpec, ProbesSpec
+from resnet_repro.spec import DataSpec, ProbesSpec, Warmup
 
 
 def net(name: str, errors: list[float], depth: int = 20, shortcut: str = "none", **fields: Any) -> list[Run]:
@@ -150,6 +150,25 @@ def test_another_device_or_precision_is_named() -> None:
         assert row in shown
 
 
+def test_two_versions_of_ones_own_file_are_compared() -> None:
+    first, second = (
+        [
+            replace(run, environment={**run.environment, "imported": {"mine.py": digest * 64}})
+            for run in net(name, errors)
+        ]
+        for name, digest, errors in (("first", "1", [60.0, 60.4, 60.8]), ("second", "2", [50.0, 50.4, 50.8]))
+    )
+    found = compare([*first, *second], base="first")
+    assert found.of("second").verdict == "lower"
+    assert "| own file | mine.py 1111111111 | mine.py 2222222222 |" in found._repr_markdown_()
+
+
+def test_a_warm_up_is_one_field_as_in_tables() -> None:
+    warm = net("warm", [58.0, 58.4], warmup=Warmup(learning_rate=0.01, steps=40))
+    found = compare([*PLAIN_20, *warm], base="plain20")
+    assert "| training.warmup | none | 0.01 for 40 steps |" in found._repr_markdown_()
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with results/, which has a suite, and with a net elsewhere."""
@@ -197,7 +216,9 @@ def test_a_folder_elsewhere_needs_no_results_here(results: Path) -> None:
         ("nothing", "resnet20", r"^nothing: no net .*; there are plain20, resnet20, suite/plain56$"),
         ("plain20", "empty", r"^empty: there is no run in this folder$"),
         ("results", "plain20", r"^results: holds several nets \(plain20, resnet20, suite/plain56\); name one of them"),
-        ("plain20", "plain20", r"^plain20: there is no other net to compare it with"),
+        ("plain20", "plain20", r"^plain20: is the same net as plain20 \(their specs are equal\); name another one$"),
+        ("plain20", "plain2*", r"^plain2\*: is the same net as plain20 \("),
+        ("plain20", "results/plain20", r"^results/plain20: is the same net as plain20 \("),
         ("results/plain20/seed-0", "results/plain20/seed-1", r"seed-1: is the same net as results/plain20/seed-0 \("),
     ],
 )
@@ -209,10 +230,26 @@ def test_nothing_to_compare_is_one_clear_line(base: str, other: str, message: st
 def test_a_net_trained_again_under_another_name_is_the_same_net(results: Path) -> None:
     store(results, net("again", [60.0, 60.4, 60.8]))
     notices: list[str] = []
-    with pytest.raises(RunError, match="there is no other net to compare it with"):
+    with pytest.raises(RunError, match=r"plain20: is the same net as again \(their specs are equal\)"):
         compare("plain20", "again", notice=notices.append)
     assert len(notices) == 3
-    assert compare("resnet20", "plain20", notice=notices.append).base.name in ("again", "plain20")
+    for name in ("plain20", "again"):
+        assert compare("resnet20", name, notice=notices.append).base.name == name
+        assert compare(name, "resnet20", notice=notices.append).of(name).verdict == "higher"
+
+
+def test_a_net_with_two_names_is_compared_once_with_the_seeds_of_both(results: Path) -> None:
+    """As if resnet20 was trained with three seeds, then with --vary and five, of which one value is its own."""
+    more = [52.0, 52.2, 52.5, 52.1, 52.4]
+    for rate in (0.02, 0.05):
+        store(results, net(f"resnet20-learning_rate-{rate}", more, shortcut="identity", learning_rate=rate))
+    notices: list[str] = []
+    every = compare(["resnet20", "resnet20-*"], "plain20", notice=notices.append)
+    assert [one.name for one in every.others] == ["resnet20", "resnet20-learning_rate-0.05"]
+    assert [len(one.entry.runs) for one in every.others] == [5, 5]
+    varied = compare(["resnet20-*"], "resnet20", notice=notices.append)
+    assert [one.name for one in varied.nets] == ["resnet20", "resnet20-learning_rate-0.05"]
+    assert len(compare("resnet20-learning_rate-0.02", "plain20", notice=notices.append).others[0].entry.runs) == 5
 
 
 def test_nets_of_one_name_go_by_their_folders(results: Path) -> None:

@@ -29,6 +29,7 @@ def test_repeats_that_contradict_each_other_are_reported_and_counted(tmp_path: P
     assert notices[0].endswith("is left out, although they disagree: its test error is 9.00 %, the other's 14.00 %")
     assert comparable_groups([kept])[0].entries[0].final_text("test_error_pct") == "14.00 (n=1, 1 repeat left out)"
     assert "14.00 (n=1, 1 repeat left out)" in cli("table", tmp_path).out
+    assert "of 2 runs 1 repeat left out" in comparable_groups([kept])[0].title()
 
 
 def test_runs_of_other_precision_or_data_are_no_repeats(tmp_path: Path) -> None:

@@ -106,7 +106,6 @@ def _draw() -> None:
 def _import_all() -> None:
     """Import what the commands need before the forks, so that each child starts at once."""
     import torch
-    import torch._dynamo  # torch's optimizers import it, for a second
 
     import resnet_repro.figures.command
     import resnet_repro.launch.command

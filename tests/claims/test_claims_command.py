@@ -8,6 +8,8 @@ from conftest import Cli, make_run
 from helpers import store
 from papers_runs import PAPERS, runs_of
 
+from resnet_repro.papers import CLAIMS
+
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -45,6 +47,18 @@ def test_the_table_has_verdicts_values_published_values_and_conditions(results: 
     assert any(line.startswith("a: CIFAR-10 · 400 steps of 64 (short") for line in lines)
 
 
+def test_on_a_terminal_claims_of_which_nothing_was_run_are_one_line(results: Path, cli: Cli, tmp_path: Path) -> None:
+    out = cli("claims", results).out
+    [line] = [line for line in out.splitlines() if "I10" in line]
+    assert " claims of which nothing was run: " in line
+    assert line.endswith("; --markdown and --json say what each needs")
+    assert "| I10 | not run |" in cli("claims", results, "--markdown").out
+    store(tmp_path, [make_run(8, name="mine")])
+    title, rest = cli("claims", tmp_path).out.splitlines()
+    assert title == f"The papers' claims: 0 reproduced, 0 contradicted, 0 inconclusive, {len(CLAIMS)} not run"
+    assert rest.startswith(f"{len(CLAIMS)} claims of which nothing was run: C1, ")
+
+
 def test_markdown_has_the_same_rows_and_links_to_the_papers(results: Path, cli: Cli) -> None:
     out = cli("claims", results, "--markdown").out
     assert "- [R] [Deep Residual Learning for Image Recognition](https://arxiv.org/abs/1512.03385), He" in out
@@ -71,7 +85,7 @@ def test_remarks_stand_beside_the_verdicts(results: Path, cli: Cli) -> None:
 
 def test_json_holds_every_ruling_with_plain_numbers(results: Path, cli: Cli) -> None:
     claims = {claim["id"]: claim for claim in json.loads(cli("claims", results, "--json").out)}
-    assert len(claims) == 26
+    assert len(claims) == len(CLAIMS)
     [ruling] = [ruling for ruling in claims["C1"]["rulings"] if ruling["conditions"][0]["steps"] == 400]
     [evidence] = ruling["evidence"]
     assert evidence["difference"] == pytest.approx(32.0)

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from resnet_repro.analysis.groups import Group, comparable_groups
 from resnet_repro.record.rows import ProbeRow, Row
 from resnet_repro.record.run import Run
-from resnet_repro.spec import ModelSpec
+from resnet_repro.spec import ModelSpec, StartSpec
 
 
 def with_probes(run: Run, rows: Sequence[tuple[int, str, str, str, float]]) -> Run:
@@ -69,11 +69,14 @@ def tenth(depth: int, shortcut: str = "none", seed: int = 0, error: float = 50.0
 
 
 def contrasts() -> list[Run]:
-    """Runs of one group that suffice for the figures CONTRASTS."""
-    return [tenth(20), he(tenth(20)), tenth(56, "identity"), he(tenth(56, "identity")), tenth(44)]
+    """Runs that suffice for the figures CONTRASTS: of one group, and one that has grown from a net of it."""
+    source, grown = tenth(20), tenth(56)
+    experiment = grown.experiment.model_copy(update={"start": StartSpec(run=source.experiment.name)})
+    grown = replace(grown, experiment=experiment, environment=grown.environment | {"start": {"steps": 6400}})
+    return [source, he(tenth(20)), tenth(56, "identity"), he(tenth(56, "identity")), tenth(44), grown]
 
 
-CONTRASTS = ["classifier", "reproductions"]
+CONTRASTS = ["classifier", "reproductions", "construction"]
 
 
 def everything() -> list[Run]:

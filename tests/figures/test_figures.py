@@ -11,11 +11,11 @@ from made_up import group_of, with_model, xs
 
 from resnet_repro.analysis.groups import comparable_groups
 from resnet_repro.figures import draw_figures
+from resnet_repro.figures.colours import DEPTH_COLOURS
 from resnet_repro.figures.curve_lines import mean_curve
 from resnet_repro.figures.curves import caption_curves, draw_curves
 from resnet_repro.figures.degradation import caption_degradation, draw_degradation
 from resnet_repro.figures.labels import spread
-from resnet_repro.figures.style import DEPTH_COLOURS
 from resnet_repro.record.run import Run
 
 FOUR = [make_run(20), make_run(56), make_run(20, "identity"), make_run(56, "identity")]

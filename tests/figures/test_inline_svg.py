@@ -11,9 +11,10 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Annotation
 
 from resnet_repro.figures import FIGURES, draw_figures
+from resnet_repro.figures.colours import DEPTH_COLOURS
 from resnet_repro.figures.curves import draw_curves
 from resnet_repro.figures.readout import net_of
-from resnet_repro.figures.style import DEPTH_COLOURS, NET
+from resnet_repro.figures.style import NET
 from resnet_repro.report.compact_svg import relative, rounded
 from resnet_repro.report.inline_svg import InlineFigure, NetStyle, inline_svg
 

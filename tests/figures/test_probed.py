@@ -10,19 +10,19 @@ from made_up import drawn, group_of, with_model, with_probes, xs, ys
 from resnet_repro.figures import FIGURES, draw_figures
 from resnet_repro.figures.batch_norm import draw_batch_norm
 from resnet_repro.figures.branch_ratios import draw_branch_ratios
+from resnet_repro.figures.colours import DEPTH_COLOURS, STEP_COLOURS, entry_styles
 from resnet_repro.figures.curves import draw_curves
 from resnet_repro.figures.gradient_norms import caption_gradient_norms, draw_gradient_norms
 from resnet_repro.figures.layer_responses import draw_layer_responses
 from resnet_repro.figures.percentile_drift import draw_percentile_drift, drift
 from resnet_repro.figures.probed import spread_steps
-from resnet_repro.figures.style import DEPTH_COLOURS, STEP_COLOURS, entry_styles
 
 
 def test_runs_without_probes_have_no_figures_of_them() -> None:
     assert [drawn.name for drawn in draw_figures([make_run(20), make_run(20, "identity")])] == [
         "curves-cifar-10-400x64"
     ]
-    assert len(FIGURES) == 9
+    assert len(FIGURES) == 10
 
 
 def test_layer_responses_are_those_of_the_last_step_by_layer_and_sorted() -> None:

@@ -5,8 +5,8 @@ from made_up import group_of, papers_run, with_model, ys
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from resnet_repro.figures.colours import DEPTH_COLOURS
 from resnet_repro.figures.curves import draw_curves
-from resnet_repro.figures.style import DEPTH_COLOURS
 from resnet_repro.papers import final_error
 from resnet_repro.record.run import Run
 

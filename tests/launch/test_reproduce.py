@@ -44,7 +44,8 @@ def test_within_a_tier_the_longest_comes_first() -> None:
 
     small, large = (load_spec(EXPERIMENTS / f"plain{depth}.yaml") for depth in (20, 56))
     nets = {small.model: Sized(1), large.model: Sized(2)}
-    tasks = [Task(small, "new", tier=1), Task(large, "new", tier=1), Task(small, "new", tier=0)]
+    first = small.model_copy(update={"seed": 1})
+    tasks = [Task(small, "new", tier=1), Task(large, "new", tier=1), Task(first, "new", tier=0)]
     ordered = longest_first(tasks, nets)  # type: ignore[arg-type]  # only the size is needed
     assert [(task.tier, task.experiment.model.depth) for task in ordered] == [(0, 20), (1, 56), (1, 20)]
 

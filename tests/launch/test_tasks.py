@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from resnet_repro.launch.command import find_tasks
 from resnet_repro.launch.duration import side_by_side_ends
-from resnet_repro.launch.tasks import Task, begun_first, describe_nets, longest_first
+from resnet_repro.launch.tasks import Task, begun_first, describe_nets, find_tasks, longest_first
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.runner.options import TrainOptions
 from resnet_repro.spec import Experiment
@@ -72,6 +71,6 @@ def test_an_interrupted_run_keeps_its_steps_unless_it_is_restarted(experiment: E
     assert find_tasks([experiment], options) == [Task(experiment, "unfinished", 0)]  # there is no checkpoint
     folder.checkpoint.touch()
     folder.close("interrupted", 7, 1, {}, 1.0)
-    assert find_tasks([experiment], options) == [Task(experiment, "unfinished", 7)]
+    assert find_tasks([experiment], options) == [Task(experiment, "unfinished", 7, resumes=True)]
     restarting = TrainOptions(tmp_path, tmp_path, "cpu", restart=True)
     assert find_tasks([experiment], restarting) == [Task(experiment, "new", 0)]

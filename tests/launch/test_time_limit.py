@@ -9,6 +9,7 @@ from helpers import assert_same_result, train
 
 from resnet_repro.cli.options import parse_duration
 from resnet_repro.launch import command
+from resnet_repro.launch.tasks import find_tasks
 from resnet_repro.record.run import read_run
 from resnet_repro.runner.options import TrainOptions
 from resnet_repro.spec.file import load_spec
@@ -46,7 +47,7 @@ def test_runs_stopped_by_the_limit_resume_and_give_the_same_bits(
 
 def test_no_run_starts_once_time_is_up(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = TrainOptions(tmp_path / "r", Path("data"), "cpu", deadline=time.monotonic())
-    tasks = command.find_tasks([load_spec(tiny)], options)
+    tasks = find_tasks([load_spec(tiny)], options)
     assert command.train(tasks, options, print) == 130
     assert capsys.readouterr().err == "note: time is up with 1 of 1 run left; run the same command to resume\n"
     assert not (tmp_path / "r").exists()

@@ -55,6 +55,28 @@ def test_committed_results_end_a_follower_at_once(memory: Remembering, cli: Cli)
     assert len(memory.ended) == 3
 
 
+def test_only_the_chosen_nets_and_seeds_are_logged(memory: Remembering, cli: Cli) -> None:
+    both = REPOSITORY / "results/quick"
+    assert (
+        cli("log", both, "--to", "tensorboard", "--nets", "quick/plain*", "--seeds", "0-1").out == "4 runs in memory\n"
+    )
+    assert {*memory.begun} == {f"quick/plain{depth}/seed-{seed}" for depth in (20, 56) for seed in (0, 1)}
+    assert_mistake_named(cli("log", both, "--to", "tensorboard", "--nets", "quick/plain21"), 1, "quick/plain20")
+
+
+def test_a_follower_says_which_chosen_net_is_not_there_yet(
+    memory: Remembering, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "IDLE_SECONDS", 0.2)
+    for name in ("first", "second"):
+        folder = begin(tmp_path, name)
+        train(folder, [1])
+        finish(folder)
+    shown = cli("log", tmp_path, "--to", "tensorboard", "--follow", "--nets", "first,thirrd")
+    assert (shown.code, memory.begun) == (0, ["first/seed-3"])
+    assert "note: --nets thirrd: no run here is of such a net" in shown.err
+
+
 def test_a_follower_waits_for_the_first_run_and_ends_some_time_after_the_last_one(
     memory: Remembering, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

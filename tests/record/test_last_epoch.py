@@ -53,7 +53,7 @@ def test_equal_runs_have_equal_training_errors_however_often_they_record(tiny: P
         found[name] = read_run(tmp_path / name / "tiny/seed-0")
     errors = {name: run.result("train_error_pct") for name, run in found.items()}
     assert errors["each"] == pytest.approx(
-        sum(row.train_error_pct for row in found["each"].rows if 10 < row.step <= 20) / 10, abs=1e-9
+        sum(row.train_error_pct or 0 for row in found["each"].rows if 10 < row.step <= 20) / 10, abs=1e-9
     )
     assert len(set(errors.values())) == 1
     assert len({run.result("train_loss") for run in found.values()}) == 1

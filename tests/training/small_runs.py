@@ -54,8 +54,8 @@ def rows_of(trainer: Trainer) -> list[Row]:
 def held(trainer: Trainer) -> dict[str, Tensor]:
     """Everything the engine holds: weights, statistics and momentum."""
     tensors = {name: tensor.clone() for name, tensor in trainer.engine.net.state_dict().items()}
-    for number, state in trainer.engine.optimizer.state_dict()["state"].items():
-        tensors[f"momentum {number}"] = state["momentum_buffer"].clone()
+    for number, momentum in enumerate(trainer.engine.optimizer.momentum_buffers.values()):
+        tensors[f"momentum {number}"] = momentum.clone()
     return tensors
 
 

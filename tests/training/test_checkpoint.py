@@ -47,10 +47,10 @@ def trainer_of(experiment: Experiment = EXPERIMENT, steps: int = 0) -> Trainer:
 
 
 def held(trainer: Trainer) -> dict[str, Any]:
-    momentum = trainer.engine.optimizer.state_dict()["state"]
+    momenta = trainer.engine.optimizer.momentum_buffers.values()
     return {
         **trainer.engine.net.state_dict(),
-        **{f"momentum {number}": state["momentum_buffer"] for number, state in momentum.items()},
+        **{f"momentum {number}": momentum for number, momentum in enumerate(momenta)},
         "history": trainer.history,
     }
 

@@ -15,6 +15,7 @@ def test_a_huge_learning_rate_diverges() -> None:
     assert trainer.diverged_at is not None
     assert trainer.diverged_at > 1  # the first loss is that of the initial weights
     assert [row.step for row in rows] == [trainer.diverged_at - 1]
+    assert rows[0].train_loss is not None
     assert np.isfinite(rows[0].train_loss)
 
 

@@ -1,5 +1,8 @@
 """Single optimisation steps and evaluations against arithmetic written out in float64."""
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,7 @@ from resnet_repro.models.build import build
 from resnet_repro.spec import ModelSpec
 from resnet_repro.training.engine import COMPUTED_IN, Engine
 from resnet_repro.training.evaluation import evaluate
+from resnet_repro.training.sgd import SGD
 
 RATES = [0.5, 0.5, 0.05, 0.2]
 
@@ -72,7 +76,7 @@ def test_weights_statistics_and_losses_are_float32_in_every_precision(precision:
         assert not outcome.loss.requires_grad
     assert {parameter.dtype for parameter in engine.net.parameters()} == {torch.float32}
     assert {parameter.grad.dtype for parameter in engine.net.parameters()} == {torch.float32}
-    momentum = [state["momentum_buffer"].dtype for state in engine.optimizer.state.values()]
+    momentum = [buffer.dtype for buffer in engine.optimizer.momentum_buffers.values()]
     assert set(momentum) == {torch.float32}
     assert {buffer.dtype for buffer in engine.net.buffers()} == {torch.float32, torch.int64}
     assert outputs == {COMPUTED_IN[precision]}
@@ -135,3 +139,37 @@ def test_a_narrow_net_with_strided_1x1_convolutions_trains(model: dict[str, Any]
         random = torch.Generator().manual_seed(seed)
         images, labels = torch.randn(8, 3, 32, 32, generator=random), torch.randint(0, 10, (8,), generator=random)
         assert engine.train_step(images, labels, 0.01).loss.isfinite()
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_an_update_is_that_of_torchs_class_bit_for_bit_and_skips_what_has_no_gradient(nesterov: bool) -> None:
+    torch.manual_seed(0)
+    ours = [nn.Parameter(torch.randn(5, 3)) for _ in range(3)]
+    theirs = [nn.Parameter(parameter.detach().clone()) for parameter in ours]
+    optimizer = SGD([{"params": ours, "weight_decay": 0.1}], 0.9, nesterov, fused=True)
+    torchs = torch.optim.SGD(theirs, lr=0.3, momentum=0.9, weight_decay=0.1, nesterov=nesterov, fused=True)
+    for step in range(4):
+        for our, their in zip(ours[:2], theirs[:2], strict=True):
+            our.grad = torch.randn(5, 3)
+            their.grad = our.grad.clone()
+        torchs.param_groups[0]["lr"] = 0.3 / (step + 1)
+        optimizer.step(0.3 / (step + 1))
+        torchs.step()
+    assert all(torch.equal(our, their) for our, their in zip(ours, theirs, strict=True))
+    assert ours[2].grad is None
+
+
+def test_training_does_not_wait_for_the_import_of_torchs_compiler(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom resnet_repro.cli import main\ntry:\n    main()\n"
+        "finally:\n    assert 'torch._dynamo' not in sys.modules"
+    )
+    spec = tmp_path / "tiny.yaml"
+    spec.write_text(
+        "model: {depth: 8, width: 2}\ndata: {dataset: synthetic, train_images: 20, test_images: 10}\n"
+        "training: {steps: 2, batch_size: 10, clean_images: 10, evaluate_every: 2, precision: bf16}\n"
+    )
+    command = [sys.executable, "-c", code, "train", spec, "--results", tmp_path / "r", "--device", "cpu"]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "finished 2 steps" in done.stderr

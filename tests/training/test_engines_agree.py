@@ -34,7 +34,7 @@ def losses(engine: str, precision: str, monkeypatch: pytest.MonkeyPatch) -> Sequ
             patch.setattr("resnet_repro.models.fused_kernels.BLOCK", 4)  # the width of the net
         spec = experiment(steps=STEPS, record_every=1, evaluate_every=STEPS, learning_rate=0.05, precision=precision)
         trainer = build_trainer(spec, random_dataset(), DEVICE, **ENGINES[engine])  # type: ignore[arg-type]  # as named
-        return [row.train_loss for row in trainer.run() if row]
+        return [row.train_loss for row in trainer.run() if row and row.train_loss is not None]
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # torch.compile itself causes this warning

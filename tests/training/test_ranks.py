@@ -7,7 +7,7 @@ import torch
 from small_runs import CPU, experiment, random_dataset
 
 from resnet_repro.errors import RunError
-from resnet_repro.launch.command import find_tasks
+from resnet_repro.launch.tasks import find_tasks
 from resnet_repro.runner.assembly import build_trainer, dropout_seeds
 from resnet_repro.runner.options import TrainOptions
 from resnet_repro.training.distributed import ALONE, Ranks, joined_ranks

@@ -19,12 +19,12 @@ from resnet_repro.data.batches import EvaluationBatches, Normalization
 from resnet_repro.data.synthetic import draw
 from resnet_repro.models.build import build
 from resnet_repro.record.run import read_run
+from resnet_repro.runner.finished import load_net
 from resnet_repro.spec import ModelSpec
 from resnet_repro.spec.file import load_spec
 from resnet_repro.spec.naming import net_name
 from resnet_repro.weights.card import model_card
 from resnet_repro.weights.export import export_run
-from resnet_repro.weights.loading import load_net
 from resnet_repro.weights.program import FromBytes, exported
 
 FILES = ["README.md", "config.json", "model.pt2", "model.safetensors", "preprocessing.safetensors", "spec.yaml"]

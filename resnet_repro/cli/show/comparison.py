@@ -8,6 +8,7 @@ from resnet_repro.analysis.comparison_text import notes, parts
 from resnet_repro.analysis.groups import COLUMNS, uncounted
 from resnet_repro.cli.options import Format
 from resnet_repro.cli.show.formats import marked, print_as, print_records
+from resnet_repro.spec.section import Section
 
 
 def print_comparison(found: Comparison, form: Format) -> None:
@@ -29,7 +30,7 @@ def comparison_json(found: Comparison) -> dict[str, Any]:
         "fields": [
             {
                 "field": field.field,
-                "values": dict(zip(names, field.values, strict=True)),
+                "values": dict(zip(names, map(_value_json, field.values), strict=True)),
                 "changes_errors": field.changes_errors,
                 "is_recorded": field.is_recorded,
             }
@@ -37,6 +38,10 @@ def comparison_json(found: Comparison) -> dict[str, Any]:
         ],
         "differences": [{"net": one.net, "measure": one.measure, **_difference_json(one)} for one in found.differences],
     }
+
+
+def _value_json(value: Any) -> Any:
+    return value.model_dump(mode="json") if isinstance(value, Section) else value
 
 
 def difference_records(found: Comparison) -> list[dict[str, Any]]:

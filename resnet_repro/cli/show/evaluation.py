@@ -71,18 +71,22 @@ def print_evaluation(evaluation: Evaluation) -> None:
 def data_lines(evaluation: Evaluation) -> list[str]:
     """Whether the data are the true CIFAR-10, and whether the run was trained on them."""
     data = evaluation.data
-    exact = (
-        "the true CIFAR-10, recognised by its digest" if data["exact"] else "NOT EXACT: this is not the true CIFAR-10"
-    )
     same = {
         True: "the same data that the run was trained and tested on",
         False: "NOT the data that the run was trained and tested on",
         None: "the run did not record which data it was trained on",
     }[evaluation.same_data]
-    lines = [f"data: {data['name']}, {counted(evaluation.images, 'image')}; {exact}; {same}"]
+    lines = [f"data: {data['name']}, {counted(evaluation.images, 'image')}; {exactness(data)}; {same}"]
     if evaluation.same_training_data is False:
         lines.append("the subtracted mean is that of other training images than the run's, which costs some accuracy")
     return lines
+
+
+def exactness(data: dict[str, Any]) -> str:
+    """Whether the data are the true CIFAR-10, in words."""
+    return (
+        "the true CIFAR-10, recognised by its digest" if data["exact"] else "NOT EXACT: this is not the true CIFAR-10"
+    )
 
 
 def figure_name(evaluation: Evaluation) -> str:

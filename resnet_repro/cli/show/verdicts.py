@@ -9,7 +9,7 @@ from resnet_repro.analysis.noise import ABOUT_BORROWED, BORROWED
 from resnet_repro.claims import OUTCOMES, wording
 from resnet_repro.claims.verdict import ABOUT_INTERVALS, ABOUT_OUTCOMES, Evidence, NetResult, Ruling, Verdict
 from resnet_repro.cli.options import Format
-from resnet_repro.cli.show.formats import marked, print_as
+from resnet_repro.cli.show.formats import marked, print_as, print_notes
 from resnet_repro.cli.show.sources import source_lines
 from resnet_repro.papers import CLAIMS, find_number
 
@@ -18,11 +18,20 @@ LONGEST = 200  # characters of what is missing; --json prints all of them
 
 
 def print_verdicts(verdicts: Sequence[Verdict], form: Format) -> None:
-    """A row for each claim, and for each comparison under all conditions; below, what letters and terms mean."""
+    """A row for each claim, and for each comparison under all conditions; below, what letters and terms mean.
+
+    On a terminal, the claims of which nothing was run are one line.
+    """
     letters: dict[str, str] = {}
-    rows = [row for verdict in verdicts for row in _rows(verdict, letters)]
+    shown = [verdict for verdict in verdicts if verdict.rulings or form != "text"]
+    rows = [row for verdict in shown for row in _rows(verdict, letters)]
     title = "The papers' claims: " + summary(verdicts)
-    notes = marked(form, [f"{letter}: {conditions.replace(chr(10), ' · ')}" for conditions, letter in letters.items()])
+    notes = _without_runs(verdicts) if form == "text" else []
+    if not rows:
+        print(title)
+        print_notes(form, notes)
+        return
+    notes += marked(form, [f"{letter}: {conditions.replace(chr(10), ' · ')}" for conditions, letter in letters.items()])
     if any(_borrows(found) for verdict in verdicts for ruling in verdict.rulings for found in ruling.evidence):
         notes.append(ABOUT_BORROWED)
     notes += [
@@ -33,6 +42,13 @@ def print_verdicts(verdicts: Sequence[Verdict], form: Format) -> None:
         *source_lines(form == "markdown"),
     ]
     print_as(form, title, COLUMNS, rows, notes, prose=COLUMNS[2])
+
+
+def _without_runs(verdicts: Sequence[Verdict]) -> list[str]:
+    """A line about the claims of which nothing was run, if there are any."""
+    ids = [verdict.claim.id for verdict in verdicts if not verdict.rulings]
+    needs = f"claim{'s' * (len(ids) > 1)} of which nothing was run: {', '.join(ids)}"
+    return [f"{len(ids)} {needs}; --markdown and --json say what each needs"] if ids else []
 
 
 def summary(verdicts: Sequence[Verdict]) -> str:

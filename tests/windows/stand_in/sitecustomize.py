@@ -113,10 +113,6 @@ vars(multiprocessing.connection)["wait"] = wait
 vars(resource_tracker)["ensure_running"] = unavailable
 process.BaseProcess.terminate = process.BaseProcess.kill  # type: ignore[method-assign]
 vars(ctypes)["windll"] = SimpleNamespace(kernel32=SimpleNamespace(SetConsoleCtrlHandler=ignore_ctrl_c))
-# Of torch's compiler, which the optimisers load for seconds in each process, they call these two functions.
-vars(sys)["modules"]["torch._dynamo"] = SimpleNamespace(
-    disable=lambda function, *_, **options: function, graph_break=lambda: None
-)
 for name in ("remove", "rename", "replace", "unlink"):
     vars(os)[name] = while_unused(getattr(os, name))
 for name, lacking in LACKING.items():

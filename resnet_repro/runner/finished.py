@@ -1,5 +1,6 @@
-"""Reads a finished run and its weights: only safetensors, with the names, types and shapes of the run's net."""
+"""Reads a finished run and its weights again: only safetensors, with the names, types and shapes of the run's net."""
 
+import hashlib
 import os
 import shlex
 from pathlib import Path
@@ -43,13 +44,18 @@ def read_finished(folder: Path) -> Run:
     if run.status != "finished":
         raise RunError(
             f"{folder}: the run has not finished ({steps} recorded), so it has no final weights; "
-            f"resume it with '{_training(run)}'"
+            f"resume it with '{training_command(run)}'"
         )
     return run
 
 
 def load_net(run: Run) -> Network:
-    """The run's net on the CPU, in evaluation mode, with its final weights.
+    """The run's net on the CPU, in evaluation mode, with its final weights. Raises as `load_with_digest`."""
+    return load_with_digest(run)[0]
+
+
+def load_with_digest(run: Run) -> tuple[Network, str]:
+    """The run's net as from `load_net`, and the SHA-256 of the file with its weights.
 
     Raises RunError if the weights are missing, damaged, or of another net, and SpecError or RunError if it needs a file
     of the user's own that was not imported, or is another.
@@ -59,8 +65,9 @@ def load_net(run: Run) -> Network:
     check_same(run.path, run.environment, used_files(run.experiment), "")
     try_out([run.experiment])
     net = build_net(run.experiment)
-    net.load_state_dict(_read(run, net.state_dict()))
-    return net.eval()
+    tensors, digest = _read(run, net.state_dict())
+    net.load_state_dict(tensors)
+    return net.eval(), digest
 
 
 def same_data(run: Run, dataset: Dataset) -> tuple[bool | None, bool | None]:
@@ -74,8 +81,11 @@ def same_data(run: Run, dataset: Dataset) -> tuple[bool | None, bool | None]:
     )
 
 
-def _read(run: Run, expected: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The run's tensors by name; none is read before the file's header was compared with `expected`."""
+def _read(run: Run, expected: dict[str, Tensor]) -> tuple[dict[str, Tensor], str]:
+    """The run's tensors by name, and the SHA-256 of their file.
+
+    None is read before the file's header was compared with `expected`.
+    """
     path = run.path / WEIGHTS
     again = shlex.join(["resnet-repro", "train", str(run.path / SPEC), "--results", "again"])
     remedy = f"train the run again, beside this one, with '{again}'"
@@ -97,7 +107,7 @@ def _read(run: Run, expected: dict[str, Tensor]) -> dict[str, Tensor]:
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
             raise RunError(f"{path}: is damaged: {name} holds values that are not finite; restore it, or {remedy}")
-    return tensors
+    return tensors, hashlib.sha256(content).hexdigest()
 
 
 def _difference(found: Layout, expected: Layout) -> str | None:
@@ -112,7 +122,7 @@ def _difference(found: Layout, expected: Layout) -> str | None:
     return f"the net has no {short(extra[0])}" if extra else None
 
 
-def _training(run: Run) -> str:
+def training_command(run: Run) -> str:
     """The command that resumes this run, in its own folder if that is <results>/<name>/seed-<k>."""
     parts = Path(run.experiment.label).parts
     usual = run.path.parts[-len(parts) :] == parts

@@ -1,0 +1,36 @@
+"""The colours and line styles of nets, distinct for colour-blind readers."""
+
+from collections.abc import Sequence
+
+from resnet_repro.analysis.groups import Entry
+
+# The colours of Okabe and Ito, distinct for every kind of colour vision, without yellow, which is too pale on white.
+DEPTH_COLOURS = {20: "#E69F00", 32: "#009E73", 44: "#56B4E9", 56: "#D55E00", 110: "#0072B2", 1202: "#CC79A7"}
+OTHER_COLOURS = ("#000000", "#7f6d5f", "#5f7f6d", "#6d5f7f")
+MANY_COLOURS = (*DEPTH_COLOURS.values(), "#000000", "#999933", "#882255", "#8a8a8a", "#6d5fc4")
+STEP_COLOURS = ("#fcc02b", "#e8704a", "#b33a7a", "#6a1ea1", "#0d0887")  # from early to late steps
+PLAIN_COLOUR, RESIDUAL_COLOUR = "#D55E00", "#0072B2"
+
+
+def depth_colours(depths: Sequence[int]) -> dict[int, str]:
+    """A colour for each depth: fixed for the papers' depths, in turn for others, among which are those not in use."""
+    others = [depth for depth in sorted(set(depths)) if depth not in DEPTH_COLOURS]
+    free = (*(colour for depth, colour in reversed(DEPTH_COLOURS.items()) if depth not in depths), *OTHER_COLOURS)
+    return DEPTH_COLOURS | {depth: free[i % len(free)] for i, depth in enumerate(others)}
+
+
+def entry_styles(entries: Sequence[Entry]) -> dict[Entry, tuple[str, str]]:
+    """A colour and a line style for each net: by depth and kind if these differ between all nets, else in turn.
+
+    Plain nets are dashed and residual nets solid; without BN they are dotted and dash-dotted.
+    """
+    kinds = {(False, "batch"): "-", (True, "batch"): "--", (True, "none"): ":", (False, "none"): "-."}
+    lines = tuple(kinds.values())
+    keys = [(entry.model.depth, (entry.model.shortcut == "none", entry.model.normalization)) for entry in entries]
+    if len(set(keys)) == len(keys):
+        colours = depth_colours([depth for depth, _ in keys])
+        return {entry: (colours[depth], kinds[kind]) for entry, (depth, kind) in zip(entries, keys, strict=True)}
+    return {
+        entry: (MANY_COLOURS[number % len(MANY_COLOURS)], lines[number // len(MANY_COLOURS) % len(lines)])
+        for number, entry in enumerate(entries)
+    }

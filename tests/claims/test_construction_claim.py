@@ -1,0 +1,42 @@
+"""C13: a grown net has the error of its source, and SGD from random weights does not reach it."""
+
+import pytest
+from constructed import grown_run, suite
+from papers_runs import verdict_on
+
+from resnet_repro.claims import judge
+
+
+@pytest.mark.parametrize(
+    ("given", "scratch", "outcome"),
+    [
+        (50.0, 80.0, "reproduced"),
+        (50.05, 80.0, "reproduced"),
+        (51.0, 80.0, "contradicted"),
+        (50.0, 20.0, "contradicted"),
+    ],
+)
+def test_c13_holds_if_the_grown_net_has_its_sources_error_and_random_weights_lead_to_a_higher_one(
+    given: float, scratch: float, outcome: str
+) -> None:
+    assert verdict_on("C13", suite(3, given=given, scratch=scratch)).outcome == outcome
+
+
+def test_c13_needs_all_three_nets_and_a_second_seed() -> None:
+    runs = suite()
+    assert verdict_on("C13", [run for run in runs if run.experiment.name != "none56"]).outcome == "inconclusive"
+    assert (
+        "plain-56 from random weights"
+        in verdict_on("C13", [run for run in runs if run.experiment.name != "none56"]).missing
+    )
+    assert verdict_on("C13", suite(1)).outcome == "inconclusive"
+    assert verdict_on("C13", [grown_run(0)]).outcome == "not run"
+
+
+def test_grown_nets_say_nothing_about_the_other_claims() -> None:
+    without = {
+        verdict.claim.id: verdict.outcome for verdict in judge([run for run in suite() if not run.experiment.source])
+    }
+    found = {verdict.claim.id: verdict.outcome for verdict in judge(suite())}
+    assert found.pop("C13") == "reproduced"
+    assert {**without, "C13": None} == {**found, "C13": None}
