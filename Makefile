@@ -8,7 +8,7 @@ TIME_LIMIT ?= 8h
 GPU_SECONDS ?= 130
 GPU_OUTPUT ?= results/bench
 
-.PHONY: demo reproduce test coverage browser-test lint setup docs figures statistics lesson bench gpu-check stress clean help
+.PHONY: demo reproduce test coverage browser-test lint setup docs figures statistics lesson lesson-test bench gpu-check stress clean help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,9 +55,14 @@ statistics: setup ## simulate the intervals and verdicts anew and write the tabl
 	$(BIN)/python docs/simulate.py
 
 lesson: setup ## give the lesson: run the teacher's notebook anew, and write the students' one: ten minutes
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,lesson]'
 	rm -rf lessons/results
 	cd lessons && ../$(BIN)/python -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False degradation-teacher.ipynb
 	$(BIN)/python lessons/students.py
+
+lesson-test: setup ## every cell of the lesson, with short trainings on the stand-in data: two minutes
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,lesson]'
+	$(BIN)/pytest tests/test_lesson.py
 
 bench: setup ## measure the speed of training on this machine into results/bench, on a quiet machine
 	$(RUN) bench --output results/bench
