@@ -104,15 +104,19 @@ def _draw() -> None:
 
 
 def _import_all() -> None:
-    """Import what the commands need before the forks, so that each child starts at once."""
+    """Import what the commands need, and build their parser, before the forks, so that each child starts at once."""
     import torch
+    import torch._dynamo
+    import typer
 
+    import resnet_repro.cli
     import resnet_repro.figures.command
     import resnet_repro.launch.command
     import resnet_repro.report
     import resnet_repro.weights.evaluate
     import resnet_repro.weights.export  # noqa: F401
 
+    vars(resnet_repro.cli)["app"] = typer.main.get_command(resnet_repro.cli.app)
     torch.set_num_threads(1)
 
 
