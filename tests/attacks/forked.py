@@ -114,7 +114,7 @@ def _import_all() -> None:
     import resnet_repro.launch.command
     import resnet_repro.report
     import resnet_repro.weights.evaluate
-    import resnet_repro.weights.export  # noqa: F401
+    import resnet_repro.weights.export
 
     vars(resnet_repro.cli)["app"] = typer.main.get_command(resnet_repro.cli.app)
     torch.set_num_threads(1)
