@@ -10,7 +10,7 @@ class Construction(NamedTuple):
     """A net that has grown and was trained on, the net from which it started, and the same from random weights."""
 
     grown: Entry
-    source: Entry  # only the runs from which those of `grown` start
+    source: Entry  # only the runs from which the finished ones of `grown` start, or all if none has finished
     scratch: Entry | None  # with as many steps in all; None if there is none
 
 
@@ -18,7 +18,7 @@ def constructions(group: Group) -> list[Construction]:
     """The constructions of a group of grown nets whose sources were read too; none of other groups."""
     found = []
     for grown in group.entries:
-        wanted = {run.experiment.source for run in grown.runs}
+        wanted = {run.experiment.source for run in grown.finished or grown.runs}
         source = next(
             (replace(entry, runs=runs) for entry in group.beside
              if (runs := tuple(run for run in entry.runs if run.experiment.label in wanted))), None,

@@ -1,6 +1,9 @@
 """C13: a grown net has the error of its source, and SGD from random weights does not reach it."""
 
+from dataclasses import replace
+
 import pytest
+from conftest import make_run
 from constructed import grown_run, suite
 from papers_runs import verdict_on
 
@@ -40,3 +43,9 @@ def test_grown_nets_say_nothing_about_the_other_claims() -> None:
     found = {verdict.claim.id: verdict.outcome for verdict in judge(suite())}
     assert found.pop("C13") == "reproduced"
     assert {**without, "C13": None} == {**found, "C13": None}
+
+
+def test_a_grown_run_that_still_trains_leaves_its_source_out() -> None:
+    runs = [run for run in suite(3) if run.experiment.label not in ("none20/seed-2", "none56-grown-0.02/seed-2")]
+    begun = replace(grown_run(2, given=57.0), summary=None)
+    assert verdict_on("C13", [*runs, make_run(20, "none", 2, 57.0, 67.0), begun]).outcome == "reproduced"
