@@ -47,5 +47,5 @@ def test_grown_nets_say_nothing_about_the_other_claims() -> None:
 
 def test_a_grown_run_that_still_trains_leaves_its_source_out() -> None:
     runs = [run for run in suite(3) if run.experiment.label not in ("none20/seed-2", "none56-grown-0.02/seed-2")]
-    begun = replace(grown_run(2, given=57.0), summary=None)
+    begun = replace(grown_run(2, given=57.0), summary={})
     assert verdict_on("C13", [*runs, make_run(20, "none", 2, 57.0, 67.0), begun]).outcome == "reproduced"
