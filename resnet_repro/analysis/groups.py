@@ -102,6 +102,16 @@ class Group:
         """Whether its nets were trained in several precisions."""
         return len({run.precision for run in self.runs}) > 1
 
+    def by_precision(self) -> list["Group"]:
+        """The parts of a group in which a net was trained in several precisions, which are never compared; else it."""
+        of_model: dict[ModelSpec, set[str]] = {}
+        for run in self.runs:
+            of_model.setdefault(run.experiment.model, set()).add(run.precision)
+        if max(map(len, of_model.values())) == 1:
+            return [self]
+        precisions = sorted({run.precision for run in self.runs})
+        return [self.only([entry for entry in self.entries if entry.runs[0].precision == one]) for one in precisions]
+
     def only(self, entries: Sequence[Entry]) -> "Group":
         """The group of some of the entries, as a figure's title should name the conditions of what it draws."""
         return replace(self, entries=tuple(entries))

@@ -22,7 +22,8 @@ MOST_INFORMATIVE: tuple[Outcome, ...] = ("contradicted", "reproduced", "inconclu
 
 def judge(runs: Sequence[Run], full_length: bool = False) -> list[Verdict]:
     """A verdict on each of CLAIMS, in order; `full_length` counts only runs under the papers' conditions."""
-    groups = [group for group in comparable_groups(runs) if group.condition.is_papers or not full_length]
+    counted = [group for group in comparable_groups(runs) if group.condition.is_papers or not full_length]
+    groups = [part for group in counted for part in group.by_precision()]
     return [_verdict(claim, groups, full_length) for claim in CLAIMS.values()]
 
 
@@ -32,8 +33,13 @@ def _verdict(claim: Claim, groups: Sequence[Group], full_length: bool) -> Verdic
     rulings = [_ruling(claim, pool) for pool in pools if pool]
     told = [ruling for ruling in rulings if any(not s.is_absent for found in ruling.evidence for s in found.results)]
     compared = [ruling for ruling in told if ruling.outcome != "not run"]
-    heaviest_first = sorted(compared or told, key=lambda ruling: ruling.groups[0].condition.weight, reverse=True)
+    heaviest_first = sorted(compared or told, key=_weight, reverse=True)
     return Verdict(claim, tuple(heaviest_first), full_length)
+
+
+def _weight(ruling: Ruling) -> tuple[tuple[bool, bool, int], int]:
+    """The sort key of rulings: the weight of the conditions, and of equal ones that of the precision with most runs."""
+    return ruling.groups[0].condition.weight, len(ruling.groups[0].runs)
 
 
 def _can_judge(scope: Scope, at: Condition) -> bool:

@@ -146,6 +146,26 @@ def test_two_ways_of_training_one_net_are_not_averaged() -> None:
     assert "plain-20 was trained in more than one way (a in fp32, b in fp32); keep one" in missing
 
 
+def test_a_net_in_two_precisions_is_judged_in_each_and_the_one_with_more_runs_comes_first() -> None:
+    fp32 = pair(400, (30.0, 30.05), seeds=2)
+    bf16 = pair(400, (50.0, 80.0), seeds=3)
+    for run in bf16:
+        run.environment["precision"] = "bf16"
+    found = verdict_on("C2", fp32 + bf16)
+    assert [(ruling.groups[0].runs[0].precision, ruling.outcome) for ruling in found.rulings] == [
+        ("bf16", "reproduced"), ("fp32", "inconclusive")]  # fmt: skip
+    assert "trained in more than one way" not in found.missing
+
+
+def test_nets_of_two_precisions_stay_together_while_each_has_one() -> None:
+    runs = pair(400, (50.0, 80.0))
+    for run in runs[2:]:
+        run.environment["precision"] = "bf16"
+    found = verdict_on("C2", runs)
+    assert (found.outcome, found.missing) == (
+        "inconclusive", "plain-56 and plain-20 were trained differently (precision)")  # fmt: skip
+
+
 def test_parameters_are_compared_exactly_on_any_schedule() -> None:
     runs = [make_run(20), make_run(20, "identity")]
     for run in runs:
