@@ -35,7 +35,7 @@ def draw_percentile_drift(group: Group, style: Style = WEB) -> Figure | None:
                 mark_curve(line, entry, f"{name[1:]}th percentile {{y:.3g}}")
             place = f"{printable(layer)},\nmap {entry.runs[0].experiment.probes.unit}"
             axes.set_ylabel(wrapped(place, width, style, style.tiny), fontsize=style.tiny)
-            moves = f"iterations {together(f'(median moves by {drift(layer, by_step):.1f} spreads)')}"
+            moves = f"iterations {together(f'(median moves by {drift(layer, by_step):.2f} spreads)')}"
             axes.set_xlabel(wrapped(moves, width, style, style.small), fontsize=style.small)
         add_legend(figure, style, panels[0].lines,
                    "percentile; a spread is the mean distance between the 15th and the 85th")  # fmt: skip

@@ -60,8 +60,8 @@ def deepen_run(folder: Path, depth: int, data_dir: Path, device_name: str) -> De
     Raises RunError, SpecError or DataError.
     """
     run = read_finished(folder)
-    shallow = load_net(run)
     experiment = _deeper(run, depth)
+    shallow = load_net(run)
     device = resolve_device(device_name)
     dataset = Datasets(data_dir).load(run.experiment.data)
     data = dataset.identity

@@ -1,6 +1,7 @@
 """deepen: both nets' errors and the largest difference; nothing is written; what cannot grow is refused."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,10 @@ def test_a_grown_net_has_the_errors_of_the_run_and_nothing_is_written(
 def test_what_cannot_grow_is_refused_in_one_line(cli: Cli, runs: Path, arguments: tuple[str, int], why: str) -> None:
     folder, depth = arguments
     assert_mistake_named(cli("deepen", runs / folder, depth, "--device", "cpu"), 1, why)
+
+
+def test_a_wrong_depth_is_named_also_where_the_weights_are_missing(cli: Cli, runs: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "plain" / "seed-0"
+    shutil.copytree(runs / "plain" / "seed-0", bare, ignore=shutil.ignore_patterns("*.safetensors"))
+    assert_mistake_named(cli("deepen", bare, 13), 1, "DEPTH 13: model.depth: 13 is not 6n+2")
+    assert_mistake_named(cli("deepen", bare, 14), 1, "weights")
