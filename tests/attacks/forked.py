@@ -5,6 +5,7 @@ folder that its argument names. Then each line of stdin is a JSON list of cases;
 stdout as a line. POSIX only.
 """
 
+import gc
 import json
 import os
 import resource
@@ -116,6 +117,7 @@ def _import_all() -> None:
     import resnet_repro.weights.evaluate
     import resnet_repro.weights.export
 
+    gc.freeze()  # else the first collection in each child looks through all of torch, and copies its memory
     vars(resnet_repro.cli)["app"] = typer.main.get_command(resnet_repro.cli.app)
     torch.set_num_threads(1)
 
