@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from attacked import Arena
 
 os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests start: they run side by side
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each of them compiles the whole package again
 gc.set_threshold(50_000)  # looking through all of torch and hypothesis at each 700 objects takes a tenth of the time
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # runs Triton's kernels on the CPU
