@@ -16,7 +16,8 @@ from resnet_repro.files import make_folder, open_to_append
 from resnet_repro.launch.board import Board, new_board
 from resnet_repro.launch.growth import Growth
 from resnet_repro.launch.plan import print_plan, say_duration
-from resnet_repro.launch.queue import Notice, Queue
+from resnet_repro.launch.queue import Queue
+from resnet_repro.launch.scheduler import Notice
 from resnet_repro.launch.slots import Slot, available_memory, find_devices, plan_slots, say_slots
 from resnet_repro.launch.tasks import Task, describe_nets, longest_first, starts_from
 from resnet_repro.launch.tracking import QueuedRun
