@@ -3,11 +3,28 @@
 from collections.abc import Callable, Sequence
 
 from resnet_repro.launch.board import Board
-from resnet_repro.launch.tasks import starts_from
+from resnet_repro.launch.tasks import Task, describe_nets, longest_first, starts_from
 from resnet_repro.launch.tracking import QueuedRun
+from resnet_repro.record.folder import RunFolder
 from resnet_repro.runner.options import TrainOptions
 
 Notice = Callable[[str], None]
+
+
+def queue_up(
+    tasks: Sequence[Task], ahead: Sequence[Task], options: TrainOptions, in_order: bool
+) -> tuple[list[QueuedRun], list[QueuedRun]]:
+    """The runs `ahead`, and those of all tasks that are skipped. `in_order`: the longest first, if they differ."""
+    weights: dict[str, float] = {}
+    differ = len({(task.experiment.model, task.training_images) for task in ahead}) > 1
+    if differ and in_order:
+        nets = describe_nets(ahead)
+        ahead = longest_first(ahead, nets)
+        work = {task.label: nets[task.experiment.model].multiply_adds for task in ahead}
+        weights = {label: one / max(work.values()) for label, one in work.items()}
+    logs = {task.label: RunFolder(options.results, task.experiment).log for task in tasks}
+    runs = [QueuedRun(task, logs[task.label], weight=weights.get(task.label, 1.0)) for task in ahead]
+    return runs, [QueuedRun(task, logs[task.label], "skipped") for task in tasks if task.is_ended]
 
 
 class Scheduler:
@@ -46,5 +63,9 @@ class Scheduler:
         if source is None:
             return "failed"
         if source.status == "waiting":
-            return "" if source in self.waiting else "interrupted"
+            return "" if self._may_start(source) else "interrupted"
         return "" if source.status in ("running", "finished") else source.status
+
+    def _may_start(self, run: QueuedRun) -> bool:
+        """Whether a run that has not started may do so yet."""
+        return run in self.waiting
