@@ -1,8 +1,9 @@
 """Connects to a Ray cluster that runs already. Ray is imported only when a command asks for it with `--on ray`."""
 
 import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from resnet_repro.errors import RunError, summary_of
@@ -45,7 +46,8 @@ def connected(address: str) -> Iterator[list[Node]]:
         where = f" at {named}" if named else ""
         raise RunError(f"--on ray: cannot connect to a cluster{where} ({summary_of(error)}); {REMEDY}") from None
     try:
-        yield live_nodes(ray.nodes())
+        with redirect_stdout(sys.stderr):  # Ray prints there that a node has died
+            yield live_nodes(ray.nodes())
     except (ray.exceptions.RayError, ConnectionError) as error:
         raise RunError(f"--on ray: lost the cluster ({summary_of(error)}); run the same command to resume") from None
     finally:

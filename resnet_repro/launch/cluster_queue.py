@@ -14,7 +14,7 @@ from resnet_repro.launch.cluster import import_ray
 from resnet_repro.launch.node import Mailbox, train_here, versions
 from resnet_repro.launch.node_checks import pinned
 from resnet_repro.launch.nodes import Share, live_nodes
-from resnet_repro.launch.scheduler import Scheduler
+from resnet_repro.launch.scheduler import Notice, Scheduler
 from resnet_repro.launch.tracking import Ended, Event, Failed, QueuedRun, Started
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.record.run import HOLDER
@@ -34,9 +34,12 @@ class ClusterQueue(Scheduler):
     process or node dies starts again from its checkpoint.
     """
 
-    def __init__(self, runs: Sequence[QueuedRun], options: TrainOptions, board: Board, share: Share) -> None:
+    def __init__(
+        self, runs: Sequence[QueuedRun], options: TrainOptions, board: Board, share: Share, notice: Notice
+    ) -> None:
         super().__init__(runs, options, board)
         self.share = share
+        self.notice = notice
         self.ray = import_ray()
         self.train = self.ray.remote(
             num_cpus=share.cpus, num_gpus=share.gpus, max_calls=1, max_retries=RETRIES, retry_exceptions=False
@@ -107,6 +110,8 @@ class ClusterQueue(Scheduler):
             return
         if isinstance(event, Started):
             event = Started(self._named(event.device))
+            if run.status == "running":
+                self.notice(f"{run.label}: its process or its node died; begins again on {event.device}")
         run.take(event)
         self.board.received(run, event)
         if isinstance(event, Ended | Failed):

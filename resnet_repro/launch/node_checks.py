@@ -2,9 +2,11 @@
 
 import pickle
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from resnet_repro.errors import summary_of
 from resnet_repro.files import write_text
@@ -36,9 +38,11 @@ def check_nodes(nodes: Sequence[Node], digests: Mapping[DataSpec, str], options:
             )
             for node in nodes
         }
-        ray.wait(list(asked.values()), num_returns=len(asked), timeout=ANSWER_SECONDS)
+        dead = _await({reference: node.id for node, reference in asked.items()})
         faults = []
         for node, reference in asked.items():
+            if node.id in dead:  # meanwhile: no run will go there
+                continue
             try:
                 found = ray.get(reference, timeout=0)
             except ray.exceptions.GetTimeoutError:
@@ -55,6 +59,17 @@ def check_nodes(nodes: Sequence[Node], digests: Mapping[DataSpec, str], options:
         for path in (question, *answers.values()):
             with suppress(OSError):
                 path.unlink()
+
+
+def _await(asked: Mapping[Any, str]) -> set[str]:
+    """Wait for the answers of nodes. Returns the nodes that have died, for whose tasks Ray may wait for ever."""
+    ray = import_ray()
+    deadline = time.monotonic() + ANSWER_SECONDS
+    waiting, dead = list(asked), set[str]()
+    while time.monotonic() < deadline and any(asked[task] not in dead for task in waiting):
+        _, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=1.0)
+        dead = {node["NodeID"] for node in ray.nodes() if not node["Alive"]}
+    return dead
 
 
 def pinned(node: str) -> object:

@@ -39,7 +39,7 @@ def train_on_cluster(
                 print_error(fault)
             raise RunError(faults[-1])
         runs, skipped = queue_up(tasks, ahead, options, len(slots) < len(ahead))
-        ClusterQueue(runs, options, new_board([*skipped, *runs]), share).train_all()
+        ClusterQueue(runs, options, new_board([*skipped, *runs]), share, notice).train_all()
     return runs
 
 
