@@ -77,7 +77,7 @@ class ClusterQueue(Scheduler):
                     self._listen()
                     self.board.refresh()
             except KeyboardInterrupt:  # a second signal
-                self._stop(force=True)
+                self._kill()
             finally:  # even after a bug of ours every run writes its checkpoint
                 self._stop()
                 while self.tasks:
@@ -155,13 +155,24 @@ class ClusterQueue(Scheduler):
         except errors.RayError as error:
             return first_line(error)
 
-    def _stop(self, force: bool = False) -> None:
-        """Have every run stop, once; with `force`, kill them."""
-        if self.stopping and not force:
+    def _stop(self) -> None:
+        """Have every run stop, once."""
+        if self.stopping:
             return
         self.stopping = True
         for task in self.tasks:
-            self.ray.cancel(task, force=force)
+            self.ray.cancel(task)
+
+    def _kill(self) -> None:
+        """Kill the processes of all runs. Those that Ray cannot reach now it kills when this process disconnects."""
+        self.stopping = True
+        for task in self.tasks:
+            self.ray.cancel(task, force=True)
+        for run in self.tasks.values():
+            if run.status == "running":
+                run.status = "interrupted"
+                self._ended(run)
+        self.tasks.clear()
 
 
 def first_line(error: Exception) -> str:

@@ -20,7 +20,7 @@ from filelock import SoftFileLease
 from helpers import assert_same_result, command_line, train, wait_until
 
 import resnet_repro
-from resnet_repro.record.lease import LEASE_SECONDS
+from resnet_repro.record.lease import LEASE_SECONDS, is_locked
 from resnet_repro.record.run import HOLDER, read_run
 from resnet_repro.spec.file import load_spec
 
@@ -97,7 +97,8 @@ def second(temporary: Path) -> Iterator["subprocess.Popen[str]"]:
 
 def start(spec: Path, results: Path, *arguments: object) -> "subprocess.Popen[str]":
     command = command_line("train", spec, "--results", results, "--jobs", "auto", "--on", f"ray={ADDRESS}", *arguments)
-    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    # Ray adds the working folder to the paths of the workers, so it must not hold the package.
+    return subprocess.Popen(command, cwd=spec.parent, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def overridden(overrides: Sequence[str]) -> list[str]:
@@ -230,3 +231,4 @@ def test_a_second_interrupt_kills_the_processes(tiny: Path, tmp_path: Path) -> N
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "Traceback" not in err
+    wait_until(lambda: not is_locked(folder / HOLDER))
