@@ -3,6 +3,7 @@
 import math
 import pickle
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -16,7 +17,7 @@ from resnet_repro.launch.node_checks import pinned
 from resnet_repro.launch.nodes import Share, live_nodes
 from resnet_repro.launch.scheduler import Notice, Scheduler
 from resnet_repro.launch.tracking import Ended, Event, Failed, QueuedRun, Started
-from resnet_repro.record.folder import RunFolder
+from resnet_repro.record.folder import FolderStatus, RunFolder
 from resnet_repro.record.run import HOLDER
 from resnet_repro.runner.environment import repeatable
 from resnet_repro.runner.options import TrainOptions
@@ -47,6 +48,7 @@ class ClusterQueue(Scheduler):
         self.tasks: dict[Any, QueuedRun] = {}  # by Ray's reference to the task
         here = self.ray.get_runtime_context().get_node_id()
         self.mailbox = self.ray.remote(Mailbox).options(num_cpus=0, scheduling_strategy=pinned(here)).remote()
+        self.stops: Counter[str] = Counter()
         self.names: dict[str, str] = {}  # of the nodes, by their ids
         self.versions = versions()
         self.theirs = replace(
@@ -102,20 +104,28 @@ class ClusterQueue(Scheduler):
             self._take(self.by_label[label], pickle.loads(event))  # noqa: S301  # from a worker, through Ray
         for task in ended:
             run = self.tasks.pop(task)
-            if run.status not in ENDED:
+            if run.status not in ENDED and run not in self.tasks.values():
                 self._end(run, task)
 
     def _take(self, run: QueuedRun, event: Event) -> None:
         if run.status in ENDED or (isinstance(event, Failed) and event.lost):  # if the GPU is lost, Ray tries again
             return
+        if isinstance(event, Ended) and event.status == "interrupted" and self._may_move(run):
+            self._submit(run)
+            return
         if isinstance(event, Started):
             event = Started(self._named(event.device))
             if run.status == "running":
-                self.notice(f"{run.label}: its process or its node died; begins again on {event.device}")
+                self.notice(f"{run.label}: its process or its node has ended; begins again on {event.device}")
         run.take(event)
         self.board.received(run, event)
         if isinstance(event, Ended | Failed):
             self._ended(run)
+
+    def _may_move(self, run: QueuedRun) -> bool:
+        """Whether a run that was stopped, though this command was not, starts again: its node is being shut down."""
+        self.stops[run.label] += 1
+        return not self.stopping and self.stops[run.label] <= RETRIES
 
     def _named(self, place: str) -> str:
         """The place of a run, such as node-1/cpu, from the id of its node."""
@@ -127,11 +137,11 @@ class ClusterQueue(Scheduler):
     def _end(self, run: QueuedRun, task: Any) -> None:
         """End a run whose task has ended without a word: its folder says how far it got."""
         reason = self._reason(task)
-        status = "unfinished"
+        status: FolderStatus = "new"
         if run.status == "running" and not self.options.restart:
             with suppress(ReproError):
                 status = RunFolder(self.options.results, run.task.experiment).status()
-        if status == "finished" or status == "diverged":
+        if status in ("finished", "diverged"):
             run.status = status
         elif self.stopping:
             run.status = "interrupted" if run.status == "running" else "waiting"

@@ -148,19 +148,20 @@ def test_a_run_whose_worker_is_killed_resumes_with_the_same_bits(tiny: Path, tmp
     os.kill(holder(folder), signal.SIGKILL)
     _, err = process.communicate()
     assert process.returncode == 0, err
-    assert "note: tiny/seed-0: its process or its node died; begins again on " in err
+    assert "note: tiny/seed-0: its process or its node has ended; begins again on " in err
     assert "resumes" in (folder / "train.log").read_text()
     alone(tiny, tmp_path / "alone", LONGER, [0])
     assert_same_result(folder, tmp_path / "alone/tiny/seed-0")
 
 
-def test_the_run_of_a_node_that_dies_moves_to_another(
-    tiny: Path, tmp_path: Path, second: "subprocess.Popen[str]"
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_the_run_of_a_node_that_dies_or_is_shut_down_moves_to_another(
+    tiny: Path, tmp_path: Path, second: "subprocess.Popen[str]", number: signal.Signals
 ) -> None:
     process = start(tiny, tmp_path / "r", "--seeds", "0-1", *overridden(LONGER), "--checkpoint-seconds", 1)
     folders = [tmp_path / f"r/tiny/seed-{seed}" for seed in range(2)]
     wait_until(lambda: all(map(begun, folders)))
-    kill(second)
+    os.killpg(second.pid, number)
     _, err = process.communicate()
     assert process.returncode == 0, err
     alone(tiny, tmp_path / "alone", LONGER)
