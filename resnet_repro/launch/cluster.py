@@ -1,6 +1,7 @@
 """Connects to a Ray cluster that runs already. Ray is imported only when a command asks for it with `--on ray`."""
 
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -17,6 +18,7 @@ SETTINGS = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
+REACHING_SECONDS = 10.0
 REMEDY = "start Ray on this machine ('ray start --head'), or have it join a cluster ('ray start --address=HOST:PORT')"
 
 
@@ -40,11 +42,13 @@ def connected(address: str) -> Iterator[list[Node]]:
     if named == "local":
         raise RunError("RAY_ADDRESS=local: --on ray uses a cluster that runs already; set it to HOST:PORT")
     ray = import_ray()
+    _check_reachable(named)
     try:
         ray.init(address=named or ANY, log_to_driver=False, logging_level="ERROR", include_dashboard=False)
+    except ConnectionError:
+        raise RunError(f"--on ray: no Ray is running here; {REMEDY}") from None
     except Exception as error:
-        where = f" at {named}" if named else ""
-        raise RunError(f"--on ray: cannot connect to a cluster{where} ({summary_of(error)}); {REMEDY}") from None
+        raise RunError(f"--on ray: cannot connect to the cluster ({summary_of(error)}); {REMEDY}") from None
     try:
         with redirect_stdout(sys.stderr):  # Ray prints there that a node has died
             yield live_nodes(ray.nodes())
@@ -52,3 +56,14 @@ def connected(address: str) -> Iterator[list[Node]]:
         raise RunError(f"--on ray: lost the cluster ({summary_of(error)}); run the same command to resume") from None
     finally:
         ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """Raise RunError if nothing answers at HOST:PORT; Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), REACHING_SECONDS).close()
+    except OSError as error:
+        raise RunError(f"--on ray: nothing answers at {address} ({error.strerror or error}); {REMEDY}") from None

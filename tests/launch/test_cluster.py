@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from conftest import Cli
 import resnet_repro
 from resnet_repro.cli.options import parse_on
 from resnet_repro.errors import RunError
+from resnet_repro.launch import cluster
 from resnet_repro.launch.cluster import ANY, connected
 from resnet_repro.launch.node import Mailbox, check_here, versions
 from resnet_repro.launch.nodes import Node, Share, choose_device, dead_hosts, live_nodes, share_of, slots_of
@@ -154,6 +156,15 @@ def test_a_cluster_that_cannot_be_used_is_one_line(
         monkeypatch.setenv(name, "0")
     with pytest.raises(RunError, match=re.escape(message)), connected(address):
         pass
+
+
+def test_an_address_at_which_nothing_answers_is_one_line_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "import_ray", lambda: None)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{closed.getsockname()[1]}"
+        with pytest.raises(RunError, match=f"--on ray: nothing answers at {address} "), connected(address):
+            pass
 
 
 def test_without_ray_the_command_says_how_to_install_it(
