@@ -8,7 +8,7 @@ TIME_LIMIT ?= 8h
 GPU_SECONDS ?= 130
 GPU_OUTPUT ?= results/bench
 
-.PHONY: demo reproduce test coverage browser-test lint setup docs figures statistics lesson lesson-test bench gpu-check stress clean help
+.PHONY: demo reproduce test coverage browser-test cluster-test lint setup docs figures statistics lesson lesson-test bench gpu-check stress clean help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ browser-test: setup ## the report in a headless Chromium or Chrome; as root on D
 	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -y -q chromium; } || \
 		{ echo "Chromium is needed; on Debian: sudo apt-get install chromium" >&2; exit 1; }
 	$(BIN)/pytest tests/browser
+
+cluster-test: setup ## --on ray on a real cluster of two nodes, on this machine (Linux), without a network: four minutes
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,cluster]'
+	unshare --user --map-root-user --net --mount sh -c 'ip link set lo up && exec $(BIN)/pytest -n 0 tests/launch/test_cluster_ray.py'
 
 lint: setup ## format, rules, types, import layers
 	$(BIN)/ruff format --check .

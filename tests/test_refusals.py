@@ -19,6 +19,8 @@ from resnet_repro.spec.file import load_spec
         (("train", "tiny.yaml", "--seeds", "a"), 2, "should be like 0-4"),
         (("train", "tiny.yaml", "--seed", "-1"), 2, "should be like 0-4"),
         (("train", "tiny.yaml", "--seed", "1", "--seeds", "2"), 2, "not both"),
+        (("train", "tiny.yaml", "--on", "slurm"), 2, "should be ray, or ray=HOST:PORT"),
+        (("train", "tiny.yaml", "--on", "ray=host"), 2, "should be ray, or ray=HOST:PORT"),
         (("train", "tiny.yaml", "--device", "gpu"), 1, "--device gpu: is not a device"),
         (("train", "tiny.yaml", "--set", "training.steps=0"), 1, "training.steps: 0 should be greater than 0"),
         (("train", "tiny.yaml", "tiny.yaml", "copy/tiny.yaml"), 1, "is that of tiny.yaml too"),

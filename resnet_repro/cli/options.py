@@ -121,6 +121,15 @@ Jobs = Annotated[
         rich_help_panel=MACHINE,
     ),
 ]
+On = Annotated[
+    str | None,
+    typer.Option(
+        "--on",
+        metavar="ray[=HOST:PORT]",
+        help="Train on a Ray cluster that runs already: that of RAY_ADDRESS or of this machine, or the one named.",
+        rich_help_panel=MACHINE,
+    ),
+]
 TimeLimit = Annotated[
     str | None,
     typer.Option(metavar="TIME", help="Stop after this time, resumably: 8h, 90m or 1h30m.", rich_help_panel=LIMITS),
@@ -195,6 +204,16 @@ def parse_jobs(text: str) -> int | Literal["auto"]:
     if not text.isdecimal() or not 0 < int(text) <= MOST_JOBS:
         raise ValueError(f"jobs {text}: should be auto, or a whole number from 1 to {MOST_JOBS}")
     return int(text)
+
+
+def parse_on(text: str) -> str:
+    """The address in "ray=HOST:PORT", or "auto" for "ray" alone. Raises ValueError."""
+    if text == "ray":
+        return "auto"
+    found = re.fullmatch(r"ray=([^\s:/]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})", text)
+    if not found or not 0 < int(found[2]) < 65536:
+        raise ValueError(f"{text}: should be ray, or ray=HOST:PORT, the address that 'ray start --head' shows")
+    return text.removeprefix("ray=")
 
 
 def parse_duration(text: str) -> float:

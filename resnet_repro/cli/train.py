@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from resnet_repro.cli.options import (
     DryRun,
     Import,
     Jobs,
+    On,
     Override,
     ResultsOption,
     Specs,
@@ -38,6 +40,7 @@ def train(
     ] = None,
     device: Device = "auto",
     jobs: Jobs = "1",
+    on: On = None,
     results: ResultsOption = Path("results"),
     data_dir: DataDir = Path("data"),
     override: Override = None,
@@ -92,11 +95,11 @@ def train(
     dry_run: DryRun = False,
 ) -> None:
     """Train the nets that specs describe. Finished runs are skipped, interrupted ones resume."""
-    from resnet_repro.cli.options import parse_jobs
+    from resnet_repro.cli.options import parse_jobs, parse_on
     from resnet_repro.spec.overriding import parse_varied
     from resnet_repro.spec.suite import load_suite
 
-    side_by_side = parsed(parse_jobs, jobs)
+    side_by_side, cluster = parsed(parse_jobs, jobs), None if on is None else parsed(parse_on, on)
     seeds_wanted = _seeds(seed, seeds)
     deadline = _deadline(time_limit)
     from resnet_repro.launch import command
@@ -108,7 +111,7 @@ def train(
         files = ranks.each(lambda: import_files(imported))
         options = TrainOptions(
             results, data_dir, device, side_by_side, restart, compiled, deterministic, checkpoint_seconds, ranks,
-            deadline, require_graph, files,
+            deadline, require_graph, files, cluster=cluster,
         )  # fmt: skip
         tasks = ranks.first(
             lambda: find_tasks(load_suite(specs, override or (), seeds_wanted, parse_varied(vary or ()), name), options)
@@ -142,6 +145,7 @@ def reproduce(
     ] = None,
     device: Device = "auto",
     jobs: Jobs = "auto",
+    on: On = None,
     results: ResultsOption = Path("results"),
     data_dir: DataDir = Path("data"),
     imported: Import = None,
@@ -149,22 +153,26 @@ def reproduce(
     dry_run: DryRun = False,
 ) -> None:
     """Train the missing runs of the reproduction, the most important first. Call it again until none is missing."""
-    from resnet_repro.cli.options import parse_jobs
+    from resnet_repro.cli.options import parse_jobs, parse_on
 
     side_by_side, deadline = parsed(parse_jobs, jobs), _deadline(time_limit)
+    cluster = None if on is None else parsed(parse_on, on)
     from resnet_repro.launch import command
+    from resnet_repro.launch.on_cluster import cluster_device
     from resnet_repro.launch.reproduce import load_tiers, parse_schedule
     from resnet_repro.launch.tasks import find_tasks
     from resnet_repro.runner.options import TrainOptions
     from resnet_repro.spec.carried import carried_folder
     from resnet_repro.training.device import resolve_device
 
+    options = TrainOptions(results, data_dir, device, side_by_side, deadline=deadline, cluster=cluster)
     if schedule == "auto":
-        schedule = "full" if resolve_device(device).type == "cuda" else "tenth"
+        kind = resolve_device(device).type if cluster is None else cluster_device(options)
+        schedule = "full" if kind == "cuda" else "tenth"
         notice(f"the {schedule} schedule, which suits the device; choose another with --schedule")
     files = import_files(imported)
     tiers = load_tiers(parsed(parse_schedule, schedule), experiments or carried_folder())
-    options = TrainOptions(results, data_dir, device, side_by_side, deadline=deadline, imported=files)
+    options = replace(options, imported=files)
     tasks = [task for tier, suite in enumerate(tiers) for task in find_tasks(suite, options, tier)]
     code = 0
     if dry_run:

@@ -16,7 +16,8 @@ from resnet_repro.files import make_folder, open_to_append
 from resnet_repro.launch.board import Board, new_board
 from resnet_repro.launch.growth import Growth
 from resnet_repro.launch.plan import print_plan, say_duration
-from resnet_repro.launch.queue import Notice, Queue
+from resnet_repro.launch.queue import Queue
+from resnet_repro.launch.scheduler import Notice, queue_up
 from resnet_repro.launch.slots import Slot, available_memory, find_devices, plan_slots, say_slots
 from resnet_repro.launch.tasks import Task, describe_nets, longest_first, starts_from
 from resnet_repro.launch.tracking import QueuedRun
@@ -44,11 +45,18 @@ def show_plan(asked: Sequence[Task], options: TrainOptions) -> int:
     if not (tasks := _usable(asked, options)):
         return 1
     nets = describe_nets(tasks)
-    if options.jobs != 1:
+    if options.jobs != 1 or options.cluster is not None:
         tasks = longest_first(tasks, nets)
     limit = options.deadline - time.monotonic()
-    slots = _slots([task for task in tasks if not task.is_ended], options)
-    print_plan(tasks, nets, slots, _is_measured(slots, options), limit)
+    ahead = [task for task in tasks if not task.is_ended]
+    if options.cluster is not None:
+        from resnet_repro.launch.on_cluster import cluster_slots
+
+        slots, here = cluster_slots(ahead, options)
+        print_plan(tasks, nets, slots, limit=limit, measured_in=here)
+    else:
+        slots = _slots(ahead, options)
+        print_plan(tasks, nets, slots, _is_measured(slots, options), limit)
     return int(len(tasks) < len(asked))
 
 
@@ -69,7 +77,12 @@ def train(asked: Sequence[Task], options: TrainOptions, notice: Notice) -> int:
             notice(f"{task.label}: has {task.status} already and is skipped; --restart would train it again")
     if not (ahead := [task for task in tasks if not task.is_ended]):
         return failed
-    code = _one_by_one(ahead, options, notice) if options.jobs == 1 else _side_by_side(tasks, ahead, options, notice)
+    if options.cluster is not None:
+        code = _on_cluster(tasks, ahead, options, notice)
+    elif options.jobs == 1:
+        code = _one_by_one(ahead, options, notice)
+    else:
+        code = _side_by_side(tasks, ahead, options, notice)
     return code or failed
 
 
@@ -130,6 +143,15 @@ def _side_by_side(tasks: Sequence[Task], wanted: Sequence[Task], options: TrainO
     return _exit_code(train_side_by_side(tasks, ahead, options, notice)) or int(len(ahead) < len(wanted))
 
 
+def _on_cluster(tasks: Sequence[Task], wanted: Sequence[Task], options: TrainOptions, notice: Notice) -> int:
+    from resnet_repro.launch.on_cluster import train_on_cluster  # for those alone who ask for it
+
+    datasets = Datasets(options.data_dir)
+    if not (ahead := _with_data(wanted, datasets)):
+        return 1
+    return _exit_code(train_on_cluster(tasks, ahead, options, datasets, notice)) or int(len(ahead) < len(wanted))
+
+
 def train_side_by_side(
     tasks: Sequence[Task], ahead: Sequence[Task], options: TrainOptions, notice: Notice, board: Board | None = None
 ) -> list[QueuedRun]:
@@ -138,16 +160,7 @@ def train_side_by_side(
     measured = _is_measured(slots, options)
     make_folder(options.results)
     notice(f"{counted(len(ahead), 'run')}, {say_slots(slots, measured)}")
-    weights: dict[str, float] = {}
-    differ = len({(task.experiment.model, task.training_images) for task in ahead}) > 1
-    if differ and (slots[0].shared or len(slots) < len(ahead)):
-        nets = describe_nets(ahead)
-        ahead = longest_first(ahead, nets)
-        work = {task.label: nets[task.experiment.model].multiply_adds for task in ahead}
-        weights = {label: one / max(work.values()) for label, one in work.items()}
-    logs = {task.label: RunFolder(options.results, task.experiment).log for task in tasks}
-    runs = [QueuedRun(task, logs[task.label], weight=weights.get(task.label, 1.0)) for task in ahead]
-    skipped = [QueuedRun(task, logs[task.label], "skipped") for task in tasks if task.is_ended]
+    runs, skipped = queue_up(tasks, ahead, options, slots[0].shared or len(slots) < len(ahead))
     growths = _growths(runs, slots) if measured else {}
     Queue(runs, slots, options, board or new_board([*skipped, *runs]), growths, notice).train_all()
     return runs

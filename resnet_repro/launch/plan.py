@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 from resnet_repro.launch.duration import measure_rate, side_by_side_ends
 from resnet_repro.launch.slots import Slot, say_slots
@@ -12,15 +13,22 @@ COLUMNS = ["run", "status", "parameters", "steps left", "images", "multiply-adds
 
 
 def print_plan(
-    tasks: Sequence[Task], nets: Nets, slots: Sequence[Slot], measured: bool = False, limit: float = math.inf
+    tasks: Sequence[Task],
+    nets: Nets,
+    slots: Sequence[Slot],
+    measured: bool = False,
+    limit: float = math.inf,
+    measured_in: Slot | Literal["slots"] | None = "slots",
 ) -> None:
     """Print each run with its work and hours left, the total, and how many runs end within `limit` seconds.
 
     If there is work left, this first measures the speed of the device for some seconds. `measured`: the number of runs
-    side by side is found while they train; the total then assumes one run at a time on each device.
+    side by side is found while they train; the total then assumes one run at a time on each device. The slots of a
+    cluster are elsewhere: `measured_in` is then one of this machine, or None if it has no such device, and no hours.
     """
     ahead = [task for task in tasks if not task.is_ended]
-    rate = measure_rate(slots[0], ahead[0].experiment) if ahead else None
+    probe = slots[0] if measured_in == "slots" else measured_in
+    rate = measure_rate(probe, ahead[0].experiment) if ahead and probe else None
     seconds = {task.label: task.work(nets) / rate.multiply_adds_per_second if rate else 0.0 for task in tasks}
     rows = [
         [
@@ -30,7 +38,7 @@ def print_plan(
             str(task.steps_left),
             f"{task.training_images:,}",
             f"{task.training_work(nets) / 1e12:,.1f}",
-            f"{seconds[task.label] / 3600:,.2f}",
+            f"{seconds[task.label] / 3600:,.2f}" if rate or task.is_ended else "",
         ]
         for task in tasks
     ]
@@ -38,6 +46,8 @@ def print_plan(
     work = sum(task.training_work(nets) for task in tasks) / 1e12
     print(f"work ahead: {work:,.1f} x 10^12 multiply-adds of training")
     if not rate:
+        if ahead:
+            print("no hours: this machine has no GPU on which to measure the speed of the cluster's")
         return
     ends = side_by_side_ends([seconds[task.label] for task in ahead], _at_a_time(slots, measured))
     print(f"time ahead: about {max(ends) / 3600:,.2f} hours, evaluation included")
@@ -45,10 +55,11 @@ def print_plan(
         fitting = sum(end <= limit for end in ends)
         some = f"{fitting} of {counted(len(ahead), 'run')}"
         print(f"within {limit / 3600:,.2f} hours: about {some}; run the same command again for the rest")
+    is_elsewhere = measured_in != "slots"
     gap = "the gain of runs side by side" if measured else "the slowdown of runs side by side"
     print(
         f"an estimate from {rate.measured}, {rate.multiply_adds_per_second / 1e9:,.1f} x 10^9 multiply-adds a second; "
-        f"it leaves out probes and {gap}"
+        f"it leaves out probes and {gap}{', and takes the nodes to be as fast as this machine' * is_elsewhere}"
     )
 
 

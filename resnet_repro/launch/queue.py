@@ -2,24 +2,23 @@
 
 import multiprocessing.connection
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from resnet_repro.launch.board import Board
 from resnet_repro.launch.child import Child
 from resnet_repro.launch.growth import Growth
+from resnet_repro.launch.scheduler import Notice, Scheduler
 from resnet_repro.launch.slots import Slot
-from resnet_repro.launch.tasks import starts_from
 from resnet_repro.launch.tracking import Ended, Event, Failed, Memory, QueuedRun
 from resnet_repro.runner.options import TrainOptions
 from resnet_repro.runner.progress import REFRESH_SECONDS, TrainingProgress
 from resnet_repro.runner.signals import stop_signals
 
-Notice = Callable[[str], None]
 MOST_AWAITED = 60  # pipes; Windows can wait for 63 at once. More are looked at after the waiting
 
 
-class Queue:
+class Queue(Scheduler):
     """Trains `runs` in their order, each in its own process; the runs of a CUDA device share one.
 
     `growths` limit how many slots of each device are in use. `notice` prints what they find.
@@ -34,15 +33,11 @@ class Queue:
         growths: Mapping[str, Growth] | None = None,
         notice: Notice = lambda text: None,
     ) -> None:
-        self.waiting = list(runs)
-        self.by_label = {run.label: run for run in runs}
+        super().__init__(runs, options, board)
         self.free = list(slots)
-        self.options = options
-        self.board = board
         self.growths = growths or {}
         self.notice = notice
         self.children: list[Child] = []
-        self.stopping = False
 
     def train_all(self) -> None:
         """Train until every run has ended, or until a signal or the deadline has stopped all of them resumably.
@@ -79,35 +74,6 @@ class Queue:
             return growth is None or len(growth.running) < growth.allowed
 
         return next(filter(usable, self.free), None) if self._ready_run() else None
-
-    def _ready_run(self) -> QueuedRun | None:
-        """The first waiting run that need not wait for the net of another one."""
-        ready = (run for run in self.waiting if not run.task.after or self._source_of(run).status == "finished")
-        return next(ready, None)
-
-    def _source_of(self, run: QueuedRun) -> QueuedRun:
-        return self.by_label[run.task.after]
-
-    def _give_up_without_sources(self) -> None:
-        """End the runs whose source has ended without a net, or is not in the queue, as its data are missing.
-
-        If it was interrupted, they just wait no longer: the same command resumes it.
-        """
-        while lost := [run for run in self.waiting if run.task.after and self._lost_status(run)]:
-            for run in lost:
-                self.waiting.remove(run)
-                if (status := self._lost_status(run)) != "interrupted":
-                    run.status, run.error = "failed", starts_from(run.task.after, status)
-                    self.board.ended(run)
-
-    def _lost_status(self, run: QueuedRun) -> str:
-        """How the source of a waiting run was lost; "" if it has finished, or may yet."""
-        source = self.by_label.get(run.task.after)
-        if source is None:
-            return "failed"
-        if source.status == "waiting":
-            return "" if source in self.waiting else "interrupted"
-        return "" if source.status in ("running", "finished") else source.status
 
     def _start(self, run: QueuedRun, slot: Slot) -> None:
         self.free.remove(slot)

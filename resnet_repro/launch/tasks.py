@@ -79,6 +79,8 @@ def find_tasks(experiments: Iterable[Experiment], options: TrainOptions, tier: i
         raise RunError(
             f"--jobs {options.jobs}: torchrun has all of its ranks train one run after another; leave it out"
         )
+    if options.ranks.count > 1 and options.cluster is not None:
+        raise RunError("--on ray: torchrun's ranks train one run together, a cluster many; leave out one of them")
     if options.results.exists() and not options.results.is_dir():
         raise RunError(f"--results {options.results}: is not a folder; choose another")
     try_out(experiments := [*experiments])

@@ -25,6 +25,12 @@ class Memory(NamedTuple):
     held: int  # by all runs of the process
 
 
+class Started(NamedTuple):
+    """A node of a cluster has begun to work on the run, perhaps again."""
+
+    device: str  # after the name of the node: node-1/cpu
+
+
 class Ended(NamedTuple):
     status: Status
 
@@ -34,7 +40,7 @@ class Failed(NamedTuple):
     lost: bool = False  # the process can no longer use its GPU, and ends
 
 
-Event = LogLine | TrainingProgress | Row | Memory | Ended | Failed
+Event = Started | LogLine | TrainingProgress | Row | Memory | Ended | Failed
 
 
 @dataclass
@@ -69,6 +75,8 @@ class QueuedRun:
     def take(self, event: Event) -> None:
         """Update this run with an event."""
         match event:
+            case Started(device):
+                self.status, self.device = "running", device
             case TrainingProgress():
                 if event.step != self.step:  # else the row of this step is there, as in metrics.csv
                     self.progress = event

@@ -66,7 +66,7 @@ def work(slot: Slot, options: TrainOptions, queue: Connection) -> None:
     for number in signals_that_stop():
         signal.signal(number, lambda *_: None)
     separate_threads()
-    _log_notices()
+    log_notices()
     torch.set_num_threads(slot.threads)
     sys.setswitchinterval(SWITCH_SECONDS)
     options = replace(options, device=slot.device)
@@ -105,7 +105,7 @@ def _assignments(queue: Connection, stop: threading.Event) -> Iterator[Assignmen
 class Worker:
     """What the runs of this process share."""
 
-    def __init__(self, options: TrainOptions, send: EventSender, stopped: Callable[[], bool]) -> None:
+    def __init__(self, options: TrainOptions, send: Callable[[str, Event], None], stopped: Callable[[], bool]) -> None:
         self.options = options
         self.device = torch.device(options.device)
         self.datasets = Datasets(options.data_dir)
@@ -183,7 +183,7 @@ class SendingWatcher(LineWatcher):
         self.send(LogLine(f"{self.label}: {text}"))
 
 
-def _log_notices() -> None:
+def log_notices() -> None:
     """Write the package's own notices, such as a fallback of the engine, into the log of their run."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("note: %(message)s"))

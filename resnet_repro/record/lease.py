@@ -14,6 +14,7 @@ import os
 import re
 import socket
 import sys
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -98,6 +99,14 @@ class Lease:
         host, container, _ = owner.hostname.partition(NAMESPACE)
         where = " in another container" if container and not _is_own(owner.hostname) else ""
         return f"process {owner.pid} on {_unescaped(host)}{where}"
+
+
+def forget_dead(file: Path, dead: Collection[str]) -> None:
+    """Delete the file of a holder on one of these hosts, which are known to be dead, so that nobody waits for it."""
+    owner = SoftFileLease(file, lease_duration=LEASE_SECONDS).owner
+    if owner and _unescaped(owner.hostname).partition(NAMESPACE)[0] in dead and not is_locked(file):
+        with suppress(OSError):
+            file.unlink()
 
 
 def is_locked(file: Path) -> bool:

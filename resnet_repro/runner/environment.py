@@ -20,6 +20,7 @@ NOT_RECORDED = {
     "--results": True,
     "--data-dir": True,
     "--jobs": True,
+    "--on": True,
     "--time-limit": True,
     "--checkpoint-seconds": True,
     "--restart": False,

@@ -29,3 +29,4 @@ class TrainOptions:
     require_graph: bool = False  # fail if the training step cannot be captured in a CUDA graph
     imported: tuple[OwnFile, ...] = ()  # the user's own files, which every process of the command runs
     command: tuple[str, ...] | None = None  # what the runs record as the command; None: that of this process
+    cluster: str | None = None  # the address of a Ray cluster on which the runs train; None: on this machine

@@ -1,0 +1,235 @@
+"""`--on ray` with a real Ray cluster of one-CPU nodes on this machine: `make cluster-test`.
+
+Ray listens on all interfaces, so this needs a network namespace that has no other than the loopback.
+"""
+
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from filelock import SoftFileLease
+from helpers import assert_same_result, command_line, train, wait_until
+
+import resnet_repro
+from resnet_repro.record.lease import LEASE_SECONDS, is_locked
+from resnet_repro.record.run import HOLDER, read_run
+from resnet_repro.spec.file import load_spec
+
+pytest.importorskip("ray", reason="Ray is not installed: pip install 'resnet-repro[cluster]'")
+if [name for _, name in socket.if_nameindex()] != ["lo"]:
+    pytest.skip("needs a network of loopback alone: make cluster-test", allow_module_level=True)
+
+ADDRESS = "127.0.0.1:6399"
+LONGER = ("training.steps=300", "training.evaluate_every=100", "training.record_every=100")  # some 10 seconds
+PACKAGE = Path(resnet_repro.__file__).parent
+DATA = """
+from pathlib import Path
+from resnet_repro.data import CLASSES, DATASETS
+from resnet_repro.data.synthetic import load_synthetic
+
+def load(data_dir, train_images, test_images):
+    (Path(data_dir) / "images").read_bytes()
+    return load_synthetic(data_dir, train_images, test_images)
+
+DATASETS["own"] = load
+CLASSES["own"] = CLASSES["synthetic"]
+"""
+
+
+@contextmanager
+def node(
+    temporary: Path, *, head: bool = False, within: Sequence[str] = (), **env: str
+) -> Iterator[subprocess.Popen[str]]:
+    """A node with one CPU, in a group of processes of its own; `within` is a command that starts it."""
+    ray = [sys.executable, "-c", "from ray.scripts.scripts import main; main()", "start", "--block"]
+    place = ("--head", "--port=6399", "--include-dashboard=false", f"--temp-dir={temporary}") if head else ()
+    where = place or (f"--address={ADDRESS}",)
+    command = [*within, *ray, *where, "--node-ip-address=127.0.0.1", "--num-cpus=1", "--object-store-memory=100000000"]
+    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", **env}
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    assert process.stdout
+    with process.stdout:
+        assert any("Ray runtime started" in line for line in process.stdout)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait()
+            kill(process)
+
+
+def kill(node: "subprocess.Popen[str]") -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(node.pid, signal.SIGKILL)
+    node.wait()
+
+
+@pytest.fixture(scope="module")
+def temporary() -> Iterator[Path]:
+    """Ray's own folder, with a short path, as Ray's sockets lie in it."""
+    path = Path(f"/tmp/ray-test-{os.getpid()}")  # noqa: S108
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _head(temporary: Path) -> Iterator[None]:
+    with node(temporary, head=True):
+        yield
+
+
+@pytest.fixture
+def second(temporary: Path) -> Iterator["subprocess.Popen[str]"]:
+    with node(temporary) as process:
+        yield process
+
+
+def start(spec: Path, results: Path, *arguments: object) -> "subprocess.Popen[str]":
+    command = command_line("train", spec, "--results", results, "--jobs", "auto", "--on", f"ray={ADDRESS}", *arguments)
+    # Ray adds the working folder to the paths of the workers, so it must not hold the package.
+    return subprocess.Popen(command, cwd=spec.parent, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def overridden(overrides: Sequence[str]) -> list[str]:
+    return [part for override in overrides for part in ("--set", override)]
+
+
+def alone(spec: Path, results: Path, overrides: Sequence[str] = (), seeds: Sequence[int] = (0, 1)) -> None:
+    loaded = load_spec(spec, overrides)
+    for seed in seeds:
+        train(loaded.model_copy(update={"seed": seed}), results)
+
+
+def begun(folder: Path) -> bool:
+    return (folder / "checkpoint.pt").exists()
+
+
+def holder(folder: Path) -> int:
+    """The process that trains a run."""
+    owner = SoftFileLease(folder / HOLDER, lease_duration=LEASE_SECONDS).owner
+    return owner.pid if owner else 0
+
+
+@pytest.mark.usefixtures("second")
+def test_a_cluster_gives_the_bits_the_logs_and_the_exit_code_of_one_machine(tiny: Path, tmp_path: Path) -> None:
+    process = start(tiny, tmp_path / "r", "--seeds", "0-1")
+    _, err = process.communicate()
+    assert process.returncode == 0, err
+    assert "note: 2 runs on 2 nodes, 2 side by side (1 on " in err
+    assert err.endswith("2 runs: 2 finished\n")
+    alone(tiny, tmp_path / "alone")
+    for seed in range(2):
+        ours = tmp_path / f"r/tiny/seed-{seed}"
+        assert_same_result(ours, tmp_path / f"alone/tiny/seed-{seed}")
+        lines = (ours / "train.log").read_text().splitlines()
+        assert set(lines) < set(err.splitlines())
+        assert "finished 24 steps" in lines[-1]
+        recorded = read_run(ours).environment
+        assert recorded["command"] == ["resnet-repro", "train", "tiny.yaml", "--seeds", "0-1"]
+        assert recorded["threads"] == 1
+    assert {path.name for path in (tmp_path / "r").iterdir()} == {"tiny"}
+
+
+def test_a_run_whose_worker_is_killed_resumes_with_the_same_bits(tiny: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "r/tiny/seed-0"
+    process = start(tiny, tmp_path / "r", *overridden(LONGER), "--checkpoint-seconds", 1)
+    wait_until(lambda: begun(folder))
+    os.kill(holder(folder), signal.SIGKILL)
+    _, err = process.communicate()
+    assert process.returncode == 0, err
+    assert "note: tiny/seed-0: its process or its node has ended; begins again on " in err
+    assert "resumes" in (folder / "train.log").read_text()
+    alone(tiny, tmp_path / "alone", LONGER, [0])
+    assert_same_result(folder, tmp_path / "alone/tiny/seed-0")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_the_run_of_a_node_that_dies_or_is_shut_down_moves_to_another(
+    tiny: Path, tmp_path: Path, second: "subprocess.Popen[str]", number: signal.Signals
+) -> None:
+    process = start(tiny, tmp_path / "r", "--seeds", "0-1", *overridden(LONGER), "--checkpoint-seconds", 1)
+    folders = [tmp_path / f"r/tiny/seed-{seed}" for seed in range(2)]
+    wait_until(lambda: all(map(begun, folders)))
+    os.killpg(second.pid, number)
+    _, err = process.communicate()
+    assert process.returncode == 0, err
+    alone(tiny, tmp_path / "alone", LONGER)
+    for folder in folders:
+        assert_same_result(folder, tmp_path / "alone" / folder.relative_to(tmp_path / "r"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_the_runs_resumably_and_the_same_command_finishes_them(
+    tiny: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    arguments = ("--seeds", "0-1", *overridden(LONGER))
+    process = start(tiny, tmp_path / "r", *arguments)
+    assert process.stderr
+    wait_until(lambda: (tmp_path / "r/tiny/seed-0/metrics.csv").exists())
+    process.send_signal(number)
+    _, err = process.communicate()
+    assert process.returncode == 130, err
+    assert err.endswith("2 runs: 1 waiting, 1 interrupted\nnote: run the same command to resume\n")
+    assert "Traceback" not in err
+    assert read_run(tmp_path / "r/tiny/seed-0").status == "interrupted"
+    assert begun(tmp_path / "r/tiny/seed-0")
+    process = start(tiny, tmp_path / "r", *arguments)
+    _, err = process.communicate()
+    assert process.returncode == 0, err
+    if number == signal.SIGTERM:
+        alone(tiny, tmp_path / "alone", LONGER)
+        for seed in range(2):
+            assert_same_result(tmp_path / f"r/tiny/seed-{seed}", tmp_path / f"alone/tiny/seed-{seed}")
+
+
+def test_nodes_of_another_version_or_without_the_results_or_the_data_are_named_before_anything_trains(
+    tiny: Path, tmp_path: Path, temporary: Path
+) -> None:
+    other, data, results = tmp_path / "other", tmp_path / "data", tmp_path / "r"
+    shutil.copytree(PACKAGE, other / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
+    init = other / PACKAGE.name / "__init__.py"
+    init.write_text(init.read_text().replace(f'__version__ = "{resnet_repro.__version__}"', '__version__ = "0.0.1"'))
+    (tmp_path / "own.py").write_text(DATA)
+    data.mkdir()
+    (data / "images").touch()
+    results.mkdir()
+    mounts = " && ".join(f"mount -t tmpfs none {shlex.quote(str(folder))}" for folder in (data, results))
+    hidden = ("unshare", "--mount", "sh", "-c", f'{mounts} && exec "$@"', "sh")
+    with node(temporary, PYTHONPATH=str(other)), node(temporary, within=hidden):
+        process = start(tiny, results, "--set", "data.dataset=own", "--import", tmp_path / "own.py", "--data-dir", data)
+        out, err = process.communicate(timeout=100)
+    assert process.returncode == 1, err
+    errors = [line.partition(" ")[2] for line in err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 3, err
+    assert "Traceback" not in out + err
+    texts = "\n".join(errors)
+    assert f"has resnet-repro 0.0.1 instead of {resnet_repro.__version__}; install the same versions" in texts
+    assert f"cannot use the results folder of this machine, {results} (No such file or directory)" in texts
+    assert "own.py:7" in texts
+    assert not list(results.iterdir())
+
+
+def test_a_second_interrupt_kills_the_processes(tiny: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "r/tiny/seed-0"
+    process = start(tiny, tmp_path / "r", *overridden(LONGER), "--checkpoint-seconds", 1)
+    wait_until(lambda: begun(folder))
+    worker = holder(folder)
+    os.kill(worker, signal.SIGSTOP)
+    process.send_signal(signal.SIGINT)
+    time.sleep(1.2)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    wait_until(lambda: not is_locked(folder / HOLDER))
