@@ -9,15 +9,14 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from filelock import SoftFileLease
 from helpers import assert_same_result, command_line, train, wait_until
+from ray_nodes import ADDRESS, node
 
 import resnet_repro
 from resnet_repro.record.lease import LEASE_SECONDS, is_locked
@@ -28,7 +27,6 @@ pytest.importorskip("ray", reason="Ray is not installed: pip install 'resnet-rep
 if [name for _, name in socket.if_nameindex()] != ["lo"]:
     pytest.skip("needs a network of loopback alone: make cluster-test", allow_module_level=True)
 
-ADDRESS = "127.0.0.1:6399"
 LONGER = ("training.steps=300", "training.evaluate_every=100", "training.record_every=100")  # some 10 seconds
 PACKAGE = Path(resnet_repro.__file__).parent
 DATA = """
@@ -43,36 +41,6 @@ def load(data_dir, train_images, test_images):
 DATASETS["own"] = load
 CLASSES["own"] = CLASSES["synthetic"]
 """
-
-
-@contextmanager
-def node(
-    temporary: Path, *, head: bool = False, within: Sequence[str] = (), **env: str
-) -> Iterator[subprocess.Popen[str]]:
-    """A node with one CPU, in a group of processes of its own; `within` is a command that starts it."""
-    ray = [sys.executable, "-c", "from ray.scripts.scripts import main; main()", "start", "--block"]
-    place = ("--head", "--port=6399", "--include-dashboard=false", f"--temp-dir={temporary}") if head else ()
-    where = place or (f"--address={ADDRESS}",)
-    command = [*within, *ray, *where, "--node-ip-address=127.0.0.1", "--num-cpus=1", "--object-store-memory=100000000"]
-    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", **env}
-    process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-    assert process.stdout
-    with process.stdout:
-        assert any("Ray runtime started" in line for line in process.stdout)
-        try:
-            yield process
-        finally:
-            process.terminate()
-            process.wait()
-            kill(process)
-
-
-def kill(node: "subprocess.Popen[str]") -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(node.pid, signal.SIGKILL)
-    node.wait()
 
 
 @pytest.fixture(scope="module")
