@@ -1,7 +1,6 @@
 """The queue of a cluster: gives Ray every run that can start, and receives the events of those that train."""
 
 import math
-import pickle
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from resnet_repro.launch.node import Mailbox, train_here, versions
 from resnet_repro.launch.node_checks import pinned
 from resnet_repro.launch.nodes import Share, live_nodes
 from resnet_repro.launch.scheduler import Notice, Scheduler
-from resnet_repro.launch.tracking import Ended, Event, Failed, QueuedRun, Started
+from resnet_repro.launch.tracking import Ended, Event, Failed, QueuedRun, Started, from_plain
 from resnet_repro.record.folder import FolderStatus, RunFolder
 from resnet_repro.record.run import HOLDER
 from resnet_repro.runner.environment import repeatable
@@ -90,9 +89,9 @@ class ClusterQueue(Scheduler):
 
     def _submit(self, run: QueuedRun) -> None:
         folder = RunFolder(self.theirs.results, run.task.experiment)
-        payload = pickle.dumps((run.task.experiment, self.theirs, folder.path / HOLDER))
+        order = self.ray.put((run.task.experiment, self.theirs, folder.path / HOLDER))
         task = self.train.options(name=run.label).remote(
-            run.label, self.share.threads, self.versions, payload, self.mailbox
+            run.label, self.share.threads, self.versions, [order], self.mailbox
         )
         self.tasks[task] = run
 
@@ -101,7 +100,7 @@ class ClusterQueue(Scheduler):
         self.ray.wait(tasks, timeout=REFRESH_SECONDS)
         ended, _ = self.ray.wait(tasks, num_returns=len(tasks), timeout=0)
         for label, event in self.ray.get(self.mailbox.take.remote()):  # after the wait: has all that they have sent
-            self._take(self.by_label[label], pickle.loads(event))  # noqa: S301  # from a worker, through Ray
+            self._take(self.by_label[label], from_plain(event))
         for task in ended:
             run = self.tasks.pop(task)
             if run.status not in ENDED and run not in self.tasks.values():

@@ -6,7 +6,6 @@ versions are compared.
 
 import logging
 import os
-import pickle
 import platform
 import time
 from collections import Counter
@@ -21,31 +20,31 @@ SETTLING_SECONDS = 30.0  # in which the worker of a lost node ends, once it noti
 
 
 class Mailbox:
-    """Keeps the events of all runs, pickled, until the command takes them. An actor on the command's machine."""
+    """Keeps the events of all runs (`tracking.Plain`) until the command takes them. An actor on its machine."""
 
     def __init__(self) -> None:
-        self.events: list[tuple[str, bytes]] = []
+        self.events: list[tuple[str, Any]] = []
         self.begun: Counter[str] = Counter()
         self.trained: set[str] = set()
 
-    def begin(self, label: str, event: bytes) -> tuple[int, bool]:
+    def begin(self, label: str, event: Any) -> tuple[int, bool]:
         """Take the first event of a run. Returns how often it has begun, and whether it has trained before."""
         self.begun[label] += 1
         self.events.append((label, event))
         return self.begun[label], label in self.trained
 
-    def put(self, label: str, event: bytes, trains: bool) -> None:
+    def put(self, label: str, event: Any, trains: bool) -> None:
         if trains:
             self.trained.add(label)
         self.events.append((label, event))
 
-    def take(self) -> list[tuple[str, bytes]]:
+    def take(self) -> list[tuple[str, Any]]:
         taken, self.events = self.events, []
         return taken
 
 
 def versions() -> dict[str, str]:
-    """The versions that must be equal on all nodes, as they may change numbers, or how objects are pickled."""
+    """The versions that must be equal on all nodes, as they may change numbers, or how objects are sent."""
     import torch
 
     python = ".".join(platform.python_version_tuple()[:2])
@@ -59,7 +58,7 @@ def other_version(expected: Mapping[str, str]) -> str:
     return f"has {', '.join(differing)}; install the same versions on all nodes" if differing else ""
 
 
-def train_here(label: str, threads: int, expected: Mapping[str, str], payload: bytes, mailbox: Any) -> str:
+def train_here(label: str, threads: int, expected: Mapping[str, str], order: list[Any], mailbox: Any) -> str:
     """Train one run in this process of a node. Returns why it could not begin, or "".
 
     A signal, and Ray when it cancels the task, has the run stop resumably.
@@ -72,23 +71,23 @@ def train_here(label: str, threads: int, expected: Mapping[str, str], payload: b
 
     from resnet_repro.launch.nodes import dead_hosts
     from resnet_repro.launch.run_log import separate_threads
-    from resnet_repro.launch.tracking import Ended, Event, Failed, LogLine, Started
+    from resnet_repro.launch.tracking import Ended, Event, Failed, LogLine, Started, to_plain
     from resnet_repro.launch.worker import Assignment, Worker, log_notices
     from resnet_repro.record.lease import forget_dead, is_locked
     from resnet_repro.record.rows import Row
     from resnet_repro.runner.progress import TrainingProgress
     from resnet_repro.runner.signals import stop_signals
 
-    experiment, options, holder = pickle.loads(payload)  # noqa: S301  # from the command, through Ray, which pickles too
+    experiment, options, holder = ray.get(order[0])
 
     def send(run: str, event: Event) -> None:
-        sent = mailbox.put.remote(run, pickle.dumps(event), isinstance(event, LogLine | Row | TrainingProgress))
+        sent = mailbox.put.remote(run, to_plain(event), isinstance(event, LogLine | Row | TrainingProgress))
         if isinstance(event, Ended | Failed):
             ray.get(sent)  # the process ends after it
 
     with stop_signals() as stopped:
         started = Started(f"{ray.get_runtime_context().get_node_id()}/{options.device}")
-        times, has_trained = ray.get(mailbox.begin.remote(label, pickle.dumps(started)))
+        times, has_trained = ray.get(mailbox.begin.remote(label, to_plain(started)))
         if has_trained:
             options = replace(options, restart=False)
         if times > 1:
@@ -108,13 +107,15 @@ def _wait_for_the_last_worker(is_there: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
-def check_here(expected: Mapping[str, str], question: str, answer: str, payload: bytes) -> list[str]:
+def check_here(expected: Mapping[str, str], question: str, answer: str, order: list[Any]) -> list[str]:
     """What keeps this node from training the runs, each with the fix.
 
     `question` is a file that the command has written into the results folder; its text is copied into `answer`.
     """
     if fault := other_version(expected):
         return [fault]
+    import ray
+
     from resnet_repro.errors import ReproError
     from resnet_repro.runner.datasets import Datasets
     from resnet_repro.runner.imported import run_files
@@ -129,7 +130,7 @@ def check_here(expected: Mapping[str, str], question: str, answer: str, payload:
             f"cannot use the results folder of this machine, {where} ({error.strerror}); "
             "put --results on a file system that all nodes share"
         )
-    data_dir, wanted, imported = pickle.loads(payload)  # noqa: S301  # as above
+    data_dir, wanted, imported = ray.get(order[0])
     try:
         run_files(imported)
         datasets = Datasets(data_dir)

@@ -1,6 +1,5 @@
 """Checks every node of a cluster before anything trains: the results folder, the versions and the data."""
 
-import pickle
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -28,13 +27,13 @@ def check_nodes(nodes: Sequence[Node], digests: Mapping[DataSpec, str], options:
     text, name = secrets.token_hex(16), f".cluster-check-{secrets.token_hex(8)}"
     question = options.results.absolute() / name
     answers = {node.id: question.with_name(f"{name}-{node.id}") for node in nodes}
-    payload = pickle.dumps((options.data_dir.absolute(), list(digests.items()), options.imported))
+    order = ray.put((options.data_dir.absolute(), list(digests.items()), options.imported))
     check = ray.remote(num_cpus=0, max_calls=1, max_retries=0)(check_here)
     write_text(question, text)
     try:
         asked = {
             node: check.options(scheduling_strategy=pinned(node.id)).remote(
-                versions(), str(question), str(answers[node.id]), payload
+                versions(), str(question), str(answers[node.id]), [order]
             )
             for node in nodes
         }

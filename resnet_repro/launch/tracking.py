@@ -1,8 +1,8 @@
 """The events that a run sends to the queue while it trains, and what the queue knows of the run from them."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from resnet_repro.launch.tasks import Task
 from resnet_repro.record.folder import Status
@@ -41,6 +41,17 @@ class Failed(NamedTuple):
 
 
 Event = Started | LogLine | TrainingProgress | Row | Memory | Ended | Failed
+Plain = tuple[str, tuple[Any, ...]]  # the name of an event and its values, which every process can read
+KINDS = {kind.__name__: kind for kind in get_args(Event)}
+
+
+def to_plain(event: Event) -> Plain:
+    return type(event).__name__, astuple(event) if isinstance(event, Row) else tuple(event)
+
+
+def from_plain(plain: Plain) -> Event:
+    name, values = plain
+    return KINDS[name](*values)
 
 
 @dataclass

@@ -1,10 +1,10 @@
 """Runs on a cluster, without Ray: options, shares of nodes, refusals, checks of a node, the lease of a dead one."""
 
-import pickle
 import re
 import socket
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -198,7 +198,7 @@ def test_the_mailbox_says_how_often_a_run_has_begun_and_whether_it_trained() -> 
 
 def test_a_node_of_other_versions_says_which(tmp_path: Path) -> None:
     expected = versions() | {"resnet-repro": "9.9", "Python": "3.99"}
-    (fault,) = check_here(expected, "", "", b"")
+    (fault,) = check_here(expected, "", "", [])
     own = ".".join(map(str, sys.version_info[:2]))
     assert fault == (
         f"has resnet-repro {resnet_repro.__version__} instead of 9.9, Python {own} instead of 3.99; "
@@ -207,7 +207,10 @@ def test_a_node_of_other_versions_says_which(tmp_path: Path) -> None:
     assert expected["torch"] == str(torch.__version__)
 
 
-def test_a_node_answers_in_the_results_folder_and_names_other_data(tiny: Path, tmp_path: Path) -> None:
+def test_a_node_answers_in_the_results_folder_and_names_other_data(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(get=lambda reference: reference))
     data = load_spec(tiny).data
     missing = data.model_copy(update={"dataset": "cifar10"})
     digest = Datasets(tmp_path).load(data).digest
@@ -215,7 +218,7 @@ def test_a_node_answers_in_the_results_folder_and_names_other_data(tiny: Path, t
     question, answer = str(tmp_path / "question"), tmp_path / "answer"
 
     def asked(wanted: list[tuple[Any, str]], question: str = question) -> list[str]:
-        return check_here(versions(), question, str(answer), pickle.dumps((tmp_path, wanted, ())))
+        return check_here(versions(), question, str(answer), [(tmp_path, wanted, ())])
 
     assert asked([(data, digest)]) == []
     assert answer.read_text() == "secret"

@@ -1,6 +1,5 @@
 """The queue of a cluster with a stand-in for Ray: how each run ends, by its events and by the end of its task."""
 
-import pickle
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +14,20 @@ from resnet_repro.launch import cluster_queue
 from resnet_repro.launch.board import Board
 from resnet_repro.launch.cluster_queue import ClusterQueue
 from resnet_repro.launch.nodes import Share
-from resnet_repro.launch.tracking import Ended, Event, Failed, LogLine, QueuedRun, Started
+from resnet_repro.launch.tracking import (
+    Ended,
+    Event,
+    Failed,
+    LogLine,
+    Memory,
+    Plain,
+    QueuedRun,
+    Started,
+    from_plain,
+    to_plain,
+)
+from resnet_repro.record.rows import Row
+from resnet_repro.runner.progress import TrainingProgress
 from resnet_repro.spec.file import load_spec
 
 
@@ -51,13 +63,16 @@ class FakeRay:
 
     def __init__(self, scripts: dict[str, list[list[Any]]]) -> None:
         self.scripts = scripts
-        self.events: list[tuple[str, bytes]] = []
+        self.events: list[tuple[str, Plain]] = []
         self.ends: dict[str, Any] = {}
         self.order: list[str] = []
         self.cancelled: list[tuple[str, bool]] = []
 
     def get_runtime_context(self) -> Any:
         return SimpleNamespace(get_node_id=lambda: "ab")
+
+    def put(self, what: Any) -> Any:
+        return what
 
     def nodes(self) -> list[dict[str, Any]]:
         return [{"NodeID": "ab", "NodeManagerHostname": "node-1", "Alive": True, "Resources": {}}]
@@ -71,12 +86,12 @@ class FakeRay:
     def _submit(self, label: str, *arguments: Any) -> str:
         self.order.append(label)
         *events, end = self.scripts[label].pop(0)
-        self.events += [(label, pickle.dumps(event)) for event in events]
+        self.events += [(label, to_plain(event)) for event in events]
         task = f"{label} {len(self.order)}"
         self.ends[task] = end
         return task
 
-    def _take(self) -> list[tuple[str, bytes]]:
+    def _take(self) -> list[tuple[str, Plain]]:
         taken, self.events = self.events, []
         return taken
 
@@ -192,3 +207,19 @@ def test_a_bug_of_ours_stops_the_runs_too(train: Train, monkeypatch: pytest.Monk
     with pytest.raises(ZeroDivisionError):
         train([[STARTED, NEVER]], board=Faulty())
     assert cancelled == ["tiny/seed-0 1"]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        STARTED,
+        LogLine("starts"),
+        Memory(1, 2),
+        Ended("finished"),
+        Failed("GPU", lost=True),
+        TrainingProgress(4, 2.3, 90.0, 500.0),
+        Row(4, 0.1, 0.1, 2.3, 90.0, None, None, None, 500.0, 1.0),
+    ],
+)
+def test_every_event_arrives_as_it_was_sent(event: Event) -> None:
+    assert from_plain(to_plain(event)) == event
