@@ -12,7 +12,7 @@ from resnet_repro.errors import ReproError
 from resnet_repro.launch.board import Board
 from resnet_repro.launch.cluster import import_ray
 from resnet_repro.launch.node import Mailbox, train_here, versions
-from resnet_repro.launch.node_checks import pinned
+from resnet_repro.launch.node_checks import cause, pinned
 from resnet_repro.launch.nodes import Share, live_nodes
 from resnet_repro.launch.scheduler import Notice, Scheduler
 from resnet_repro.launch.tracking import Ended, Event, Failed, QueuedRun, Started, from_plain
@@ -159,8 +159,8 @@ class ClusterQueue(Scheduler):
             return self.ray.get(task) or "its process ended without a message"
         except (errors.WorkerCrashedError, errors.NodeDiedError, errors.OutOfMemoryError) as error:
             return f"its process died {RETRIES + 1} times, the last time so: {first_line(error)}"
-        except errors.RayTaskError as error:  # below a traceback
-            return (str(error).strip().splitlines() or [""])[-1].strip()[:300]
+        except errors.RayTaskError as error:
+            return cause(error)
         except errors.RayError as error:
             return first_line(error)
 

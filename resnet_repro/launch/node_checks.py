@@ -28,12 +28,13 @@ def check_nodes(nodes: Sequence[Node], digests: Mapping[DataSpec, str], options:
     question = options.results.absolute() / name
     answers = {node.id: question.with_name(f"{name}-{node.id}") for node in nodes}
     order = ray.put((options.data_dir.absolute(), list(digests.items()), options.imported))
+    expected = versions()
     check = ray.remote(num_cpus=0, max_calls=1, max_retries=0)(check_here)
     write_text(question, text)
     try:
         asked = {
             node: check.options(scheduling_strategy=pinned(node.id)).remote(
-                versions(), str(question), str(answers[node.id]), [order]
+                expected, str(question), str(answers[node.id]), [order]
             )
             for node in nodes
         }
@@ -48,7 +49,7 @@ def check_nodes(nodes: Sequence[Node], digests: Mapping[DataSpec, str], options:
                 ray.cancel(reference, force=True)
                 found = [f"does not answer within {ANSWER_SECONDS:.0f} seconds; stop it with `ray stop` there"]
             except ray.exceptions.RayError as error:
-                found = [f"cannot run resnet-repro ({_cause(error)}); install it there as here"]
+                found = [f"cannot run resnet-repro ({cause(error)}); install it there as here"]
             else:
                 if not found and not _holds(answers[node.id], text):
                     found = [f"writes into another {question.parent}; put --results on a file system that all share"]
@@ -85,7 +86,7 @@ def _holds(path: Path, text: str) -> bool:
         return False
 
 
-def _cause(error: Exception) -> str:
-    """The last line of what went wrong on a node."""
+def cause(error: Exception) -> str:
+    """The last line of an error on a node, which stands below its traceback."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1][:300] if lines else summary_of(error)
