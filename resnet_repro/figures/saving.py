@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from resnet_repro.figures import Drawn
-from resnet_repro.figures.style import Style, arrange, drawing
+from resnet_repro.figures.style import Style, drawing, settle
 from resnet_repro.files import make_folder, replacing
 
 ELSEWHERE = "choose another folder with --output or make room there"
@@ -70,8 +70,7 @@ def save_figure(
     """Write one figure and its caption. `path` has no ending; a RunError ends with `otherwise`."""
     with drawing(style):
         figure.set_dpi(style.dpi)
-        arrange(figure)
-        figure.set_layout_engine("none")  # each drawing would arrange the panels anew, beginning from the one before
+        settle(figure)
         contents = {ending: FORMATS[ending](figure, style) for ending in formats}
     contents["txt"] = caption.encode()
     make_folder(path.parent, otherwise)

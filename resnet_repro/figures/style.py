@@ -147,6 +147,12 @@ def arrange(figure: Figure) -> None:
     layout.execute(figure)
 
 
+def settle(figure: Figure) -> None:
+    """Give the panels of a whole figure their final places, so that saving it neither moves nor draws them twice."""
+    arrange(figure)
+    figure.set_layout_engine(None)
+
+
 def panel_width(figure: Figure, axes: Axes) -> float:
     """A lower bound in inches for the width of a panel without its axis labels."""
     spec = axes.get_subplotspec()

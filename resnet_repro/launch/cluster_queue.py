@@ -169,6 +169,7 @@ class ClusterQueue(Scheduler):
         if self.stopping:
             return
         self.stopping = True
+        self.mailbox.close.remote()
         for task in self.tasks:
             self.ray.cancel(task)
 

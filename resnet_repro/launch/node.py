@@ -26,12 +26,22 @@ class Mailbox:
         self.events: list[tuple[str, Any]] = []
         self.begun: Counter[str] = Counter()
         self.trained: set[str] = set()
+        self.is_closed = False
 
     def begin(self, label: str, event: Any) -> tuple[int, bool]:
-        """Take the first event of a run. Returns how often it has begun, and whether it has trained before."""
+        """Take the first event of a run. Returns how often it has begun, and whether it has trained before.
+
+        It has begun 0 times if it must not train, as the command is stopping.
+        """
+        if self.is_closed:
+            return 0, False
         self.begun[label] += 1
         self.events.append((label, event))
         return self.begun[label], label in self.trained
+
+    def close(self) -> None:
+        """No run begins any more. Ray may start a task that was cancelled while its process was starting."""
+        self.is_closed = True
 
     def put(self, label: str, event: Any, trains: bool) -> None:
         if trains:
@@ -88,6 +98,8 @@ def train_here(label: str, threads: int, expected: Mapping[str, str], order: lis
     with stop_signals() as stopped:
         started = Started(f"{ray.get_runtime_context().get_node_id()}/{options.device}")
         times, has_trained = ray.get(mailbox.begin.remote(label, to_plain(started)))
+        if not times:
+            return ""
         if has_trained:
             options = replace(options, restart=False)
         if times > 1:

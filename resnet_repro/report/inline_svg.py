@@ -24,6 +24,7 @@ from resnet_repro.figures.style import (
     TITLE,
     WEB,
     drawing,
+    settle,
 )
 from resnet_repro.report.compact_svg import compact, rounded
 
@@ -89,6 +90,7 @@ def _drawn(figure: Figure, prefix: str) -> tuple[Element, list[str]]:
     for number, artist in enumerate(gids):
         artist.set_gid(f"{READ}{number}")
     with drawing(WEB), matplotlib.rc_context({"svg.hashsalt": prefix, "svg.fonttype": "none"}):
+        settle(figure)
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     for artist, gid in gids.items():
         artist.set_gid(gid)

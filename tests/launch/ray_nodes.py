@@ -8,34 +8,57 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-ADDRESS = "127.0.0.1:6399"
+PORT = 6399
+ADDRESS = f"127.0.0.1:{PORT}"
+
+
+class Node:
+    """A node with one CPU, in a group of processes of its own; `within` is a command that starts it."""
+
+    def __init__(self, temporary: Path, *, head: bool = False, within: Sequence[str] = (), **env: str) -> None:
+        ray = [sys.executable, "-c", "from ray.scripts.scripts import main; main()", "start", "--block"]
+        first = ("--head", f"--port={PORT}", "--include-dashboard=false", f"--temp-dir={temporary}")
+        place = first if head else (f"--address={ADDRESS}",)
+        size = ("--node-ip-address=127.0.0.1", "--num-cpus=1", "--object-store-memory=100000000")
+        self.process = subprocess.Popen(
+            [*within, *ray, *place, *size],
+            env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0", **env},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        )  # fmt: skip
+
+    def wait_until_it_runs(self) -> None:
+        assert self.process.stdout
+        said: list[str] = []
+        for line in self.process.stdout:
+            if "Ray runtime started" in line:
+                return
+            said.append(line)
+        raise AssertionError("".join(said))
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send all its processes a signal."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
+    def has(self, process: int) -> bool:
+        """Whether a process is one of the node's."""
+        while process > 1 and process != self.process.pid:
+            process = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+        return process == self.process.pid
+
+    def stop(self) -> None:
+        assert self.process.stdout
+        self.process.terminate()
+        self.process.wait()
+        self.signal(signal.SIGKILL)
+        self.process.stdout.close()
 
 
 @contextmanager
-def node(
-    temporary: Path, *, head: bool = False, within: Sequence[str] = (), **env: str
-) -> Iterator[subprocess.Popen[str]]:
-    """A node with one CPU, in a group of processes of its own; `within` is a command that starts it."""
-    ray = [sys.executable, "-c", "from ray.scripts.scripts import main; main()", "start", "--block"]
-    place = ("--head", "--port=6399", "--include-dashboard=false", f"--temp-dir={temporary}") if head else ()
-    where = place or (f"--address={ADDRESS}",)
-    command = [*within, *ray, *where, "--node-ip-address=127.0.0.1", "--num-cpus=1", "--object-store-memory=100000000"]
-    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", **env}
-    process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-    assert process.stdout
-    with process.stdout:
-        assert any("Ray runtime started" in line for line in process.stdout)
-        try:
-            yield process
-        finally:
-            process.terminate()
-            process.wait()
-            kill(process)
-
-
-def kill(node: "subprocess.Popen[str]") -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(node.pid, signal.SIGKILL)
-    node.wait()
+def running(node: Node) -> Iterator[Node]:
+    """A node that runs until the end. Those of one cluster must start one after another."""
+    try:
+        node.wait_until_it_runs()
+        yield node
+    finally:
+        node.stop()

@@ -10,14 +10,14 @@ from unittest.mock import patch
 
 import pytest
 import torch
-from conftest import Cli
+from conftest import Cli, make_run
 
 import resnet_repro
 from resnet_repro.cli.options import parse_on
 from resnet_repro.errors import RunError
 from resnet_repro.launch import cluster
 from resnet_repro.launch.cluster import ANY, connected
-from resnet_repro.launch.node import Mailbox, check_here, versions
+from resnet_repro.launch.node import Mailbox, check_here, train_here, versions
 from resnet_repro.launch.nodes import Node, Share, choose_device, dead_hosts, live_nodes, share_of, slots_of
 from resnet_repro.launch.slots import say_slots
 from resnet_repro.launch.tasks import find_tasks
@@ -194,6 +194,20 @@ def test_the_mailbox_says_how_often_a_run_has_begun_and_whether_it_trained() -> 
     assert mailbox.begin("b", b"5") == (1, False)
     assert mailbox.take() == [("a", b"1"), ("a", b"2"), ("a", b"3"), ("a", b"4"), ("b", b"5")]
     assert mailbox.take() == []
+
+
+def test_a_run_that_begins_after_a_stop_does_not_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = SimpleNamespace(get_node_id=lambda: "ab")
+    ray = SimpleNamespace(get=lambda reference: reference, get_runtime_context=lambda: here)
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    mailbox = Mailbox()
+    mailbox.close()
+    remote = SimpleNamespace(begin=SimpleNamespace(remote=mailbox.begin))
+    experiment = make_run().experiment
+    assert train_here("a", 1, versions(), [(experiment, TrainOptions(tmp_path, tmp_path), tmp_path)], remote) == ""
+    assert mailbox.take() == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_node_of_other_versions_says_which(tmp_path: Path) -> None:

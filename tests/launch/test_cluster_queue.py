@@ -66,7 +66,7 @@ class FakeRay:
         self.events: list[tuple[str, Plain]] = []
         self.ends: dict[str, Any] = {}
         self.order: list[str] = []
-        self.cancelled: list[tuple[str, bool]] = []
+        self.is_closed = False
 
     def get_runtime_context(self) -> Any:
         return SimpleNamespace(get_node_id=lambda: "ab")
@@ -79,7 +79,9 @@ class FakeRay:
 
     def remote(self, *arguments: Any, **resources: Any) -> Any:
         if arguments:  # the mailbox
-            mailbox = SimpleNamespace(take=SimpleNamespace(remote=self._take))
+            mailbox = SimpleNamespace(
+                take=SimpleNamespace(remote=self._take), close=SimpleNamespace(remote=self._close)
+            )
             return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=lambda: mailbox))
         return lambda function: SimpleNamespace(options=lambda name: SimpleNamespace(remote=self._submit))
 
@@ -95,6 +97,9 @@ class FakeRay:
         taken, self.events = self.events, []
         return taken
 
+    def _close(self) -> None:
+        self.is_closed = True
+
     def wait(self, tasks: list[str], num_returns: int = 1, timeout: float = 0) -> tuple[list[str], list[str]]:
         return [task for task in tasks if self.ends[task] is not NEVER], []
 
@@ -106,7 +111,7 @@ class FakeRay:
         return end
 
     def cancel(self, task: str, force: bool = False) -> None:
-        self.cancelled.append((task, force))
+        assert self.is_closed  # else a run that begins now would train on
         self.ends[task] = RayError("cancelled")
 
 

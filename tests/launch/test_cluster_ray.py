@@ -14,9 +14,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from conftest import TINY
 from filelock import SoftFileLease
 from helpers import assert_same_result, command_line, train, wait_until
-from ray_nodes import ADDRESS, node
+from ray_nodes import ADDRESS, Node, running
 
 import resnet_repro
 from resnet_repro.record.lease import LEASE_SECONDS, is_locked
@@ -27,7 +28,7 @@ pytest.importorskip("ray", reason="Ray is not installed: pip install 'resnet-rep
 if [name for _, name in socket.if_nameindex()] != ["lo"]:
     pytest.skip("needs a network of loopback alone: make cluster-test", allow_module_level=True)
 
-LONGER = ("training.steps=300", "training.evaluate_every=100", "training.record_every=100")  # some 10 seconds
+SLOWER = ("training.steps=120", "training.evaluate_every=100", "training.record_every=20")  # some seconds
 PACKAGE = Path(resnet_repro.__file__).parent
 DATA = """
 from pathlib import Path
@@ -52,15 +53,20 @@ def temporary() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _head(temporary: Path) -> Iterator[None]:
-    with node(temporary, head=True):
-        yield
+def head(temporary: Path) -> Iterator[Node]:
+    with running(Node(temporary, head=True)) as node:
+        yield node
 
 
-@pytest.fixture
-def second(temporary: Path) -> Iterator["subprocess.Popen[str]"]:
-    with node(temporary) as process:
-        yield process
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs with SLOWER that nothing has interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "tiny.yaml").write_text(TINY)
+    spec = load_spec(folder / "tiny.yaml", SLOWER)
+    for seed in range(3):
+        train(spec.model_copy(update={"seed": seed}), folder)
+    return folder / "tiny"
 
 
 def start(spec: Path, results: Path, *arguments: object) -> "subprocess.Popen[str]":
@@ -73,12 +79,6 @@ def overridden(overrides: Sequence[str]) -> list[str]:
     return [part for override in overrides for part in ("--set", override)]
 
 
-def alone(spec: Path, results: Path, overrides: Sequence[str] = (), seeds: Sequence[int] = (0, 1)) -> None:
-    loaded = load_spec(spec, overrides)
-    for seed in seeds:
-        train(loaded.model_copy(update={"seed": seed}), results)
-
-
 def begun(folder: Path) -> bool:
     return (folder / "checkpoint.pt").exists()
 
@@ -89,15 +89,17 @@ def holder(folder: Path) -> int:
     return owner.pid if owner else 0
 
 
-@pytest.mark.usefixtures("second")
-def test_a_cluster_gives_the_bits_the_logs_and_the_exit_code_of_one_machine(tiny: Path, tmp_path: Path) -> None:
-    process = start(tiny, tmp_path / "r", "--seeds", "0-1")
-    _, err = process.communicate()
+def test_a_cluster_gives_the_bits_the_logs_and_the_exit_code_of_one_machine(
+    tiny: Path, tmp_path: Path, temporary: Path
+) -> None:
+    with running(Node(temporary)):
+        process = start(tiny, tmp_path / "r", "--seeds", "0-1")
+        _, err = process.communicate()
     assert process.returncode == 0, err
     assert "note: 2 runs on 2 nodes, 2 side by side (1 on " in err
     assert err.endswith("2 runs: 2 finished\n")
-    alone(tiny, tmp_path / "alone")
     for seed in range(2):
+        train(load_spec(tiny).model_copy(update={"seed": seed}), tmp_path / "alone")
         ours = tmp_path / f"r/tiny/seed-{seed}"
         assert_same_result(ours, tmp_path / f"alone/tiny/seed-{seed}")
         lines = (ours / "train.log").read_text().splitlines()
@@ -109,56 +111,63 @@ def test_a_cluster_gives_the_bits_the_logs_and_the_exit_code_of_one_machine(tiny
     assert {path.name for path in (tmp_path / "r").iterdir()} == {"tiny"}
 
 
-def test_a_run_whose_worker_is_killed_resumes_with_the_same_bits(tiny: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "r/tiny/seed-0"
-    process = start(tiny, tmp_path / "r", *overridden(LONGER), "--checkpoint-seconds", 1)
-    wait_until(lambda: begun(folder))
-    os.kill(holder(folder), signal.SIGKILL)
-    _, err = process.communicate()
-    assert process.returncode == 0, err
-    assert "note: tiny/seed-0: its process or its node has ended; begins again on " in err
-    assert "resumes" in (folder / "train.log").read_text()
-    alone(tiny, tmp_path / "alone", LONGER, [0])
-    assert_same_result(folder, tmp_path / "alone/tiny/seed-0")
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_the_run_of_a_node_that_dies_or_is_shut_down_moves_to_another(
-    tiny: Path, tmp_path: Path, second: "subprocess.Popen[str]", number: signal.Signals
+def test_runs_whose_worker_is_killed_or_whose_node_is_killed_or_shut_down_go_on_with_the_same_bits(
+    tiny: Path, tmp_path: Path, temporary: Path, head: Node, whole: Path
 ) -> None:
-    process = start(tiny, tmp_path / "r", "--seeds", "0-1", *overridden(LONGER), "--checkpoint-seconds", 1)
-    folders = [tmp_path / f"r/tiny/seed-{seed}" for seed in range(2)]
-    wait_until(lambda: all(map(begun, folders)))
-    os.killpg(second.pid, number)
-    _, err = process.communicate()
+    folders = [tmp_path / f"r/tiny/seed-{seed}" for seed in range(3)]
+    with running(Node(temporary)) as killed, running(Node(temporary)) as shut_down:
+        process = start(tiny, tmp_path / "r", "--seeds", "0-2", *overridden(SLOWER), "--checkpoint-seconds", 0.3)
+        left = list(folders)
+        while left:
+            wait_until(lambda: any(map(begun, left)))
+            worker = holder(begun_run := next(filter(begun, left)))
+            if head.has(worker):
+                os.kill(worker, signal.SIGKILL)
+            elif killed.has(worker):
+                killed.signal(signal.SIGKILL)
+            else:
+                shut_down.signal(signal.SIGTERM)
+            left.remove(begun_run)
+        _, err = process.communicate()
     assert process.returncode == 0, err
-    alone(tiny, tmp_path / "alone", LONGER)
     for folder in folders:
-        assert_same_result(folder, tmp_path / "alone" / folder.relative_to(tmp_path / "r"))
+        assert f"note: tiny/{folder.name}: its process or its node has ended; begins again on " in err
+        assert "resumes" in (folder / "train.log").read_text()
+        assert_same_result(folder, whole / folder.name)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_the_runs_resumably_and_the_same_command_finishes_them(
-    tiny: Path, tmp_path: Path, number: signal.Signals
+def test_signals_stop_the_runs_resumably_and_a_second_one_kills_them_and_the_same_command_finishes_them(
+    tiny: Path, tmp_path: Path, whole: Path
 ) -> None:
-    arguments = ("--seeds", "0-1", *overridden(LONGER))
+    folder = tmp_path / "r/tiny/seed-0"
+    arguments = ("--seeds", "0-1", *overridden(SLOWER))
+
     process = start(tiny, tmp_path / "r", *arguments)
-    assert process.stderr
-    wait_until(lambda: (tmp_path / "r/tiny/seed-0/metrics.csv").exists())
-    process.send_signal(number)
+    wait_until((folder / "metrics.csv").exists)
+    process.send_signal(signal.SIGTERM)
     _, err = process.communicate()
     assert process.returncode == 130, err
     assert err.endswith("2 runs: 1 waiting, 1 interrupted\nnote: run the same command to resume\n")
     assert "Traceback" not in err
-    assert read_run(tmp_path / "r/tiny/seed-0").status == "interrupted"
-    assert begun(tmp_path / "r/tiny/seed-0")
+    assert read_run(folder).status == "interrupted"
+    assert begun(folder)
+
+    process = start(tiny, tmp_path / "r", *arguments)
+    wait_until(lambda: "resumes" in (folder / "train.log").read_text())
+    os.kill(holder(folder), signal.SIGSTOP)  # so that it cannot stop by itself
+    process.send_signal(signal.SIGINT)
+    time.sleep(1.2)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    wait_until(lambda: not is_locked(folder / HOLDER))
+
     process = start(tiny, tmp_path / "r", *arguments)
     _, err = process.communicate()
     assert process.returncode == 0, err
-    if number == signal.SIGTERM:
-        alone(tiny, tmp_path / "alone", LONGER)
-        for seed in range(2):
-            assert_same_result(tmp_path / f"r/tiny/seed-{seed}", tmp_path / f"alone/tiny/seed-{seed}")
+    for seed in range(2):
+        assert_same_result(tmp_path / f"r/tiny/seed-{seed}", whole / f"seed-{seed}")
 
 
 def test_nodes_of_another_version_or_without_the_results_or_the_data_are_named_before_anything_trains(
@@ -174,7 +183,7 @@ def test_nodes_of_another_version_or_without_the_results_or_the_data_are_named_b
     results.mkdir()
     mounts = " && ".join(f"mount -t tmpfs none {shlex.quote(str(folder))}" for folder in (data, results))
     hidden = ("unshare", "--mount", "sh", "-c", f'{mounts} && exec "$@"', "sh")
-    with node(temporary, PYTHONPATH=str(other)), node(temporary, within=hidden):
+    with running(Node(temporary, PYTHONPATH=str(other))), running(Node(temporary, within=hidden)):
         process = start(tiny, results, "--set", "data.dataset=own", "--import", tmp_path / "own.py", "--data-dir", data)
         out, err = process.communicate(timeout=100)
     assert process.returncode == 1, err
@@ -186,18 +195,3 @@ def test_nodes_of_another_version_or_without_the_results_or_the_data_are_named_b
     assert f"cannot use the results folder of this machine, {results} (No such file or directory)" in texts
     assert "own.py:7" in texts
     assert not list(results.iterdir())
-
-
-def test_a_second_interrupt_kills_the_processes(tiny: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "r/tiny/seed-0"
-    process = start(tiny, tmp_path / "r", *overridden(LONGER), "--checkpoint-seconds", 1)
-    wait_until(lambda: begun(folder))
-    worker = holder(folder)
-    os.kill(worker, signal.SIGSTOP)
-    process.send_signal(signal.SIGINT)
-    time.sleep(1.2)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    assert "Traceback" not in err
-    wait_until(lambda: not is_locked(folder / HOLDER))
