@@ -58,6 +58,7 @@ def main() -> None:
             print(", ".join(f"{by} {times[-1]:.1f} s" for by, times in taken.items()), flush=True)
     data = {"name": "synthetic shapes", "exact": False, "digest": ""}
     environment = describe_environment(torch.device("cpu"), "fp32", "", data)
+    environment["command"] = ["python", "tests/launch/compare_queues.py", sys.argv[1]]
     rows = [
         {
             "device": environment["device_name"],

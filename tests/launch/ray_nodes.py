@@ -6,10 +6,19 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 PORT = 6399
 ADDRESS = f"127.0.0.1:{PORT}"
+
+
+numbers = count(2)
+
+
+def place_of(head: bool) -> str:
+    """The address of a node, each of which has another, or a command may join one that is not the head."""
+    return "127.0.0.1" if head else f"127.0.0.{next(numbers)}"
 
 
 class Node:
@@ -19,7 +28,7 @@ class Node:
         ray = [sys.executable, "-c", "from ray.scripts.scripts import main; main()", "start", "--block"]
         first = ("--head", f"--port={PORT}", "--include-dashboard=false", f"--temp-dir={temporary}")
         place = first if head else (f"--address={ADDRESS}",)
-        size = ("--node-ip-address=127.0.0.1", "--num-cpus=1", "--object-store-memory=100000000")
+        size = (f"--node-ip-address={place_of(head)}", "--num-cpus=1", "--object-store-memory=100000000")
         self.process = subprocess.Popen(
             [*within, *ray, *place, *size],
             env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0", **env},
