@@ -12,7 +12,7 @@ import pytest
 from conftest import REPOSITORY, TINY, Cli
 from helpers import assert_mistake_named, train
 
-from resnet_repro.cli.options import parse_seeds
+from resnet_repro.cli.values import parse_seeds
 from resnet_repro.errors import DataError
 from resnet_repro.record.run import read_run
 from resnet_repro.spec.file import load_spec

@@ -1,6 +1,5 @@
-"""The options that several commands share, their parsers, and notices on stderr."""
+"""The options that several commands share, and notices on stderr."""
 
-import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Format = Literal["text", "markdown", "latex", "csv", "json"]  # of what a command prints
-MOST_SEEDS = 1000
-MOST_JOBS = 1000
 
 
 def among(values: tuple[str, ...]) -> Callable[[str], str]:
@@ -169,6 +166,7 @@ def import_files(files: list[Path] | None) -> tuple["OwnFile", ...]:
 def selection(nets: Sequence[str] | None, seeds: str | None) -> "Selection":
     """The runs that --nets and --seeds choose."""
     from resnet_repro.analysis.selection import Selection
+    from resnet_repro.cli.values import parse_seeds
 
     names = [name.strip() for text in nets or () for name in text.split(",")]
     return Selection(names, parsed(parse_seeds, seeds) if seeds is not None else ())
@@ -177,49 +175,3 @@ def selection(nets: Sequence[str] | None, seeds: str | None) -> "Selection":
 def notice(text: str) -> None:
     """Print one line on stderr."""
     print(f"note: {printable(text)}", file=sys.stderr)
-
-
-def parse_seeds(text: str) -> list[int]:
-    """The seeds in "0-4" or "0,2,5". Raises ValueError."""
-    from resnet_repro.spec.section import LARGEST_SEED
-
-    chosen: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise ValueError(f"seeds {text}: should be like 0-4 or 0,2,5")
-        bounds = int(first), int(last or first)
-        if bounds[1] - bounds[0] >= MOST_SEEDS:
-            raise ValueError(f"seeds {text}: should be at most {MOST_SEEDS}")
-        chosen += range(bounds[0], bounds[1] + 1)
-    if not chosen or max(chosen) > LARGEST_SEED:
-        raise ValueError(f"seeds {text}: should rise, from 0 to at most {LARGEST_SEED}")
-    return chosen
-
-
-def parse_jobs(text: str) -> int | Literal["auto"]:
-    """The value of --jobs: "auto", or a whole number above 0. Raises ValueError."""
-    if text == "auto":
-        return "auto"
-    if not text.isdecimal() or not 0 < int(text) <= MOST_JOBS:
-        raise ValueError(f"jobs {text}: should be auto, or a whole number from 1 to {MOST_JOBS}")
-    return int(text)
-
-
-def parse_on(text: str) -> str:
-    """The address in "ray=HOST:PORT", or "auto" for "ray" alone. Raises ValueError."""
-    if text == "ray":
-        return "auto"
-    found = re.fullmatch(r"ray=([^\s:/]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})", text)
-    if not found or not 0 < int(found[2]) < 65536:
-        raise ValueError(f"{text}: should be ray, or ray=HOST:PORT, the address that 'ray start --head' shows")
-    return text.removeprefix("ray=")
-
-
-def parse_duration(text: str) -> float:
-    """The seconds in "8h", "90m" or "1h30m". Raises ValueError."""
-    found = re.fullmatch(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", text.strip())
-    hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
-    if not (duration := 3600 * hours + 60 * minutes + seconds):
-        raise ValueError(f"time {text}: should be like 8h, 90m or 1h30m")
-    return float(duration)

@@ -95,7 +95,7 @@ def train(
     dry_run: DryRun = False,
 ) -> None:
     """Train the nets that specs describe. Finished runs are skipped, interrupted ones resume."""
-    from resnet_repro.cli.options import parse_jobs, parse_on
+    from resnet_repro.cli.values import parse_jobs, parse_on
     from resnet_repro.spec.overriding import parse_varied
     from resnet_repro.spec.suite import load_suite
 
@@ -153,7 +153,7 @@ def reproduce(
     dry_run: DryRun = False,
 ) -> None:
     """Train the missing runs of the reproduction, the most important first. Call it again until none is missing."""
-    from resnet_repro.cli.options import parse_jobs, parse_on
+    from resnet_repro.cli.values import parse_jobs, parse_on
 
     side_by_side, deadline = parsed(parse_jobs, jobs), _deadline(time_limit)
     cluster = None if on is None else parsed(parse_on, on)
@@ -187,14 +187,14 @@ def reproduce(
 
 def _deadline(time_limit: str | None) -> float:
     """--time-limit as a value of time.monotonic()."""
-    from resnet_repro.cli.options import parse_duration
+    from resnet_repro.cli.values import parse_duration
 
     return math.inf if time_limit is None else time.monotonic() + parsed(parse_duration, time_limit)
 
 
 def _seeds(seed: int | None, seeds: str | None) -> list[int] | None:
     """--seed and --seeds as one list; None keeps the seed of each spec."""
-    from resnet_repro.cli.options import parse_seeds
+    from resnet_repro.cli.values import parse_seeds
 
     if seed is not None and seeds is not None:
         raise typer.BadParameter("give --seed or --seeds, not both")

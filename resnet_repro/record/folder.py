@@ -132,9 +132,7 @@ class RunFolder:
                 self.probes.path, ProbeRow, parse_rows(recorded[PROBES], self.checkpoint, ProbeRow, steps)
             )
         except (RunError, AttributeError, KeyError, TypeError, ValueError):
-            raise RunError(
-                f"{self.checkpoint}: is not a resnet-repro checkpoint; delete it, or use --restart"
-            ) from None
+            raise RunError(f"{self.checkpoint}: is not a resnet-repro checkpoint; delete it or use --restart") from None
         if changed:
             log.warning(
                 "%s: resumes in another environment than it started in (%s), so its last digits may differ from those "

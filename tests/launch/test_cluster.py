@@ -13,7 +13,7 @@ import torch
 from conftest import Cli, make_run
 
 import resnet_repro
-from resnet_repro.cli.options import parse_on
+from resnet_repro.cli.values import parse_on
 from resnet_repro.errors import RunError
 from resnet_repro.launch import cluster
 from resnet_repro.launch.cluster import ANY, connected

@@ -7,7 +7,7 @@ import pytest
 from conftest import TINY, Cli
 from helpers import assert_same_result, train
 
-from resnet_repro.cli.options import parse_duration
+from resnet_repro.cli.values import parse_duration
 from resnet_repro.launch import command
 from resnet_repro.launch.tasks import find_tasks
 from resnet_repro.record.run import read_run
@@ -34,7 +34,7 @@ def test_runs_stopped_by_the_limit_resume_and_give_the_same_bits(
     overrides = [word for override in LONG for word in ("--set", override)]
     arguments = ("train", tiny, "--seeds", f"0-{jobs - 1}", "--device", "cpu", *overrides, "--jobs", jobs)
     with monkeypatch.context() as patched:
-        patched.setattr("resnet_repro.cli.options.parse_duration", lambda text: 0.4 if jobs == 1 else 1.0)
+        patched.setattr("resnet_repro.cli.values.parse_duration", lambda text: 0.4 if jobs == 1 else 1.0)
         stopped = cli(*arguments, "--time-limit", "1s", "--results", tmp_path / "r")
     assert stopped.code == 130
     assert "run the same command to resume" in stopped.err
