@@ -69,6 +69,12 @@ class CliResult(NamedTuple):
 Cli = Callable[..., CliResult]
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores, as tests also wait: for processes, signals and time limits."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture(autouse=True, scope="module")  # comes before the other fixtures of a module
 def _one_thread() -> None:
     torch.set_num_threads(1)

@@ -76,14 +76,14 @@ def test_a_finished_run_is_skipped_and_restart_trains_it_again(cli: Cli, tiny: P
 
 
 def test_dry_run_shows_parameters_and_work_and_makes_nothing(cli: Cli, tmp_path: Path) -> None:
-    specs = [REPOSITORY / f"experiments/{name}.yaml" for name in ("plain56", "resnet1202")]
+    specs = [REPOSITORY / f"experiments/{name}.yaml" for name in ("plain56", "resnet110")]
     shown = cli("train", *specs, "--dry-run", "--results", tmp_path / "r", "--seeds", "0,1")
     assert shown.code == 0
     assert "plain56/seed-1" in shown.out
     assert "853,018" in shown.out
-    assert "19,421,274" in shown.out
+    assert "1,727,962" in shown.out
     # Two runs of each, 64,000 steps of 128, three forward passes a step.
-    work = 2 * 3 * 64_000 * 128 * (125_485_696 + 2_829_238_912) / 1e12
+    work = 2 * 3 * 64_000 * 128 * (125_485_696 + 252_887_680) / 1e12
     assert f"work ahead: {work:,.1f} x 10^12 multiply-adds" in shown.out
     assert not (tmp_path / "r").exists()
 

@@ -3,6 +3,7 @@
 from matplotlib.figure import Figure
 
 from resnet_repro.analysis.groups import Group
+from resnet_repro.figures.axes import log_scale
 from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.colours import entry_styles
 from resnet_repro.figures.probed import averaged, probed
@@ -15,7 +16,6 @@ from resnet_repro.figures.style import (
     add_legend,
     add_title,
     drawing,
-    log_scale,
     new_figure,
 )
 

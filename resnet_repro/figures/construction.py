@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from resnet_repro.analysis.constructions import Construction, constructions
 from resnet_repro.analysis.groups import Entry, Group
+from resnet_repro.figures.axes import label_counts
 from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.colours import DEPTH_COLOURS
 from resnet_repro.figures.curve_lines import mean_curve
@@ -63,7 +64,7 @@ def _panels(group: Group) -> dict[str, list[Construction]]:
 
 def _draw(axes: Axes, style: Style, found: Sequence[Construction]) -> list[EndLabel]:
     """Draw the nets of one panel. Returns the labels for the ends of their lines."""
-    axes.set_xlabel("iterations in all")
+    label_counts(axes, "iterations in all")
     axes.tick_params(labelbottom=True)
     axes.set_ylabel("training error (%)")
     axes.set_xlim(0, max(one.grown.steps_in_all for one in found))

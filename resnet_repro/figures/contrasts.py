@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from resnet_repro.analysis.groups import Entry, Group
+from resnet_repro.figures.axes import label_counts
 from resnet_repro.figures.curve_lines import mean_curve
 from resnet_repro.figures.labels import EndLabel, label_ends
 from resnet_repro.figures.limits import error_limits
@@ -46,7 +47,7 @@ def draw_contrasts(
 
 def _draw(axes: Axes, style: Style, entries: Sequence[Entry], contrast: Contrast) -> list[EndLabel]:
     """Draw the nets of one panel. Returns the labels for the ends of their lines."""
-    axes.set_xlabel("iterations")
+    label_counts(axes, "iterations")
     axes.tick_params(labelleft=True)
     axes.set_ylabel("training error (%)" if is_first(axes) else "")
     others = iter(OTHER_COLOURS * len(entries))

@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from resnet_repro.analysis.groups import Entry, Group
+from resnet_repro.figures.axes import label_counts, panel_width
 from resnet_repro.figures.captions import ABOUT_RUNNING, Caption
 from resnet_repro.figures.colours import depth_colours, entry_styles
 from resnet_repro.figures.curve_lines import COLUMNS, SINGLE, draw_diverged, draw_mean, draw_published, panel_names
@@ -23,7 +24,6 @@ from resnet_repro.figures.style import (
     add_title,
     drawing,
     new_figure,
-    panel_width,
     together,
     wrapped,
 )
@@ -138,7 +138,7 @@ def _draw_frame(axes: Axes, style: Style, group: Group, limits: tuple[float, flo
     at, furthest = group.condition, _furthest(group)
     axes.set_xlim(0, furthest)
     axes.set_ylim(*limits)
-    axes.set_xlabel("iterations")
+    label_counts(axes, "iterations")
     axes.xaxis.set_major_formatter(lambda step, _: f"{step / 1000:g}k" if furthest >= 10_000 else f"{step:g}")
     axes.tick_params(labelleft=True)
     for milestone in (milestone for milestone in at.milestones if milestone < furthest):

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from resnet_repro.analysis.groups import Group
+from resnet_repro.figures.axes import label_counts, log_scale
 from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.colours import STEP_COLOURS
 from resnet_repro.figures.probed import averaged, grid, is_first, probed, spread_steps
@@ -15,7 +16,6 @@ from resnet_repro.figures.style import (
     Style,
     add_legend,
     drawing,
-    log_scale,
     mark,
 )
 
@@ -39,7 +39,7 @@ def draw_gradient_norms(group: Group, style: Style = WEB) -> Figure | None:
                     (line,) = axes.plot(range(1, len(norms) + 1), norms, color=colour, linewidth=1.2 * style.line)
                     mark_curve(line, entry, f"gradient norm {{y:.2g}} of layer {{x}} at step {step}", steps=False)
             log_scale(axes)
-            axes.set_xlabel("layer, from input to output")
+            label_counts(axes, "layer, from input to output")
             axes.tick_params(labelleft=True)
             axes.set_ylabel("gradient norm" if is_first(axes) else "")
         lines = [Line2D([], [], color=colour, linewidth=1.2 * style.line, label=f"step {step}")

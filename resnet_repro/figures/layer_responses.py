@@ -5,6 +5,7 @@ import math
 from matplotlib.figure import Figure
 
 from resnet_repro.analysis.groups import Group
+from resnet_repro.figures.axes import label_counts, log_scale
 from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.colours import entry_styles
 from resnet_repro.figures.probed import averaged, probed
@@ -15,7 +16,6 @@ from resnet_repro.figures.style import (
     add_legend,
     add_title,
     drawing,
-    log_scale,
     new_figure,
 )
 
@@ -53,7 +53,7 @@ def draw_layer_responses(group: Group, style: Style = WEB) -> Figure | None:
             strict=True,
         ):
             axes.set_title(title, loc="left")
-            axes.set_xlabel(unit)
+            label_counts(axes, unit)
             axes.tick_params(labelleft=True)
         panels[0].set_ylabel("standard deviation of the response")
         columns = min(3, math.ceil(len(found) / 2))

@@ -4,10 +4,11 @@ from matplotlib.figure import Figure
 
 from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.errors import printable
+from resnet_repro.figures.axes import panel_width
 from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.probed import Values, averaged, grid, probed
 from resnet_repro.figures.readout import mark_curve
-from resnet_repro.figures.style import WEB, Style, add_legend, drawing, mark, panel_width, together, wrapped
+from resnet_repro.figures.style import WEB, Style, add_legend, drawing, mark, together, wrapped
 
 PROBE = "input_percentiles"
 LINES = {"p85": ("#0072B2", "85 %"), "p50": ("#000000", "50 %"), "p15": ("#D55E00", "15 %")}

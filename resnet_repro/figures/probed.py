@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from resnet_repro.analysis.groups import Entry, Group
-from resnet_repro.figures.style import Style, add_title, new_figure, panel_width, wrapped
+from resnet_repro.figures.axes import panel_width
+from resnet_repro.figures.style import Style, add_title, new_figure, wrapped
 
 Values = dict[tuple[str, str], float]  # (layer, name) -> value, in forward order
 COLUMNS = 3

@@ -1,7 +1,6 @@
 """The look of all figures: readable at every size and for colour-blind readers."""
 
 import io
-import math
 import sys
 import textwrap
 import warnings
@@ -11,9 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
-import numpy as np
 from matplotlib.artist import Artist
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import offset_copy
 from PIL import Image
@@ -88,7 +85,6 @@ STYLES = {
                     dpi=144),
 }  # fmt: skip
 
-RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 NO_BREAK = "\u00a0"
 NET, TITLE = "net:", "title"  # gids: the prefix for artists of a net, and that of the title
 
@@ -153,13 +149,6 @@ def settle(figure: Figure) -> None:
     figure.set_layout_engine(None)
 
 
-def panel_width(figure: Figure, axes: Axes) -> float:
-    """A lower bound in inches for the width of a panel without its axis labels."""
-    spec = axes.get_subplotspec()
-    assert spec
-    return 0.66 * figure.get_figwidth() / spec.get_gridspec().ncols
-
-
 def add_title(figure: Figure, style: Style, title: str, conditions: str) -> None:
     """Write a bold title, and the conditions below it; above it the reader's own, which is bold in its place."""
     parts = "\n".join(" · ".join(map(together, line.split(" · "))) for line in conditions.split("\n"))
@@ -205,12 +194,3 @@ def wrapped(text: str, inches: float, style: Style, size: float) -> str:
 def together(text: str) -> str:
     """Text that `wrapped` keeps in one line if it fits."""
     return text.replace(" ", NO_BREAK)
-
-
-def log_scale(axes: Axes) -> None:
-    """Make the y axis logarithmic if it has any positive value."""
-    if any(np.any(np.asarray(line.get_ydata()) > 0) for line in axes.lines):
-        axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(
-            lambda value, _: f"10{f'{math.log10(value):.0f}'.translate(RAISED)}" if value > 0 else ""
-        )

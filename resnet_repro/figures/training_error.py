@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from resnet_repro.analysis.groups import Entry, Group, comparable_groups
 from resnet_repro.errors import RunError
+from resnet_repro.figures.axes import label_counts
 from resnet_repro.figures.colours import RESIDUAL_COLOUR, entry_styles
 from resnet_repro.figures.curve_lines import mean_curve
 from resnet_repro.figures.labels import EndLabel, label_ends
@@ -38,7 +39,7 @@ def draw_training_error(runs: Sequence[Run], style: Style = WEB) -> Figure:
         axes = figure.subplots()
         axes.set_xlim(0, group.condition.steps)
         axes.set_ylim(0, 100)
-        axes.set_xlabel("iterations")
+        label_counts(axes, "iterations")
         axes.set_ylabel("training error (%)")
         axes.axhline(GUESSING, color=FAINT, linewidth=style.line, linestyle=":", zorder=0)
         axes.annotate("guessing", (0, GUESSING), xytext=(4, 2), textcoords="offset points", fontsize=style.tiny,

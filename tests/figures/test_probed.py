@@ -35,6 +35,14 @@ def test_layer_responses_are_those_of_the_last_step_by_layer_and_sorted() -> Non
     assert figure.axes[0].get_yscale() == "linear"
 
 
+def test_layers_are_counted_by_whole_numbers() -> None:
+    rows = [(400, probe, f"layer{number}", "std", 1.0 + number)
+            for probe in ("layer_response", "gradient_norm") for number in range(19)]  # fmt: skip
+    group = group_of(with_probes(make_run(20), rows))
+    for figure in (drawn(draw_layer_responses(group)), drawn(draw_gradient_norms(group))):
+        assert all(tick == round(tick) for axes in figure.axes for tick in axes.get_xticks())
+
+
 def test_layer_responses_are_means_over_seeds_and_logarithmic_if_they_differ_much() -> None:
     runs = [with_probes(make_run(20, seed=seed), [(400, "layer_response", "a", "std", value),
                                                   (400, "layer_response", "b", "std", 100 * value)])
