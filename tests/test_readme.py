@@ -142,7 +142,7 @@ def test_what_is_said_beside_the_tables_holds(committed: Path) -> None:
         assert mean("batchnorm", net, "test_error_pct") == pytest.approx(90, abs=0.5)
     scaled = [row.value for run in load_runs(committed / "batchnorm") for row in run.probes
               if run.experiment.name == "batchnorm/plain8-sigmoid-bn" and row.probe == "weight_scale"]  # fmt: skip
-    assert len(scaled) == 5 * 104
+    assert len(scaled) == 10 * 104
     assert max(abs(value - 1) for value in scaled) < 0.0004
 
 
