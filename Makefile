@@ -28,7 +28,7 @@ browser-test: setup ## the report in a headless Chromium or Chrome; as root on D
 		{ echo "Chromium is needed; on Debian: sudo apt-get install chromium" >&2; exit 1; }
 	$(BIN)/pytest tests/browser
 
-cluster-test: setup ## --on ray on a real cluster of two nodes, on this machine (Linux), without a network: three minutes
+cluster-test: setup ## --on ray on a real cluster of two nodes, on this machine (Linux), without a network: two minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,cluster]'
 	unshare --user --map-root-user --net --mount sh -c 'ip link set lo up && exec $(BIN)/pytest -n 0 tests/launch/test_cluster_ray.py'
 

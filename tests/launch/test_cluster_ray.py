@@ -28,7 +28,7 @@ pytest.importorskip("ray", reason="Ray is not installed: pip install 'resnet-rep
 if [name for _, name in socket.if_nameindex()] != ["lo"]:
     pytest.skip("needs a network of loopback alone: make cluster-test", allow_module_level=True)
 
-SLOWER = ("training.steps=120", "training.evaluate_every=100", "training.record_every=20")  # some seconds
+SLOWER = ("training.steps=60", "training.evaluate_every=60", "training.record_every=20")  # some seconds
 PACKAGE = Path(resnet_repro.__file__).parent
 DATA = """
 from pathlib import Path
@@ -89,28 +89,6 @@ def holder(folder: Path) -> int:
     return owner.pid if owner else 0
 
 
-def test_a_cluster_gives_the_bits_the_logs_and_the_exit_code_of_one_machine(
-    tiny: Path, tmp_path: Path, temporary: Path
-) -> None:
-    with running(Node(temporary)):
-        process = start(tiny, tmp_path / "r", "--seeds", "0-1")
-        _, err = process.communicate()
-    assert process.returncode == 0, err
-    assert "note: 2 runs on 2 nodes, 2 side by side (1 on " in err
-    assert err.endswith("2 runs: 2 finished\n")
-    for seed in range(2):
-        train(load_spec(tiny).model_copy(update={"seed": seed}), tmp_path / "alone")
-        ours = tmp_path / f"r/tiny/seed-{seed}"
-        assert_same_result(ours, tmp_path / f"alone/tiny/seed-{seed}")
-        lines = (ours / "train.log").read_text().splitlines()
-        assert set(lines) < set(err.splitlines())
-        assert "finished 24 steps" in lines[-1]
-        recorded = read_run(ours).environment
-        assert recorded["command"] == ["resnet-repro", "train", "tiny.yaml", "--seeds", "0-1"]
-        assert recorded["threads"] == 1
-    assert {path.name for path in (tmp_path / "r").iterdir()} == {"tiny"}
-
-
 def test_runs_whose_worker_is_killed_or_whose_node_is_killed_or_shut_down_go_on_with_the_same_bits(
     tiny: Path, tmp_path: Path, temporary: Path, head: Node, whole: Path
 ) -> None:
@@ -136,38 +114,50 @@ def test_runs_whose_worker_is_killed_or_whose_node_is_killed_or_shut_down_go_on_
         assert_same_result(folder, whole / folder.name)
 
 
-def test_signals_stop_the_runs_resumably_and_a_second_one_kills_them_and_the_same_command_finishes_them(
-    tiny: Path, tmp_path: Path, whole: Path
+def test_a_signal_stops_the_runs_resumably_and_the_same_command_finishes_them_with_the_bits_of_one_machine(
+    tiny: Path, tmp_path: Path, temporary: Path, whole: Path
 ) -> None:
-    folder = tmp_path / "r/tiny/seed-0"
+    folders = [tmp_path / f"r/tiny/seed-{seed}" for seed in range(2)]
+    stopped = folders[0]
     arguments = ("--seeds", "0-1", *overridden(SLOWER))
 
     process = start(tiny, tmp_path / "r", *arguments)
-    wait_until((folder / "metrics.csv").exists)
+    wait_until((stopped / "metrics.csv").exists)
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate()
     assert process.returncode == 130, err
     assert err.endswith("2 runs: 1 waiting, 1 interrupted\nnote: run the same command to resume\n")
     assert "Traceback" not in err
-    assert read_run(folder).status == "interrupted"
-    assert begun(folder)
+    assert read_run(stopped).status == "interrupted"
+    assert begun(stopped)
 
     process = start(tiny, tmp_path / "r", *arguments)
-    wait_until(lambda: "resumes" in (folder / "train.log").read_text())
-    os.kill(holder(folder), signal.SIGSTOP)  # so that it cannot stop by itself
+    wait_until(lambda: "resumes" in (stopped / "train.log").read_text())
+    os.kill(holder(stopped), signal.SIGSTOP)  # so that it cannot stop by itself
     process.send_signal(signal.SIGINT)
     time.sleep(1.2)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)  # kills the processes
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "Traceback" not in err
-    wait_until(lambda: not is_locked(folder / HOLDER))
+    wait_until(lambda: not is_locked(stopped / HOLDER))
 
-    process = start(tiny, tmp_path / "r", *arguments)
-    _, err = process.communicate()
+    with running(Node(temporary)):
+        process = start(tiny, tmp_path / "r", *arguments)
+        _, err = process.communicate()
     assert process.returncode == 0, err
-    for seed in range(2):
-        assert_same_result(tmp_path / f"r/tiny/seed-{seed}", whole / f"seed-{seed}")
+    assert "note: 2 runs on 2 nodes, 2 side by side (1 on " in err
+    assert err.endswith("2 runs: 2 finished\n")
+    lines = (folders[1] / "train.log").read_text().splitlines()
+    assert set(lines) < set(err.splitlines())
+    assert "finished 60 steps" in lines[-1]
+    for folder in folders:
+        assert_same_result(folder, whole / folder.name)
+        recorded = read_run(folder).environment
+        assert recorded["command"][:3] == ["resnet-repro", "train", "tiny.yaml"]
+        assert "--on" not in recorded["command"]
+        assert recorded["threads"] == 1
+    assert {path.name for path in (tmp_path / "r").iterdir()} == {"tiny"}
 
 
 def test_nodes_of_another_version_or_without_the_results_or_the_data_are_named_before_anything_trains(
