@@ -18,6 +18,7 @@ SETTINGS = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
+TOKEN = "set RAY_AUTH_MODE=token, and copy ~/.ray/auth_token from the first node"
 REACHING_SECONDS = 10.0
 REMEDY = "start Ray on this machine ('ray start --head'), or have it join a cluster ('ray start --address=HOST:PORT')"
 
@@ -45,10 +46,8 @@ def connected(address: str) -> Iterator[list[Node]]:
     _check_reachable(named)
     try:
         ray.init(address=named or ANY, log_to_driver=False, logging_level="ERROR", include_dashboard=False)
-    except ConnectionError:
-        raise RunError(f"--on ray: no Ray is running here; {REMEDY}") from None
     except Exception as error:
-        raise RunError(f"--on ray: cannot connect to the cluster ({summary_of(error)}); {REMEDY}") from None
+        raise RunError(f"--on ray: {_reason(error, named)}") from None
     try:
         with redirect_stdout(sys.stderr):  # Ray prints there that a node has died
             yield live_nodes(ray.nodes())
@@ -56,6 +55,17 @@ def connected(address: str) -> Iterator[list[Node]]:
         raise RunError(f"--on ray: lost the cluster ({summary_of(error)}); run the same command to resume") from None
     finally:
         ray.shutdown()
+
+
+def _reason(error: Exception, address: str) -> str:
+    """Why Ray did not connect, and the fix."""
+    if type(error).__name__ == "AuthenticationError":
+        return f"the cluster asks for a token, and there is none, or another one, on this machine; {TOKEN}"
+    if not isinstance(error, ConnectionError):
+        return f"cannot connect to the cluster ({summary_of(error)}); {REMEDY}"
+    if address in ("", ANY):
+        return f"no Ray is running here; {REMEDY}"
+    return f"{address} answers, but does not let this command in; if it asks for a token, {TOKEN}"
 
 
 def _check_reachable(address: str) -> None:

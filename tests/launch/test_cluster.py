@@ -158,6 +158,31 @@ def test_a_cluster_that_cannot_be_used_is_one_line(
         pass
 
 
+class AuthenticationError(Exception): ...
+
+
+@pytest.mark.parametrize(
+    ("address", "error", "message"),
+    [
+        (ANY, ConnectionError("x"), "--on ray: no Ray is running here; start Ray on this machine ('ray start --head')"),
+        (ANY, ValueError("x"), "--on ray: cannot connect to the cluster (ValueError: x); start Ray on this machine"),
+        (ANY, AuthenticationError("x"), "--on ray: the cluster asks for a token, and there is none, or another one"),
+        ("127.0.0.1:1", ConnectionError("x"), "--on ray: 127.0.0.1:1 answers, but does not let this command in; if it"),
+    ],
+)
+def test_why_ray_does_not_connect_is_one_line_with_the_fix(
+    monkeypatch: pytest.MonkeyPatch, address: str, error: Exception, message: str
+) -> None:
+    def init(**options: object) -> None:
+        raise error
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(cluster, "import_ray", lambda: SimpleNamespace(init=init))
+    monkeypatch.setattr(cluster, "_check_reachable", lambda address: None)
+    with pytest.raises(RunError, match=re.escape(message)), connected(address):
+        pass
+
+
 def test_an_address_at_which_nothing_answers_is_one_line_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "import_ray", lambda: None)
     with socket.socket() as closed:
