@@ -11,8 +11,6 @@ from pathlib import Path
 
 PORT = 6399
 ADDRESS = f"127.0.0.1:{PORT}"
-
-
 numbers = count(2)
 
 
