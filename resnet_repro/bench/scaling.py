@@ -58,7 +58,7 @@ def measure_scaling(
     for number in runs:
         say(f"{PARALLEL}: {number}")
         speeds[number] = images_per_second(base, device, number, seconds / len(runs))
-    points += _points(PARALLEL, speeds)
+    points += curve_points(PARALLEL, speeds)
     if device.type == "cpu" and usable_cores() > 1:
         say(f"beside busy processes: {', '.join(map(str, busy))}")
         points += _beside_busy(shared_speeds(base, busy, 3 * seconds))
@@ -72,7 +72,9 @@ def measure_scaling(
 def _curve(field: str, step_seconds: Mapping[int, float], nets: Mapping[int, Experiment]) -> list[dict[str, Any]]:
     speeds = {value: nets[value].training.batch_size / seconds for value, seconds in step_seconds.items()}
     milliseconds = [1000 * seconds for seconds in step_seconds.values()]
-    return [{**point, "step_ms": step_ms} for point, step_ms in zip(_points(field, speeds), milliseconds, strict=True)]
+    return [
+        {**point, "step_ms": step_ms} for point, step_ms in zip(curve_points(field, speeds), milliseconds, strict=True)
+    ]
 
 
 def _beside_busy(speeds: Mapping[int, Mapping[str, float]]) -> list[dict[str, Any]]:
@@ -82,11 +84,11 @@ def _beside_busy(speeds: Mapping[int, Mapping[str, float]]) -> list[dict[str, An
     }
     cores = usable_cores()
     points = [
-        _points(f"short waits of threads, {places[number]}", {0: speed[LONG_WAITS], 1: speed[SHORT_WAITS]})
+        curve_points(f"short waits of threads, {places[number]}", {0: speed[LONG_WAITS], 1: speed[SHORT_WAITS]})
         for number, speed in speeds.items()
     ]
     points += [
-        _points(f"{PARALLEL}, {places[number]}", {1: speed[LONG_WAITS], cores: speed[SIDE_BY_SIDE]})
+        curve_points(f"{PARALLEL}, {places[number]}", {1: speed[LONG_WAITS], cores: speed[SIDE_BY_SIDE]})
         for number, speed in speeds.items()
     ]
     return [point for curve in points for point in curve]
@@ -101,7 +103,7 @@ def _recomputing(net: Experiment, device: torch.device, seconds: float) -> list[
     return [{**point, "memory_bytes": size} for point, size in zip(points, memory, strict=True)]
 
 
-def _points(curve: str, speeds: Mapping[int, float]) -> list[dict[str, Any]]:
+def curve_points(curve: str, speeds: Mapping[int, float] | Mapping[str, float]) -> list[dict[str, Any]]:
     """One result for each value; `relative_speed` is relative to the first one."""
     first = next(iter(speeds.values()), 1.0)
     return [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, cast, get_args
 import typer
 
 from resnet_repro.cli.completion import DEVICES, STYLES, carried_specs, fields_to_set, nets_to_show, one_of
+from resnet_repro.cli.values import parse_seeds
 from resnet_repro.errors import printable
 from resnet_repro.launch import DATA_DIR_VARIABLE
 
@@ -166,7 +167,6 @@ def import_files(files: list[Path] | None) -> tuple["OwnFile", ...]:
 def selection(nets: Sequence[str] | None, seeds: str | None) -> "Selection":
     """The runs that --nets and --seeds choose."""
     from resnet_repro.analysis.selection import Selection
-    from resnet_repro.cli.values import parse_seeds
 
     names = [name.strip() for text in nets or () for name in text.split(",")]
     return Selection(names, parsed(parse_seeds, seeds) if seeds is not None else ())

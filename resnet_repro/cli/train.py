@@ -29,6 +29,7 @@ from resnet_repro.cli.options import (
     notice,
     parsed,
 )  # fmt: skip
+from resnet_repro.cli.values import parse_duration, parse_jobs, parse_on, parse_seeds
 
 
 def train(
@@ -95,7 +96,6 @@ def train(
     dry_run: DryRun = False,
 ) -> None:
     """Train the nets that specs describe. Finished runs are skipped, interrupted ones resume."""
-    from resnet_repro.cli.values import parse_jobs, parse_on
     from resnet_repro.spec.overriding import parse_varied
     from resnet_repro.spec.suite import load_suite
 
@@ -153,8 +153,6 @@ def reproduce(
     dry_run: DryRun = False,
 ) -> None:
     """Train the missing runs of the reproduction, the most important first. Call it again until none is missing."""
-    from resnet_repro.cli.values import parse_jobs, parse_on
-
     side_by_side, deadline = parsed(parse_jobs, jobs), _deadline(time_limit)
     cluster = None if on is None else parsed(parse_on, on)
     from resnet_repro.launch import command
@@ -187,15 +185,11 @@ def reproduce(
 
 def _deadline(time_limit: str | None) -> float:
     """--time-limit as a value of time.monotonic()."""
-    from resnet_repro.cli.values import parse_duration
-
     return math.inf if time_limit is None else time.monotonic() + parsed(parse_duration, time_limit)
 
 
 def _seeds(seed: int | None, seeds: str | None) -> list[int] | None:
     """--seed and --seeds as one list; None keeps the seed of each spec."""
-    from resnet_repro.cli.values import parse_seeds
-
     if seed is not None and seeds is not None:
         raise typer.BadParameter("give --seed or --seeds, not both")
     text = seeds if seed is None else str(seed)

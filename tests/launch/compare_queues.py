@@ -18,6 +18,7 @@ import torch
 from helpers import command_line
 from ray_nodes import ADDRESS, Node, running
 
+from resnet_repro.bench.scaling import curve_points
 from resnet_repro.files import to_json
 from resnet_repro.runner.environment import describe_environment
 
@@ -33,9 +34,8 @@ training: {{
 
 def seconds(spec: Path, results: Path, *arguments: str) -> float:
     """How long the command takes, from its start to its end."""
-    environment = {
-        name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"
-    }  # which tests set to 1
+    environment = dict(os.environ)
+    environment.pop("OMP_NUM_THREADS")  # which conftest.py sets to 1: --jobs auto would train one run at a time
     seeds = ("--seeds", f"0-{RUNS - 1}", "--jobs", "auto", "--device", "cpu")
     began = time.monotonic()
     subprocess.run(
@@ -59,19 +59,10 @@ def main() -> None:
     data = {"name": "synthetic shapes", "exact": False, "digest": ""}
     environment = describe_environment(torch.device("cpu"), "fp32", "", data)
     environment["command"] = ["python", "tests/launch/compare_queues.py", sys.argv[1]]
+    speeds = {by: RUNS * STEPS * BATCH / mean(times) for by, times in taken.items()}
     rows = [
-        {
-            "device": environment["device_name"],
-            "curve": f"{RUNS} runs of {STEPS} steps, {ROUNDS} times, by",
-            "value": by,
-            "seconds": times,
-            "images_per_second": RUNS * STEPS * BATCH / mean(times),
-            "step_ms": None,
-            "relative_speed": mean(taken["the queue"]) / mean(times),
-            "memory_bytes": None,
-            "environment": environment,
-        }
-        for by, times in taken.items()
+        {"device": environment["device_name"], **point, "seconds": taken[point["value"]], "environment": environment}
+        for point in curve_points(f"{RUNS} runs of {STEPS} steps, {ROUNDS} times, by", speeds)
     ]
     Path(sys.argv[1]).write_text(to_json(rows))
 

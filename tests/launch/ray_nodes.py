@@ -11,12 +11,7 @@ from pathlib import Path
 
 PORT = 6399
 ADDRESS = f"127.0.0.1:{PORT}"
-numbers = count(2)
-
-
-def place_of(head: bool) -> str:
-    """The address of a node, each of which has another, or a command may join one that is not the head."""
-    return "127.0.0.1" if head else f"127.0.0.{next(numbers)}"
+hosts = count(2)  # each node has an address of its own, or a command may join one that is not the head
 
 
 class Node:
@@ -24,9 +19,10 @@ class Node:
 
     def __init__(self, temporary: Path, *, head: bool = False, within: Sequence[str] = (), **env: str) -> None:
         ray = [sys.executable, "-c", "from ray.scripts.scripts import main; main()", "start", "--block"]
+        host = 1 if head else next(hosts)
         first = ("--head", f"--port={PORT}", "--include-dashboard=false", f"--temp-dir={temporary}")
         place = first if head else (f"--address={ADDRESS}",)
-        size = (f"--node-ip-address={place_of(head)}", "--num-cpus=1", "--object-store-memory=100000000")
+        size = (f"--node-ip-address=127.0.0.{host}", "--num-cpus=1", "--object-store-memory=100000000")
         self.process = subprocess.Popen(
             [*within, *ray, *place, *size],
             env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0", **env},

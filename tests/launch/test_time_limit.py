@@ -1,5 +1,6 @@
 """`--time-limit` stops runs as Ctrl-C does, and the same command resumes them."""
 
+import sys
 import time
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def test_runs_stopped_by_the_limit_resume_and_give_the_same_bits(
     overrides = [word for override in LONG for word in ("--set", override)]
     arguments = ("train", tiny, "--seeds", f"0-{jobs - 1}", "--device", "cpu", *overrides, "--jobs", jobs)
     with monkeypatch.context() as patched:
-        patched.setattr("resnet_repro.cli.values.parse_duration", lambda text: 0.4 if jobs == 1 else 1.0)
+        patched.setattr(sys.modules["resnet_repro.cli.train"], "parse_duration", lambda text: 0.4 if jobs == 1 else 1.0)
         stopped = cli(*arguments, "--time-limit", "1s", "--results", tmp_path / "r")
     assert stopped.code == 130
     assert "run the same command to resume" in stopped.err
