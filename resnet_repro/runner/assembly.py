@@ -43,15 +43,13 @@ def build_trainer(
     """The trainer of a run, ready for its first step. `compiled` compiles the net's units with torch.compile.
 
     `kernels` compute BN, addition and ReLU; by default the faster of torch's and the fused ones, by a trial on the
-    device. Raises RunError if the ranks cannot share the spec's mini-batches equally, or if `require_graph` is set and
-    the training step cannot be captured in a CUDA graph.
+    device. Raises RunError if the ranks cannot share the spec's mini-batches equally, if `require_graph` is set and the
+    training step cannot be captured in a CUDA graph, or if `compiled` is set and the device lacks the precision.
     """
     training, data = experiment.training, experiment.data
     net = build_net(experiment.model_copy(update={"model": _share_of_rank(experiment, ranks)}))
     if training.recompute:
         net.recompute()
-    if compiled:
-        net.compile_units()
     engine = Engine(
         net,
         device,
@@ -62,6 +60,10 @@ def build_trainer(
         decay_vectors=training.weight_decay_on == "all",
         ranks=ranks,
     )
+    if compiled and engine.rounds:
+        raise RunError(f"--compile: not in {engine.precision}, which this CPU lacks; --set training.precision=fp32")
+    if compiled:
+        net.compile_units()
     if kernels is None:
         kernels = "torch" if compiled else choose_kernels(engine, net.fuse, training.batch_size)
     net.fuse(kernels == "fused")

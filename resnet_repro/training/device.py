@@ -35,15 +35,28 @@ def resolve_precision(requested: str, device: torch.device) -> str:
     """The precision to compute in: "fp32", "bf16" or "fp16"; weights are always fp32.
 
     "auto" is bf16 if the hardware has it, else fp16 on CUDA devices with tensor cores, else fp32. Any other request is
-    returned as it is, with a warning if it is slow here.
+    returned as it is, with a warning if the device lacks it.
     """
-    fastest = _fastest_precisions(device)
+    native = native_precisions(device)
     if requested == "auto":
-        return fastest[0]
-    if requested not in fastest and device.type != "mps":
-        name = device_name(device)
-        log.warning("training.precision: %s is slow on %s, which lacks it; auto is %s", requested, name, fastest[0])
+        return native[0]
+    if requested not in native and device.type != "mps":
+        which = f"{'computed in fp32 and rounded' if device.type == 'cpu' else 'slow'} on {device_name(device)}"
+        log.warning("training.precision: %s is %s, which lacks it; auto is %s", requested, which, native[0])
     return requested
+
+
+def native_precisions(device: torch.device) -> list[str]:
+    """The precisions for which the device has instructions, the fastest one first."""
+    if device.type == "cuda":
+        bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        fp16 = torch.cuda.get_device_capability(device) >= TENSOR_CORES
+        return ["bf16"] * bf16 + ["fp16"] * fp16 + ["fp32"]
+    if device.type == "cpu":
+        capabilities = _cpu_capabilities()
+        bf16 = any(bool(capabilities.get(name)) for name in ("avx512_bf16", "amx_bf16"))
+        return ["bf16"] * bf16 + ["fp32"]
+    return ["fp32"]
 
 
 def make_deterministic() -> None:
@@ -93,19 +106,6 @@ def usable_cores() -> int:
     """Number of CPU cores: the threads that torch uses, at most the cores that this process may run on."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(torch.get_num_threads(), allowed)
-
-
-def _fastest_precisions(device: torch.device) -> list[str]:
-    """The precisions in which the device computes convolutions natively, best first."""
-    if device.type == "cuda":
-        bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
-        fp16 = torch.cuda.get_device_capability(device) >= TENSOR_CORES
-        return ["bf16"] * bf16 + ["fp16"] * fp16 + ["fp32"]
-    if device.type == "cpu":
-        capabilities = _cpu_capabilities()
-        bf16 = any(bool(capabilities.get(name)) for name in ("avx512_bf16", "amx_bf16"))
-        return ["bf16"] * bf16 + ["fp32"]
-    return ["fp32"]
 
 
 def _cpu_capabilities() -> dict[str, object]:

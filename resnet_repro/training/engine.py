@@ -1,6 +1,7 @@
 """Training steps and evaluation of a net, on one device in one precision."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -8,7 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resnet_repro.training.casting import CastNet
+from resnet_repro.training.device import native_precisions
 from resnet_repro.training.distributed import ALONE, Ranks
+from resnet_repro.training.rounding import RoundedProducts
 from resnet_repro.training.sgd import SGD, Group
 from resnet_repro.training.streams import LAUNCHING
 
@@ -28,7 +31,8 @@ COMPUTED_IN = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.floa
 class Engine:
     """A net and its optimiser: forward pass, backward pass and update, launched operation by operation ("eager").
 
-    Weights, gradients and updates are fp32. In "bf16" and "fp16", convolutions and matrix products run in that type.
+    Weights, gradients and updates are fp32. In "bf16" and "fp16", convolutions and matrix products run in that type, or
+    on a CPU that lacks it, in fp32 with rounded results ("rounded").
     fp16 has a narrow range, so its loss is scaled up (Micikevicius et al. 2018, section 3.2), and a step whose
     gradients overflow changes no weight. Batches and weights are channels_last, the fastest order for convolutions.
     With `decay_vectors`, weight decay acts on BN, biases and scalars too. Each of several ranks trains on an equal
@@ -49,7 +53,8 @@ class Engine:
         decay_vectors: bool = True,
         ranks: Ranks = ALONE,
     ) -> None:
-        self.name = "eager" if ranks.count == 1 else f"eager, {ranks.count} ranks"
+        self.rounds = device.type == "cpu" and precision not in native_precisions(device)
+        self.name = ", ".join(["eager"] + [f"{ranks.count} ranks"] * (ranks.count > 1) + ["rounded"] * self.rounds)
         self.kernels: Kernels = "torch"  # which kernels compute BN in training
         self.ranks = ranks
         self.net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
@@ -66,7 +71,7 @@ class Engine:
 
     def train_step(self, images: Tensor, labels: Tensor, learning_rate: float | Tensor) -> BatchMetrics:
         """Train on images (B, 3, 32, 32) with labels (B,), this rank's share. On CUDA the rate may be a () tensor."""
-        with LAUNCHING:
+        with LAUNCHING, self._arithmetic():
             return self._launch_step(images, labels, learning_rate)
 
     def _launch_step(self, images: Tensor, labels: Tensor, learning_rate: float | Tensor) -> BatchMetrics:
@@ -83,7 +88,7 @@ class Engine:
     @torch.no_grad()
     def evaluate(self, images: Tensor, labels: Tensor) -> BatchMetrics:
         """Loss and errors of images (B, 3, 32, 32) with labels (B,); BN uses its population statistics."""
-        with LAUNCHING:
+        with LAUNCHING, self._arithmetic():
             self._set_training(False)
             return self._forward(self.net, images, labels)
 
@@ -99,6 +104,9 @@ class Engine:
         for held, saved in zip(self.state()["momentum"], state["momentum"], strict=True):
             held.copy_(saved)
         self.scaler.load_state_dict(state["scaler"])
+
+    def _arithmetic(self) -> AbstractContextManager[object]:
+        return RoundedProducts() if self.rounds else nullcontext()
 
     def _set_training(self, training: bool) -> None:
         if self.net.training != training:  # setting it on every module takes time

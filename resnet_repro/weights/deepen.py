@@ -12,7 +12,6 @@ from torch import Tensor
 
 from resnet_repro.data.batches import EvaluationBatches, normalization_of
 from resnet_repro.errors import SpecError
-from resnet_repro.models.network import Network
 from resnet_repro.record.run import SPEC, Run
 from resnet_repro.runner.datasets import Datasets
 from resnet_repro.runner.environment import describe_environment
@@ -73,11 +72,11 @@ def deepen_run(folder: Path, depth: int, data_dir: Path, device_name: str) -> De
     few = EvaluationBatches(dataset.test, normalization_of(dataset.train, cpu), cpu, limit=FLOAT64_IMAGES)
     precision = resolve_precision(run.experiment.training.precision, device)
     batches = EvaluationBatches(dataset.test, normalization_of(dataset.train, device), device)
+    ours, theirs = (
+        Engine(net, device, precision, momentum=0.0, nesterov=False, weight_decay=0.0) for net in (shallow, deep)
+    )
     tested, outputs = zip(
-        *(
-            _tested(net, one, device, precision, batches)
-            for net, one in ((shallow, run.experiment), (deep, experiment))
-        ),
+        *(_tested(engine, one, batches) for engine, one in ((ours, run.experiment), (theirs, experiment))),
         strict=True,
     )
     with torch.no_grad():
@@ -87,7 +86,7 @@ def deepen_run(folder: Path, depth: int, data_dir: Path, device_name: str) -> De
         shallow=tested[0],
         deep=tested[1],
         data=data,
-        environment=describe_environment(device, precision, "eager", data),
+        environment=describe_environment(device, precision, ours.name, data),
         images=len(batches.labels),
         largest_difference=_largest(*outputs),
         largest_difference_float64=max(differences),
@@ -105,19 +104,12 @@ def _deeper(run: Run, depth: int) -> Experiment:
     return validated(given("model.depth", depth, f"DEPTH {depth}").over(start.over(source)))
 
 
-def _tested(
-    net: Network,
-    experiment: Experiment,
-    device: torch.device,
-    precision: str,
-    batches: Iterable[tuple[Tensor, Tensor]],
-) -> tuple[Tested, Tensor]:
-    """The errors of a net, and its outputs (N, 10) in float32."""
-    engine = Engine(net, device, precision, momentum=0.0, nesterov=False, weight_decay=0.0)
+def _tested(engine: Engine, experiment: Experiment, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple[Tested, Tensor]:
+    """The errors of an engine's net, and its outputs (N, 10) in float32."""
     outputs: list[Tensor] = []
-    with net.register_forward_hook(lambda _net, _images, output: outputs.append(output.float())):
+    with engine.net.register_forward_hook(lambda _net, _images, output: outputs.append(output.float())):
         loss, error = evaluate(engine, batches)
-    parameters = sum(parameter.numel() for parameter in net.parameters())
+    parameters = sum(parameter.numel() for parameter in engine.net.parameters())
     return Tested(experiment, parameters, loss, error), torch.cat(outputs)
 
 

@@ -36,9 +36,13 @@ def batch_of(step: int) -> tuple[Tensor, Tensor]:
     return images, torch.randint(0, 10, (8,), generator=random)
 
 
+@pytest.mark.parametrize("native", [["bf16", "fp16"], ["fp32"]], ids=["native", "rounded"])
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 @pytest.mark.parametrize("kind", NETS)
-def test_training_equals_autocast_bit_for_bit(kind: str, precision: str) -> None:
+def test_training_equals_autocast_bit_for_bit(
+    kind: str, precision: str, native: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resnet_repro.training.engine.native_precisions", lambda device: native)
     at_once, one_by_one, recomputing = (engine_of(precision, **NETS[kind]) for _ in range(3))
     one_by_one.training_net = one_by_one.net
     recomputing.net.recompute()
@@ -66,7 +70,8 @@ class _Casts(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def test_a_step_casts_all_weights_at_once_and_all_gradients_at_once() -> None:
+def test_a_step_casts_all_weights_at_once_and_all_gradients_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resnet_repro.training.engine.native_precisions", lambda device: ["bf16"])
     counts = []
     for depth in (8, 14):
         engine = Engine(build(ModelSpec(depth=depth, width=4), torch.Generator()), CPU, "bf16", 0.9, False, 1e-4)

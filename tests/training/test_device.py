@@ -80,7 +80,7 @@ def test_a_requested_precision_is_used(precision: str, kind: str, gpu: Callable[
     assert resolve_precision(precision, torch.device(kind)) == precision
 
 
-def test_a_slow_precision_gives_a_warning(
+def test_a_precision_that_the_device_lacks_gives_a_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, gpu: Callable[..., torch.device]
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"cpu_name": "Old"}, raising=False)
@@ -88,7 +88,7 @@ def test_a_slow_precision_gives_a_warning(
     resolve_precision("bf16", gpu((7, 5)))
     resolve_precision("fp16", gpu((6, 1)))
     assert caplog.messages == [
-        "training.precision: bf16 is slow on CPU (Old, 1 thread), which lacks it; auto is fp32",
+        "training.precision: bf16 is computed in fp32 and rounded on CPU (Old, 1 thread), which lacks it; auto is fp32",
         "training.precision: bf16 is slow on NVIDIA GPU, which lacks it; auto is fp16",
         "training.precision: fp16 is slow on NVIDIA GPU, which lacks it; auto is fp32",
     ]
