@@ -52,4 +52,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
+    from resnet_repro.training.threads import shorten_waits
+
+    shorten_waits()  # before torch is there
     return getattr(import_module(_HOMES[name]), name)

@@ -12,6 +12,7 @@ import pytest
 from conftest import REPOSITORY, TINY, Cli
 from helpers import assert_mistake_named, train
 
+import resnet_repro
 from resnet_repro.cli.values import parse_seeds
 from resnet_repro.errors import DataError
 from resnet_repro.record.run import read_run
@@ -133,6 +134,14 @@ def test_waiting_threads_sleep_soon_unless_the_user_says_otherwise(
         monkeypatch.setenv(name, value)
     cli("--help")
     assert os.environ.get("GOMP_SPINCOUNT") == spins
+
+
+def test_waiting_threads_sleep_soon_in_a_training_from_python_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.setenv(name, "")  # is restored afterwards
+        monkeypatch.delenv(name)
+    assert callable(resnet_repro.__getattr__("train"))
+    assert os.environ["GOMP_SPINCOUNT"] == "10000"
 
 
 def test_a_repeated_run_is_counted_once_with_a_notice(cli: Cli, trained: Path) -> None:

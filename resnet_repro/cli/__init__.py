@@ -21,10 +21,10 @@ from resnet_repro.cli.options import notice
 from resnet_repro.cli.results import claims, list_runs, plot, report, table
 from resnet_repro.cli.specs import experiments, schema
 from resnet_repro.cli.streams import keep_streams_usable
-from resnet_repro.cli.threads import shorten_waits
 from resnet_repro.cli.train import reproduce, train
 from resnet_repro.cli.version import show_version
 from resnet_repro.errors import SIMPLER, DismissedError, LostRankError, ReproError, print_error
+from resnet_repro.training.threads import shorten_waits
 
 app = typer.Typer(
     help="Train plain and residual nets on CIFAR-10, and compare them with the papers' results.",

@@ -97,12 +97,12 @@ def describe_net(name: str, net: nn.Module, image_shape: tuple[int, ...]) -> Des
     return Description(name, image_shape, parameters, fully_connected, trace(net.eval(), image_shape))
 
 
-def layer_differences(left: Description, right: Description) -> list[tuple[str, str, str, int, int]]:
-    """(stage, operation, output shape, count in the left net, count in the right net) where the counts differ."""
+def layer_differences(left: Description, right: Description) -> list[tuple[str, str, str, int, int, int]]:
+    """Where the counts differ: (stage, operation, output shape, its parameters, count in the left net, the right)."""
     counts = [Counter(map(_kind, description.layers)) for description in (left, right)]
     kinds = dict.fromkeys(_kind(layer) for description in (left, right) for layer in description.layers)
     return [(*kind, counts[0][kind], counts[1][kind]) for kind in kinds if counts[0][kind] != counts[1][kind]]
 
 
-def _kind(layer: Layer) -> tuple[str, str, str]:
-    return layer.name.split(".")[0], layer.operation, "x".join(map(str, layer.output_shape))
+def _kind(layer: Layer) -> tuple[str, str, str, int]:
+    return layer.name.split(".")[0], layer.operation, "x".join(map(str, layer.output_shape)), layer.parameters

@@ -9,6 +9,7 @@ DEPTH_COLOURS = {20: "#E69F00", 32: "#009E73", 44: "#56B4E9", 56: "#D55E00", 110
 OTHER_COLOURS = ("#000000", "#7f6d5f", "#5f7f6d", "#6d5f7f")
 MANY_COLOURS = (*DEPTH_COLOURS.values(), "#000000", "#999933", "#882255", "#8a8a8a", "#6d5fc4")
 STEP_COLOURS = ("#fcc02b", "#e8704a", "#b33a7a", "#6a1ea1", "#0d0887")  # from early to late steps
+FREE_COLOURS = ("#CC79A7", "#009E73", "#000000")  # far from those of 20 and 56 layers and of residual nets
 PLAIN_COLOUR, RESIDUAL_COLOUR = "#D55E00", "#0072B2"
 
 
@@ -17,6 +18,23 @@ def depth_colours(depths: Sequence[int]) -> dict[int, str]:
     others = [depth for depth in sorted(set(depths)) if depth not in DEPTH_COLOURS]
     free = (*(colour for depth, colour in reversed(DEPTH_COLOURS.items()) if depth not in depths), *OTHER_COLOURS)
     return DEPTH_COLOURS | {depth: free[i % len(free)] for i, depth in enumerate(others)}
+
+
+def distinct_styles(entries: Sequence[Entry]) -> dict[Entry, tuple[str, str]]:
+    """A colour of its own and a line style for each net: plain nets the colour of their depth, a residual net blue.
+
+    If two nets would share a colour, the one with the longer name, which differs more from the papers' nets, takes a
+    free one.
+    """
+    by_depth = depth_colours([entry.model.depth for entry in entries])
+    dashes = {entry: "-" if entry.model.shortcut != "none" else "--" for entry in entries}
+    colours: dict[Entry, str] = {}
+    for entry in sorted(entries, key=lambda entry: len(entry.name)):
+        plain = entry.model.shortcut == "none"
+        wanted = [by_depth[entry.model.depth] if plain else RESIDUAL_COLOUR, *FREE_COLOURS, *MANY_COLOURS]
+        taken = set(colours.values())
+        colours[entry] = next((colour for colour in wanted if colour not in taken), wanted[0])
+    return {entry: (colours[entry], dashes[entry]) for entry in entries}
 
 
 def entry_styles(entries: Sequence[Entry]) -> dict[Entry, tuple[str, str]]:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from resnet_repro.analysis.groups import Entry, Group, comparable_groups
 from resnet_repro.errors import RunError
 from resnet_repro.figures.axes import label_counts
-from resnet_repro.figures.colours import RESIDUAL_COLOUR, entry_styles
+from resnet_repro.figures.colours import distinct_styles
 from resnet_repro.figures.curve_lines import mean_curve
 from resnet_repro.figures.labels import EndLabel, label_ends
 from resnet_repro.figures.style import FAINT, GREY, WEB, Style, add_title, drawing, new_figure
@@ -22,18 +22,15 @@ GUESSING = 100 * (1 - 1 / CLASSES)  # the error in % of a net that knows nothing
 def draw_training_error(runs: Sequence[Run], style: Style = WEB) -> Figure:
     """Training error in % over iterations: a line for each net, the mean over its seeds, as far as the runs have got.
 
-    A colour is a depth, and blue a residual net that is alone among plain ones, whose lines are dashed. Raises
-    RunError if the runs differ in data or schedule.
+    Plain nets are dashed. A net keeps its colour from figure to figure: that of its depth if it is plain, blue if it is
+    residual; nets that are closest to the papers' come first. Raises RunError if the runs differ in data or schedule.
     """
     groups = comparable_groups(runs)
     if len(groups) != 1:
         found = "; ".join(_conditions(group) for group in groups) or "no run"
         raise RunError(f"draw_training_error: takes runs of one data set and one schedule, and was given {found}")
     [group] = groups
-    styles = entry_styles(group.entries)
-    residual = [entry for entry in group.entries if entry.model.shortcut != "none"]
-    if len(residual) == 1 < len(styles):
-        styles[residual[0]] = (RESIDUAL_COLOUR, "-")  # far from the colour of the plain net of its depth
+    styles = distinct_styles(group.entries)
     with drawing(style):
         figure = new_figure(style, 7.6, 4.4, columns=1)
         axes = figure.subplots()
@@ -42,8 +39,8 @@ def draw_training_error(runs: Sequence[Run], style: Style = WEB) -> Figure:
         label_counts(axes, "iterations")
         axes.set_ylabel("training error (%)")
         axes.axhline(GUESSING, color=FAINT, linewidth=style.line, linestyle=":", zorder=0)
-        axes.annotate("guessing", (0, GUESSING), xytext=(4, 2), textcoords="offset points", fontsize=style.tiny,
-                      color=GREY)  # fmt: skip
+        axes.annotate("guessing", (0.5, GUESSING), xycoords=axes.get_yaxis_transform(), xytext=(0, 2),
+                      textcoords="offset points", fontsize=style.small, color=GREY, ha="center")  # fmt: skip
         ends = []
         for entry, (colour, dashes) in styles.items():
             points = mean_curve([run for run in entry.runs if run.rows], "train_error_pct")

@@ -39,6 +39,11 @@ class Run:
     summary: dict[str, Any]
     repeats: tuple["Run", ...] = ()  # of the same spec, seed, data and precision, of which `load_runs` kept this one
 
+    def __repr__(self) -> str:
+        """Short, as in a list of runs that a notebook shows."""
+        error = self.result("train_error_pct")
+        return f"<Run {self.path}: {self.status}{'' if error is None else f', training error {error:.1f} %'}>"
+
     @property
     def left_out(self) -> int:
         """How many repeats of this run do not count."""

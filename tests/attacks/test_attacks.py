@@ -57,7 +57,7 @@ def replaced(file: str, kind: str) -> Prepare:
 
 DIGEST = load_synthetic(Path(), train_images=64, test_images=32).digest[:8]
 OUTPUTS = {  # what commands write beside the runs
-    "plot": [f"results/figures/curves-synthetic-shapes-{DIGEST}-8x16.{kind}" for kind in ("svg", "txt")],
+    "plot of curves": [f"results/figures/curves-synthetic-shapes-{DIGEST}-8x16.{kind}" for kind in ("svg", "txt")],
     "report": ["results/report.html"],
     "export": [f"exported/{name}" for name in ("README.md", "model.safetensors", "config.json", "model.pt2")],
     "evaluate": [f"evaluated/confusion-plain8-seed-0.{kind}" for kind in ("png", "svg", "txt")],
@@ -87,14 +87,14 @@ def test_a_link_in_place_of_a_file_that_is_written(arena: Arena) -> None:
 
 def test_a_folder_that_leads_out_by_a_link(arena: Arena) -> None:
     folders = ["results/figures", "results/plain8", f"results/{RUN}", "results/resnet8", f"results/{UNFINISHED}"]
-    arena.attack({name: linked_folder(name) for name in folders}, ["train", "plot"])
+    arena.attack({name: linked_folder(name) for name in folders}, ["train", "plot of curves"])
 
 
 @pytest.mark.parametrize("kind", ["FIFO", "device", "huge", "folder"])
 def test_no_regular_file(arena: Arena, kind: str) -> None:
     finished = {name: replaced(f"results/{RUN}/{name}", kind) for name in (*WRITTEN[:5], "weights.safetensors")}
     arena.attack(finished, ["list"])
-    arena.attack({"probes": finished["probes.csv"]}, ["plot"])
+    arena.attack({"probes": finished["probes.csv"]}, ["plot of probes"])
     arena.attack({"weights": finished["weights.safetensors"]}, ["evaluate"])
     names = ("spec.yaml", "metrics.csv", "checkpoint.pt", "holder.lock", "train.log")
     arena.attack({name: replaced(f"results/{UNFINISHED}/{name}", kind) for name in names}, ["train"])

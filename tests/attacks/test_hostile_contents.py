@@ -105,7 +105,7 @@ NAMES = [
 ]
 
 
-@pytest.mark.parametrize("command", ["list", "table", "claims", "plot", "train"])
+@pytest.mark.parametrize("command", ["list", "table", "claims", "plot of curves", "train"])
 def test_a_folder_with_a_hostile_name(arena: Arena, command: str) -> None:
     def renamed(name: str) -> Prepare:
         return lambda project, outside: (project / "results/plain8").rename(project / "results" / name) and None

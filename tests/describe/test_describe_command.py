@@ -98,15 +98,15 @@ def test_plain_and_residual_nets_differ_only_in_their_shortcuts(cli: Cli) -> Non
     rows = [line for line in words(shown.out) if line[0].startswith("stage")]
     additions = [line for line in rows if line[1] == "addition"]
     assert additions == [
-        ["stage1", "addition", "16x32x32", "0", "9"],
-        ["stage2", "addition", "32x16x16", "0", "9"],
-        ["stage3", "addition", "64x8x8", "0", "9"],
+        ["stage1", "addition", "16x32x32", "0", "none", "9 times"],
+        ["stage2", "addition", "32x16x16", "0", "none", "9 times"],
+        ["stage3", "addition", "64x8x8", "0", "none", "9 times"],
     ]
     assert [line for line in rows if line not in additions] == [
-        ["stage2", "SubsampleAndPad", "32x16x16", "0", "1"],
-        ["stage3", "SubsampleAndPad", "64x8x8", "0", "1"],
+        ["stage2", "SubsampleAndPad", "32x16x16", "0", "none", "once"],
+        ["stage3", "SubsampleAndPad", "64x8x8", "0", "none", "once"],
     ]
-    assert "parameters" not in shown.out
+    assert ["whole net", "parameters", "853,018", "853,018"] in words(shown.out)
     assert "multiply-adds" not in shown.out
     assert "receptive" not in shown.out
 
@@ -116,7 +116,14 @@ def test_the_json_of_a_difference_has_the_same_content(cli: Cli) -> None:
     assert found["fields"] == ["name: plain56 against resnet56", "model.shortcut: none against identity"]
     assert sum(layer["right"] - layer["left"] for layer in found["layers"]
                if layer["operation"] == "addition") == 27  # fmt: skip
-    assert {"stage": "stage3", "operation": "addition", "output": "64x8x8", "left": 0, "right": 9} in found["layers"]
+    assert {
+        "stage": "stage3",
+        "operation": "addition",
+        "output": "64x8x8",
+        "parameters": 0,
+        "left": 0,
+        "right": 9,
+    } in found["layers"]
     assert [net["parameters"] for net in found["totals"]] == [853_018, 853_018]
 
 
@@ -127,7 +134,7 @@ def test_totals_that_differ_are_listed(cli: Cli) -> None:
     assert ["whole net", "parameters", "269,722", "853,018"] in lines
     assert ["whole net", "multiply-adds", "40,551,040", "125,485,696"] in lines
     assert ["whole net", "receptive-field", "81", "249"] in lines
-    assert ["stage1", "conv 3x3", "16x32x32", "6", "18"] in lines
+    assert ["stage1", "conv 3x3", "16x32x32", "2,304", "6 times", "18 times"] in lines
 
 
 def test_equal_specs_have_no_difference(cli: Cli) -> None:
@@ -157,5 +164,5 @@ def test_two_nets_of_one_name_keep_their_own_counts_in_json(cli: Cli, tiny: Path
     additions = [layer for layer in found["layers"] if layer["operation"] == "addition"]
     assert len(additions) == 3
     for layer in additions:
-        counts = [value for key, value in layer.items() if key not in ("stage", "operation", "output")]
+        counts = [value for key, value in layer.items() if key in ("left", "right")]
         assert counts == [0, 1]

@@ -14,6 +14,7 @@ from PIL import Image
 
 from resnet_repro.errors import RunError
 from resnet_repro.figures import STYLES, LiveCurves, draw_training_error
+from resnet_repro.figures.colours import DEPTH_COLOURS, RESIDUAL_COLOUR
 from resnet_repro.figures.style import keep_style
 
 RUNS = [make_run(20), make_run(56, seed=0), make_run(56, "identity")]
@@ -55,9 +56,24 @@ def test_runs_of_two_schedules_are_refused_with_what_they_are() -> None:
         draw_training_error([])
 
 
-def test_a_residual_net_beside_the_plain_net_of_its_depth_has_a_colour_of_its_own() -> None:
-    colours = [line.get_color() for line in draw_training_error(RUNS).axes[0].lines if len(xs(line)) == 2]
-    assert len(set(colours)) == len(colours)
+def colours(figure: Figure) -> dict[str, str]:
+    """The colour of each net's label, which is that of its line."""
+    found = [text for text in figure.axes[0].texts if "%" in text.get_text()]
+    assert {text.get_color() for text in found} <= {line.get_color() for line in figure.axes[0].lines}
+    return {text.get_text().partition(":")[0]: str(text.get_color()) for text in found}
+
+
+def test_a_net_keeps_its_colour_from_figure_to_figure_and_no_two_share_one() -> None:
+    without_bn = with_model(RUNS[0], normalization="none")
+    half = with_model(RUNS[2], shortcut="scaled", shortcut_scale=0.5, branch_scale=1)
+    before = colours(draw_training_error(RUNS))
+    assert len(set(before.values())) == 3
+    for others in ([without_bn, RUNS[0]], [half, RUNS[2]], [half, without_bn, *RUNS]):
+        beside = colours(draw_training_error(others))
+        assert len(set(beside.values())) == len(beside) == len(others)
+        assert all(beside[name] == before[name] for name in beside if name in before)
+    assert before["plain-20"] == DEPTH_COLOURS[20]
+    assert before["ResNet-56"] == RESIDUAL_COLOUR
 
 
 def test_where_pyplot_was_imported_too_a_notebook_shows_the_picture_in_our_style() -> None:

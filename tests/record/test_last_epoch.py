@@ -23,6 +23,13 @@ def test_the_last_whole_epoch_or_the_last_quarter_of_a_shorter_run(
     assert last_epoch(steps, epoch) == window
 
 
+def test_a_list_of_runs_is_short_in_a_notebook() -> None:
+    begun = replace(make_run(), rows=(), summary={})
+    assert repr([make_run(), begun]) == (
+        "[<Run none20/seed-0: finished, training error 50.0 %>, <Run none20/seed-0: unfinished>]"
+    )
+
+
 def run_with(*errors: tuple[int, float]) -> Run:
     made = replace(make_run(steps=1600), summary={})
     return replace(made, rows=tuple(replace(made.rows[-1], step=step, train_error_pct=e) for step, e in errors))

@@ -41,7 +41,7 @@ def show_difference(left: Experiment, right: Experiment, as_json: bool) -> None:
     nets = describe(left), describe(right)
     fields, layers = differences(left, right), layer_differences(*nets)
     if as_json:
-        keys = ("stage", "operation", "output", "left", "right")
+        keys = ("stage", "operation", "output", "parameters", "left", "right")
         found = [dict(zip(keys, layer, strict=True)) for layer in layers]
         print(json.dumps({"fields": fields, "layers": found, "totals": [net.totals() for net in nets]}, indent=2))
     else:
@@ -127,17 +127,26 @@ def _print_difference(
     left: Description,
     right: Description,
     fields: Sequence[str],
-    layers: Sequence[tuple[str, str, str, int, int]],
+    layers: Sequence[tuple[str, str, str, int, int, int]],
 ) -> None:
     print(f"{left.name} against {right.name}\n")
     print("".join(f"  {line}\n" for line in fields) or "  the specs are equal\n")
-    rows = [[stage, operation, output, str(ours), str(theirs)] for stage, operation, output, ours, theirs in layers]
+    rows = [
+        [
+            stage,
+            operation,
+            output,
+            f"{parameters:,}",
+            *({0: "none", 1: "once"}.get(count, f"{count} times") for count in counts),
+        ]
+        for stage, operation, output, parameters, *counts in layers
+    ]
     for name in ("parameters", "multiply_adds", "receptive_field"):
         values = getattr(left, name), getattr(right, name)
-        if values[0] != values[1]:
-            rows.append(["whole net", name.replace("_", "-"), "", *(f"{value:,}" for value in values)])
+        if values[0] != values[1] or (rows and name == "parameters"):
+            rows.append(["whole net", name.replace("_", "-"), "", "", *(f"{value:,}" for value in values)])
     if rows:
-        print_table("The nets differ in", ["where", "what", "output", left.name, right.name], rows)
+        print_table("The nets differ in", ["where", "what", "output", "parameters", left.name, right.name], rows)
     else:
         print("the nets are equal, operation by operation")
 
