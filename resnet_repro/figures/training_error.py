@@ -39,7 +39,7 @@ def draw_training_error(runs: Sequence[Run], style: Style = WEB) -> Figure:
         label_counts(axes, "iterations")
         axes.set_ylabel("training error (%)")
         axes.axhline(GUESSING, color=FAINT, linewidth=style.line, linestyle=":", zorder=0)
-        axes.annotate("guessing", (0.5, GUESSING), xycoords=axes.get_yaxis_transform(), xytext=(0, 2),
+        axes.annotate("guessing", (0.5, GUESSING), xycoords=axes.get_yaxis_transform(), xytext=(0, 8),
                       textcoords="offset points", fontsize=style.small, color=GREY, ha="center")  # fmt: skip
         ends = []
         for entry, (colour, dashes) in styles.items():
