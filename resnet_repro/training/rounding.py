@@ -1,7 +1,7 @@
 """Convolutions in 16 bits on a CPU that has no instructions for them.
 
-Torch computes them there number by number: a step of plain-20 takes twelve times as long as in fp32. By way of fp32 it
-takes a tenth longer.
+Torch computes them there number by number: on an AMD EPYC without AVX512, a step of plain-20 or ResNet-56 took 13 times
+as long as in fp32. By way of fp32 it took 1.1 times as long, or less.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,10 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map_only
 
 aten = torch.ops.aten
-PRODUCTS = {aten.convolution.default, aten.convolution_backward.default, aten.addmm.default, aten.mm.default}
+PRODUCTS = {
+    aten.convolution.default,
+    aten.convolution_backward.default,
+    aten.addmm.default,
+    aten.mm.default,
+    aten.bmm.default,
+    aten.baddbmm.default,
+}
 
 
 class RoundedProducts(TorchDispatchMode):
@@ -34,8 +40,12 @@ def _compute(
     dtype = args[0].dtype if operation in PRODUCTS else torch.float32
     if dtype.itemsize > 2:
         return operation(*args, **(kwargs or {}))
-    results = operation(*tree_map_only(Tensor, Tensor.float, args), **(kwargs or {}))
-    return tree_map_only(Tensor, lambda result: result.to(dtype), results)
+    results = operation(*(_cast(value, torch.float32) for value in args), **(kwargs or {}))
+    return tuple(_cast(value, dtype) for value in results) if isinstance(results, tuple) else _cast(results, dtype)
+
+
+def _cast(value: Any, dtype: torch.dtype) -> Any:
+    return value.to(dtype) if isinstance(value, Tensor) else value
 
 
 # Not in the body of the class, where it would import torch's compiler, which takes seconds.

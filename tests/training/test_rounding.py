@@ -65,6 +65,15 @@ def test_gradients_are_exact_up_to_the_last_bit(dtype: torch.dtype) -> None:
         assert float((ours.double() - theirs).norm() / theirs.norm()) < torch.finfo(dtype).eps
 
 
+def test_products_of_batches_of_matrices_too() -> None:
+    left, right = torch.randn(3, 5, 64).bfloat16().requires_grad_(), torch.randn(3, 64, 2).bfloat16()
+    with _Products() as products, RoundedProducts():
+        found = left @ right
+        found.sum().backward()
+    assert {*products.found} == {("bmm", torch.float32)}
+    assert found.dtype == torch.bfloat16
+
+
 def test_products_of_fp32_keep_their_bits() -> None:
     random = torch.Generator().manual_seed(0)
     operands = [torch.randn(shape, generator=random) for shape in [(4, 3, 8, 8), (8, 3, 3, 3), (10, 8), (10,)]]
