@@ -14,7 +14,7 @@ from resnet_repro.spec import ModelSpec
 from resnet_repro.training.engine import Engine
 
 CPU = torch.device("cpu")
-STEPS = 10
+STEPS = 4
 NETS: dict[str, dict[str, Any]] = {
     "with BN": {},
     "plain": {"shortcut": "none"},
