@@ -35,8 +35,7 @@ cluster-test: setup ## --on ray on a real cluster of two nodes, on this machine 
 lint: setup ## format, rules, types, import layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/mypy --platform win32 resnet_repro
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 resnet_repro & $(BIN)/mypy && wait $$!
 	$(BIN)/lint-imports --no-logo
 
 reproduce: setup ## train what is missing of the reproduction within TIME_LIMIT, then figures, claims and report; call again to go on
