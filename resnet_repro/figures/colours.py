@@ -27,14 +27,13 @@ def distinct_styles(entries: Sequence[Entry]) -> dict[Entry, tuple[str, str]]:
     free one.
     """
     by_depth = depth_colours([entry.model.depth for entry in entries])
-    dashes = {entry: "-" if entry.model.shortcut != "none" else "--" for entry in entries}
-    colours: dict[Entry, str] = {}
+    styles: dict[Entry, tuple[str, str]] = {}
     for entry in sorted(entries, key=lambda entry: len(entry.name)):
-        plain = entry.model.shortcut == "none"
-        wanted = [by_depth[entry.model.depth] if plain else RESIDUAL_COLOUR, *FREE_COLOURS, *MANY_COLOURS]
-        taken = set(colours.values())
-        colours[entry] = next((colour for colour in wanted if colour not in taken), wanted[0])
-    return {entry: (colours[entry], dashes[entry]) for entry in entries}
+        own, line = (by_depth[entry.model.depth], "--") if entry.model.shortcut == "none" else (RESIDUAL_COLOUR, "-")
+        taken = {colour for colour, _ in styles.values()}
+        free = (colour for colour in (own, *FREE_COLOURS, *MANY_COLOURS) if colour not in taken)
+        styles[entry] = next(free, own), line
+    return {entry: styles[entry] for entry in entries}
 
 
 def entry_styles(entries: Sequence[Entry]) -> dict[Entry, tuple[str, str]]:

@@ -49,4 +49,4 @@ def _cast(value: Any, dtype: torch.dtype) -> Any:
 
 
 # Not in the body of the class, where it would import torch's compiler, which takes seconds.
-RoundedProducts.__torch_dispatch__ = _compute  # type: ignore[method-assign, assignment]
+RoundedProducts.__torch_dispatch__ = _compute  # type: ignore[method-assign, assignment]  # a function is a method too
