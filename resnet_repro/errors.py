@@ -1,4 +1,4 @@
-"""Failures that are not bugs: the command prints one clear line, without traceback, and exits with 1."""
+"""Failures that are not bugs: a command shows one clear line, without traceback, and exits with 1."""
 
 import codecs
 import sys
@@ -25,10 +25,15 @@ codecs.register_error(SIMPLER, _simpler)
 LONGEST_MESSAGE = 1000  # characters; a message may quote a file
 
 
-def print_error(text: str) -> None:
-    """Print one line on stderr, whatever the text holds."""
+def error_line(text: str) -> str:
+    """An error as one line, whatever its text holds."""
     short = text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}..."
-    print(f"error: {printable(short)}", file=sys.stderr, flush=True)
+    return f"error: {printable(short)}"
+
+
+def print_error(text: str) -> None:
+    """Print an error as one line on stderr."""
+    print(error_line(text), file=sys.stderr, flush=True)
 
 
 def summary_of(error: BaseException) -> str:
@@ -38,6 +43,10 @@ def summary_of(error: BaseException) -> str:
 
 class ReproError(Exception):
     """Base of these failures. The message names the file, the field and the fix."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows in place of a traceback: IPython calls this method if an exception has it."""
+        return [error_line(str(self))]
 
 
 class SpecError(ReproError):

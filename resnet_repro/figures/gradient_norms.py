@@ -9,7 +9,7 @@ from resnet_repro.analysis.groups import Group
 from resnet_repro.figures.axes import label_counts, log_scale
 from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.colours import STEP_COLOURS
-from resnet_repro.figures.probed import averaged, grid, is_first, probed, spread_steps
+from resnet_repro.figures.probed import averaged, geometric_mean, grid, is_first, probed, spread_steps
 from resnet_repro.figures.readout import mark_curve
 from resnet_repro.figures.style import (
     WEB,
@@ -24,7 +24,7 @@ PROBE = "gradient_norm"
 
 def draw_gradient_norms(group: Group, style: Style = WEB) -> Figure | None:
     """A panel for each net and a line for each step, on one logarithmic scale; None if nothing was measured."""
-    found = probed(group, PROBE)
+    found = probed(group, PROBE, geometric_mean)
     if not found:
         return None
     with drawing(style):
@@ -49,7 +49,7 @@ def draw_gradient_norms(group: Group, style: Style = WEB) -> Figure | None:
 
 
 def caption_gradient_norms(group: Group) -> Caption:
-    found = probed(group, PROBE)
+    found = probed(group, PROBE, geometric_mean)
     zeros = any(norm == 0 for by_step in found.values() for norms in by_step.values() for norm in norms.values())
     left_out = " Norms of exactly zero cannot be shown on that scale and are left out." if zeros else ""
     entries = list(found)
@@ -58,6 +58,6 @@ def caption_gradient_norms(group: Group) -> Caption:
         "a panel for each net.",
         "Layers are in order from input to output, without those of shortcuts. All panels share one logarithmic scale. "
         "A line is a step, from light (early) to dark (late). If a line falls or rises by orders of magnitude over the "
-        f"layers, the gradients vanish or explode.{left_out}{averaged(entries)}",
+        f"layers, the gradients vanish or explode.{left_out}{averaged(entries, 'geometric means')}",
         entries,
     )

@@ -2,7 +2,7 @@
 
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,22 +12,30 @@ from resnet_repro.figures.axes import panel_width
 from resnet_repro.figures.style import Style, add_title, new_figure, wrapped
 
 Values = dict[tuple[str, str], float]  # (layer, name) -> value, in forward order
+Mean = Callable[[list[float]], float]
 COLUMNS = 3
 
 
-def probed(group: Group, probe: str) -> dict[Entry, dict[int, Values]]:
+def probed(group: Group, probe: str, mean: Mean = statistics.fmean) -> dict[Entry, dict[int, Values]]:
     """The values of a probe by net and step, as means over seeds, for each net that has the probe."""
-    found = {entry: _mean_over_seeds(entry, probe) for entry in group.entries}
+    found = {entry: _over_seeds(entry, probe, mean) for entry in group.entries}
     return {entry: values for entry, values in found.items() if values}
 
 
-def _mean_over_seeds(entry: Entry, probe: str) -> dict[int, Values]:
+def geometric_mean(values: list[float]) -> float:
+    """The mean on a logarithmic scale, of which no single large value makes up the most; 0 if any value is 0."""
+    if len(values) == 1:
+        return values[0]  # to its last digit
+    return statistics.geometric_mean(values) if all(values) else 0.0
+
+
+def _over_seeds(entry: Entry, probe: str, mean: Mean) -> dict[int, Values]:
     collected: dict[int, dict[tuple[str, str], list[float]]] = defaultdict(lambda: defaultdict(list))
     for run in entry.runs:
         for row in run.probes:
             if row.probe == probe:
                 collected[row.step][row.layer, row.name].append(row.value)
-    return {step: {place: statistics.fmean(numbers) for place, numbers in values.items()}
+    return {step: {place: mean(numbers) for place, numbers in values.items()}
             for step, values in sorted(collected.items())}  # fmt: skip
 
 
@@ -38,9 +46,9 @@ def spread_steps(steps: Sequence[int], most: int = 5) -> list[int]:
     return [steps[round(number * (len(steps) - 1) / (most - 1))] for number in range(most)]
 
 
-def averaged(entries: Sequence[Entry]) -> str:
+def averaged(entries: Sequence[Entry], means: str = "means") -> str:
     """A sentence for captions, if any net has several seeds: values are means over them."""
-    return " Values are means over the seeds." if any(len(entry.runs) > 1 for entry in entries) else ""
+    return f" Values are {means} over the seeds." if any(len(entry.runs) > 1 for entry in entries) else ""
 
 
 def grid(

@@ -16,6 +16,7 @@ from resnet_repro.record.run import Run
 from resnet_repro.spec.model import CLASSES
 from resnet_repro.spec.naming import held_out_phrase
 
+WAITING = "Training has begun. The curves appear with their first points."
 GUESSING = 100 * (1 - 1 / CLASSES)  # the error in % of a net that knows nothing
 
 
@@ -71,7 +72,8 @@ def _conditions(group: Group) -> str:
 class LiveCurves:
     """Shows the training error of runs in a notebook, and redraws it when called with the runs as they are now.
 
-    `resnet_repro.train(..., watch=LiveCurves())` calls it whenever a run has a new row.
+    `resnet_repro.train(..., watch=LiveCurves())` calls it at the beginning and whenever a run has a new row. Before the
+    first row there is a sentence in place of the figure.
     """
 
     def __init__(self, style: Style = WEB) -> None:
@@ -80,11 +82,11 @@ class LiveCurves:
 
     def __call__(self, runs: Sequence[Run]) -> None:
         try:
-            from IPython.display import display
+            from IPython.display import Markdown, display
         except ImportError:
             raise RunError("LiveCurves: works in notebooks; pip install 'resnet-repro[lesson]'") from None
-        figure = draw_training_error(runs, self.style)
+        what = draw_training_error(runs, self.style) if runs else Markdown(WAITING)
         if self.shown:
-            self.shown.update(figure)
+            self.shown.update(what)
         else:
-            self.shown = display(figure, display_id=True)
+            self.shown = display(what, display_id=True)

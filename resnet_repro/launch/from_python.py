@@ -67,7 +67,8 @@ def train(
     number, or "auto", they train side by side in processes of their own.
 
     Progress is shown on stderr unless `quiet`. A function `watch` takes its place: it is called with the runs that have
-    rows, as they are on disk, whenever one has a new row, and once at the end; `figures.LiveCurves()` is one.
+    rows, as they are on disk, at the beginning, whenever one has a new row, and at the end; `figures.LiveCurves()` is
+    one.
 
     In the main thread, SIGINT (Ctrl-C, or a notebook's button to interrupt), SIGTERM and SIGHUP save a checkpoint, from
     which the same call resumes, and then raise KeyboardInterrupt.
@@ -92,6 +93,7 @@ def train(
         datasets = Datasets(options.data_dir)
         for data in dict.fromkeys(task.experiment.data for task in ahead):
             datasets.load(data)
+        changed()
         if jobs == 1:
             _one_by_one(ahead, replace(options, device=str(chosen)), datasets, quiet, changed)
         else:

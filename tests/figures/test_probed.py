@@ -77,6 +77,17 @@ def test_gradients_of_exactly_zero_are_left_out_and_the_caption_says_so() -> Non
     assert "zero" not in caption_gradient_norms(none).reading
 
 
+def test_gradients_of_several_seeds_are_averaged_on_the_scale_on_which_they_are_drawn() -> None:
+    runs = [with_probes(make_run(20, seed=seed), [(1, "gradient_norm", "stem.conv1", "norm", norm),
+                                                  (1, "gradient_norm", "head", "norm", 0.0 if seed else 1.0)])
+            for seed, norm in enumerate((0.01, 100.0))]  # fmt: skip
+    group = group_of(*runs)
+    first, last = ys(drawn(draw_gradient_norms(group)).axes[0].lines[0])
+    assert first == pytest.approx(1.0)
+    assert np.isnan(last)
+    assert "geometric means over the seeds" in caption_gradient_norms(group).reading
+
+
 def test_steps_are_the_first_the_last_and_some_between() -> None:
     assert spread_steps([1, 50, 400]) == [1, 50, 400]
     assert spread_steps(list(range(9))) == [0, 2, 4, 6, 8]

@@ -16,6 +16,7 @@ from resnet_repro.errors import RunError
 from resnet_repro.figures import STYLES, LiveCurves, draw_training_error
 from resnet_repro.figures.colours import DEPTH_COLOURS, RESIDUAL_COLOUR
 from resnet_repro.figures.style import keep_style
+from resnet_repro.figures.training_error import WAITING
 
 RUNS = [make_run(20), make_run(56, seed=0), make_run(56, "identity")]
 
@@ -101,6 +102,8 @@ def test_a_notebook_shows_one_figure_and_redraws_it(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(IPython.display, "display", display)
     curves = LiveCurves()
+    curves([])  # a training begins
     curves(RUNS[:1])
     curves(RUNS)
-    assert [len(labels(figure)) for figure in shown] == [1, 3]
+    assert shown[0].data == WAITING
+    assert [len(labels(figure)) for figure in shown[1:]] == [1, 3]

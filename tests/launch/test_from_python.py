@@ -158,7 +158,7 @@ def test_the_example_of_the_documentation_runs(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_watcher_gets_the_runs_whenever_one_has_a_new_row_and_nothing_else_is_shown(
+def test_a_watcher_gets_the_runs_at_once_and_whenever_one_has_a_new_row_and_nothing_else_is_shown(
     small: Experiment, tmp_path: Path, capfd: pytest.CaptureFixture[str], jobs: Jobs
 ) -> None:
     seen: list[list[int]] = []
@@ -171,6 +171,7 @@ def test_a_watcher_gets_the_runs_whenever_one_has_a_new_row_and_nothing_else_is_
     assert capfd.readouterr() == ("", "")
     assert [len(run.rows) for run in runs] == [2, 2] == seen[-1]
     assert [1] in seen or [1, 1] in seen
-    assert len(seen) == 5  # four rows, and the end
+    assert seen[0] == []
+    assert len(seen) == 6  # the beginning, four rows, and the end
     resnet_repro.train(quick, tmp_path, seeds=[0, 1], device="cpu", watch=watch)  # there is nothing left to train
-    assert seen[5:] == [[2, 2]]
+    assert seen[6:] == [[2, 2]]
