@@ -34,6 +34,7 @@ gc.set_threshold(50_000)  # looking through all of torch and hypothesis at each 
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # runs Triton's kernels on the CPU
 
+SHARED = {"arena", "trained_by_two_ranks", "classroom"}  # fixtures that take ten seconds and more
 REPOSITORY = Path(__file__).parent.parent
 REAL_DATA = REPOSITORY / "data"
 
@@ -45,15 +46,15 @@ model:
   shortcut: none
 data:
   dataset: synthetic
-  train_images: 320
-  test_images: 100
+  train_images: 80
+  test_images: 40
 training:
   steps: 24
-  batch_size: 32
+  batch_size: 8
   learning_rate: 0.05
   evaluate_every: 8
   record_every: 4
-  clean_images: 64
+  clean_images: 16
   precision: fp32
 """
 
@@ -73,6 +74,14 @@ Cli = Callable[..., CliResult]
 def pytest_xdist_auto_num_workers() -> int:
     """One process more than there are cores, as tests also wait: for processes, signals and time limits."""
     return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests that share what takes long to make first, where no other process takes them from the first one.
+
+    Each process would have to make it again. They take tests from the end of one another's part.
+    """
+    items.sort(key=lambda item: SHARED.isdisjoint(getattr(item, "fixturenames", ())))
 
 
 @pytest.fixture(autouse=True, scope="module")  # comes before the other fixtures of a module

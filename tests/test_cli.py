@@ -48,7 +48,7 @@ def test_list_plot_and_table(cli: Cli, trained: Path) -> None:
     assert plotted.code == 0
     names = [Path(line).name for line in plotted.out.split()]
     digest = read_run(trained / "tiny/seed-0").digest[:8]
-    assert names == [f"curves-synthetic-shapes-{digest}-24x32.{ending}" for ending in ("png", "svg", "txt")]
+    assert names == [f"curves-synthetic-shapes-{digest}-24x8.{ending}" for ending in ("png", "svg", "txt")]
     assert all((trained / "figures" / name).stat().st_size > 500 for name in names)
 
     group = json.loads(cli("table", trained, "--json").out)[0]
@@ -104,7 +104,7 @@ def test_dry_run_of_a_folder_shows_every_run_in_it(cli: Cli, tmp_path: Path) -> 
 
 def test_training_into_a_pipe_prints_a_line_for_each_measurement(cli: Cli, tiny: Path, tmp_path: Path) -> None:
     lines = cli("train", tiny, "--results", tmp_path / "r").err.splitlines()
-    assert lines[0] == "tiny/seed-0: starts: 24 steps of 32 on cpu in fp32"
+    assert lines[0] == "tiny/seed-0: starts: 24 steps of 8 on cpu in fp32"
     assert len(lines) == 1 + 6 + 1
     assert "step 8, epoch 0.80, loss" in lines[2]
     assert "test error" in lines[2]

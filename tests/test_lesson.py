@@ -50,7 +50,8 @@ def classroom(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).symlink_to(REPOSITORY / name)
     shutil.copy(TEACHERS, folder / "lessons/lesson.ipynb")
     one_thread = {"OMP_NUM_THREADS": "1"}  # which does not slow down beside other tests
-    environment = {**os.environ, **one_thread, "LESSON_DATA": "synthetic", "LESSON_STEPS": str(FEW_STEPS)}
+    inherited = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}  # which commands set
+    environment = {**inherited, **one_thread, "LESSON_DATA": "synthetic", "LESSON_STEPS": str(FEW_STEPS)}
     command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--inplace", "lesson.ipynb"]
     ended = subprocess.run(command, cwd=folder / "lessons", env=environment, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr

@@ -47,7 +47,7 @@ def test_the_numbers_are_printed_saved_and_written_to_the_page(cli: Cli, tiny: P
     assert json.loads(kept.read_text()) == [found]
     page = (output / "README.md").read_text()
     assert page == f"# Speed\n\n{BEGIN}\n{tables(output)}{END}\n\nEnd.\n"
-    assert "| tiny | 32 | fp32, eager |" in page
+    assert "| tiny | 8 | fp32, eager |" in page
     assert "tiny: round 5 of 5" in outcome.err
 
 

@@ -101,7 +101,7 @@ def test_the_mean_and_the_steps_use_only_the_remaining_training_images(monkeypat
     assert trainer.evaluate_every == 2
 
 
-HELD = ("--set", "data.validation_images=160", "--set", "training.evaluate_every=epoch")
+HELD = ("--set", "data.validation_images=40", "--set", "training.evaluate_every=epoch")
 
 
 def test_a_run_counts_epochs_of_the_remaining_images_and_records_the_held_out_test_set(
@@ -110,12 +110,12 @@ def test_a_run_counts_epochs_of_the_remaining_images_and_records_the_held_out_te
     assert cli("train", tiny, "--results", tmp_path, "--device", "cpu", *HELD).code == 0
     run = read_run(tmp_path / "tiny/seed-0")
     assert [(row.step, row.epoch) for row in run.rows if row.test_error_pct is not None] == [
-        (step, step * 32 / 160) for step in (5, 10, 15, 20, 24)
+        (step, step * 8 / 40) for step in (5, 10, 15, 20, 24)
     ]
-    name = "synthetic shapes, tested on 160 held-out training images"
+    name = "synthetic shapes, tested on 40 held-out training images"
     assert run.environment["data"]["name"] == run.summary["data"]["name"] == name
     errors = {row.test_error_pct for row in run.rows} - {None}
-    assert all(float(error * 160 / 100).is_integer() for error in errors if error is not None)
+    assert all(float(error * 40 / 100).is_integer() for error in errors if error is not None)
     assert name in cli("list", tmp_path, "--json").out
     table = cli("table", tmp_path).out.replace("\n", " ")
     assert name.replace("shapes", f"shapes ({run.digest[:8]})") in table
@@ -123,13 +123,13 @@ def test_a_run_counts_epochs_of_the_remaining_images_and_records_the_held_out_te
     assert "test error" not in table
 
 
-@pytest.mark.parametrize("count", [320, 321])
+@pytest.mark.parametrize("count", [80, 81])
 def test_holding_out_all_training_images_is_refused(tiny: Path, count: int) -> None:
-    with pytest.raises(SpecError, match=f"data.validation_images: {count} leave none of the 320 training images"):
+    with pytest.raises(SpecError, match=f"data.validation_images: {count} leave none of the 80 training images"):
         load_spec(tiny, [f"data.validation_images={count}"])
 
 
 def test_a_batch_larger_than_the_remaining_images_is_refused(tiny: Path) -> None:
-    with pytest.raises(SpecError, match=r"training\.batch_size: 32 is more than the 31 training images"):
-        load_spec(tiny, ["data.validation_images=289"])
-    assert load_spec(tiny, ["data.validation_images=288"]).data.epoch_images == 32
+    with pytest.raises(SpecError, match=r"training\.batch_size: 8 is more than the 7 training images"):
+        load_spec(tiny, ["data.validation_images=73"])
+    assert load_spec(tiny, ["data.validation_images=72"]).data.epoch_images == 8

@@ -27,7 +27,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def plotted(outcome: CliResult) -> list[str]:
     assert outcome.code == 0, outcome.err
-    return [Path(line).name.removeprefix("curves-synthetic-shapes-0-24x32") for line in outcome.out.splitlines()]
+    return [Path(line).name.removeprefix("curves-synthetic-shapes-0-24x8") for line in outcome.out.splitlines()]
 
 
 def test_formats_may_be_a_list_or_repeated(cli: Cli, results: Path, tmp_path: Path) -> None:

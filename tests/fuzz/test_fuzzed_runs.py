@@ -22,7 +22,7 @@ from resnet_repro.record.row_file import RowFile
 from resnet_repro.record.rows import ProbeRow, Row
 from resnet_repro.spec.file import load_spec
 
-PROBES = "probes: {measure: [layer_response, gradient_norm, branch_to_shortcut]}\n"
+PROBES = "probes: {measure: [layer_response, gradient_norm, branch_to_shortcut], images: 16}\n"
 SPEC = TINY.replace("shortcut: none", "shortcut: identity") + PROBES
 DATA = {"name": "synthetic shapes", "exact": False, "digest": "0"}
 ENVIRONMENT: dict[str, Any] = {"command": ["x"], "device": "cpu", "device_name": "CPU", "data": DATA, "git": None}

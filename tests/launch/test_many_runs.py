@@ -57,7 +57,7 @@ def test_runs_side_by_side_give_the_same_bits_as_alone_and_only_the_broken_ones_
 
     lines = [line for line in outcome.err.splitlines() if line.startswith("tiny/seed-0: ")]
     assert log.read_text().splitlines() == lines
-    assert lines[0] == "tiny/seed-0: starts: 24 steps of 32 on cpu in fp32"
+    assert lines[0] == "tiny/seed-0: starts: 24 steps of 8 on cpu in fp32"
     assert "step 8, epoch 0.80, loss" in lines[2]
     assert "finished 24 steps" in lines[-1]
     environment = json.loads((results / "tiny/seed-0/environment.json").read_text())

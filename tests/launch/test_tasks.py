@@ -21,10 +21,10 @@ def test_work_is_three_forward_passes_of_training_and_one_of_evaluation(experime
     task = Task(experiment, "new")
     nets = describe_nets([task])
     one = nets[experiment.model].multiply_adds
-    assert task.training_images == 24 * 32
-    assert task.evaluation_images == 3 * (64 + 100)
-    assert task.training_work(nets) == 3 * 24 * 32 * one
-    assert task.work(nets) == (3 * 24 * 32 + 3 * 164) * one
+    assert task.training_images == 24 * 8
+    assert task.evaluation_images == 3 * (16 + 40)
+    assert task.training_work(nets) == 3 * 24 * 8 * one
+    assert task.work(nets) == (3 * 24 * 8 + 3 * 56) * one
 
 
 @pytest.mark.parametrize(
@@ -33,13 +33,13 @@ def test_work_is_three_forward_passes_of_training_and_one_of_evaluation(experime
 )
 def test_the_last_step_is_evaluated_too(tiny: Path, steps_done: int, evaluate_every: int, evaluations: int) -> None:
     experiment = load_spec(tiny, [f"training.evaluate_every={evaluate_every}"])
-    assert Task(experiment, "unfinished", steps_done).evaluation_images == evaluations * 164
+    assert Task(experiment, "unfinished", steps_done).evaluation_images == evaluations * 56
 
 
 def test_a_run_that_has_ended_has_no_work_left_and_an_interrupted_one_has_the_rest(experiment: Experiment) -> None:
     nets = describe_nets([Task(experiment, "new")])
     assert Task(experiment, "finished").work(nets) == Task(experiment, "diverged").work(nets) == 0
-    assert Task(experiment, "unfinished", 20).training_images == 4 * 32
+    assert Task(experiment, "unfinished", 20).training_images == 4 * 8
 
 
 def test_an_interrupted_run_starts_first_then_the_longest_and_equal_ones_keep_their_order(tiny: Path) -> None:

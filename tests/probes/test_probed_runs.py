@@ -70,19 +70,21 @@ def test_probes_are_read_after_the_first_step_every_few_and_the_last(tiny: Path,
 
 
 def test_an_epoch_is_a_cadence_too(tiny: Path, tmp_path: Path) -> None:
-    experiment = load_spec(tiny, [*SHORT, "training.steps=24", "probes.measure=dead_units", "probes.every=epoch"])
-    assert sorted({row.step for row in trained(experiment, tmp_path).probes}) == [1, 10, 20, 24]  # 320 images by 32
+    experiment = load_spec(
+        tiny, [*SHORT, "training.steps=24", "probes.measure=dead_units", "probes.every=epoch", "probes.images=20"]
+    )
+    assert sorted({row.step for row in trained(experiment, tmp_path).probes}) == [1, 10, 20, 24]  # 80 images by 8
 
 
 def test_what_is_found_in_the_end_is_found_in_the_trained_net(tiny: Path, tmp_path: Path) -> None:
     experiment = load_spec(tiny, [*PROBED, "probes.images=20"])
     run = trained(experiment, tmp_path)
-    dataset = load_synthetic(Path(), 320, 100)
+    dataset = load_synthetic(Path(), 80, 40)
     trainer = build_trainer(experiment, dataset, CPU)
     trainer.engine.net.load_state_dict(load_file(run.path / "weights.safetensors"))
     pixels = torch.from_numpy(dataset.train.images).float()
     centred = pixels - pixels.mean(dim=0)
-    images = (centred / centred.square().mean().sqrt())[:20].permute(0, 3, 1, 2)  # unaugmented, normalised by all 320
+    images = (centred / centred.square().mean().sqrt())[:20].permute(0, 3, 1, 2)  # unaugmented, normalised by all 80
     net = trainer.engine.net.train()
     x = net.stem(images)
     ratio = (net.stage1[0].branch(x).norm() / x.norm()).item()
@@ -174,9 +176,9 @@ def test_a_place_that_the_net_has_not_costs_no_earlier_run(tiny: Path, tmp_path:
 
 
 def test_more_images_than_the_training_set_has_are_refused(tiny: Path) -> None:
-    with pytest.raises(SpecError, match=r"probes\.images: 321 is more than the 320 training images"):
-        load_spec(tiny, [*PROBED, "probes.images=321"])
-    load_spec(tiny, [*PROBED, "probes.images=320"])
+    with pytest.raises(SpecError, match=r"probes\.images: 81 is more than the 80 training images"):
+        load_spec(tiny, [*PROBED, "probes.images=81"])
+    load_spec(tiny, [*PROBED, "probes.images=80"])
 
 
 def sets(overrides: list[str]) -> list[str]:

@@ -26,7 +26,7 @@ ENVIRONMENT = {"device_name": "CPU", "data": {"name": "synthetic shapes", "exact
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three seeds of a net, as a training leaves them."""
     folder = tmp_path_factory.mktemp("results")
-    (folder / "tiny.yaml").write_text(TINY + "probes: {measure: [layer_response]}\n")
+    (folder / "tiny.yaml").write_text(TINY + "probes: {measure: [layer_response], images: 16}\n")
     for seed in (0, 1, 2):
         run = RunFolder(folder / "r", load_spec(folder / "tiny.yaml", [f"seed={seed}"]))
         run.begin(ENVIRONMENT)

@@ -72,7 +72,7 @@ def pid_of(rank: int, launcher: subprocess.Popen[bytes]) -> int:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained_by_two_ranks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which two ranks have trained RUNS, one after another; a last spec made them fail."""
     folder = tmp_path_factory.mktemp("two")
     specs = {**{name: sections for name, (sections, _) in RUNS.items()}, "diverging": DIVERGING, "odd": ODD}
@@ -88,12 +88,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", RUNS)
 def test_two_ranks_give_the_numbers_of_one_process_step_by_step(
-    name: str, folder: Path, cli: Cli, tmp_path: Path
+    name: str, trained_by_two_ranks: Path, cli: Cli, tmp_path: Path
 ) -> None:
     overrides = [part for override in RUNS[name][1].split() for part in ("--set", override)]
     arguments = ("--results", tmp_path, "--device", "cpu", "--import", REZERO, *overrides)
-    assert cli("train", folder / f"{name}.yaml", *arguments).code == 0
-    ours, theirs = (read_run(results / name / "seed-0") for results in (folder / "r", tmp_path))
+    assert cli("train", trained_by_two_ranks / f"{name}.yaml", *arguments).code == 0
+    ours, theirs = (read_run(results / name / "seed-0") for results in (trained_by_two_ranks / "r", tmp_path))
     assert [row.step for row in ours.rows] == [*range(1, 13)]
     tolerance: dict[str, Any] = HALF if name == "half" else {"rtol": 2e-6, "atol": 0.0}
     for our_row, their_row in zip(ours.rows, theirs.rows, strict=True):
@@ -114,8 +114,8 @@ def assert_close_weights(ours: Run, theirs: Run, rtol: float, atol: float) -> No
     torch.testing.assert_close(our_weights, their_weights, rtol=rtol, atol=atol)
 
 
-def test_only_the_first_rank_writes_files_and_messages(folder: Path) -> None:
-    lines = said(folder / "logs", 0)
+def test_only_the_first_rank_writes_files_and_messages(trained_by_two_ranks: Path) -> None:
+    lines = said(trained_by_two_ranks / "logs", 0)
     assert lines[0].startswith("note: run 1 of ")
     assert lines[1] == "without-bn/seed-0: starts: 12 steps of 16 on 2 ranks, each on cpu, in fp32"
     notice = "note: BN normalises by the statistics of each rank's 8 images, as in the paper; "
@@ -123,13 +123,13 @@ def test_only_the_first_rank_writes_files_and_messages(folder: Path) -> None:
         f"{notice}model.batch_norm_sync: true uses all 16 images"
     ]
     assert sum(": finished 12 steps in " in line for line in lines) == len(RUNS)
-    assert said(folder / "logs", 1) == []
-    environment = read_run(folder / "r/synchronized/seed-0").environment
+    assert said(trained_by_two_ranks / "logs", 1) == []
+    environment = read_run(trained_by_two_ranks / "r/synchronized/seed-0").environment
     assert (environment["ranks"], environment["engine"]) == (2, "eager, 2 ranks")
 
 
-def test_a_run_that_diverges_on_two_ranks_is_recorded(folder: Path) -> None:
-    run = read_run(folder / "r/diverging/seed-0")
+def test_a_run_that_diverges_on_two_ranks_is_recorded(trained_by_two_ranks: Path) -> None:
+    run = read_run(trained_by_two_ranks / "r/diverging/seed-0")
     assert run.status == "diverged"
     assert run.final is not None
     assert run.final.step == run.summary["steps"] - 1 == 1
@@ -190,12 +190,12 @@ def test_a_signal_to_a_rank_or_the_loss_of_one_stops_all_and_one_process_goes_on
     assert resumed_on == [1]  # the steps of the killed ranks were lost
 
 
-def test_a_failure_on_the_first_rank_is_one_line_and_ends_all_ranks(folder: Path) -> None:
-    errors = [line for line in said(folder / "logs", 0) if line.startswith("error: ")]
+def test_a_failure_on_the_first_rank_is_one_line_and_ends_all_ranks(trained_by_two_ranks: Path) -> None:
+    errors = [line for line in said(trained_by_two_ranks / "logs", 0) if line.startswith("error: ")]
     assert (
         errors
-        == said(folder / "logs", 0)[-1:]
+        == said(trained_by_two_ranks / "logs", 0)[-1:]
         == ["error: training.batch_size: 17 cannot be shared equally by 2 ranks"]
     )
-    assert said(folder / "logs", 1) == []
-    assert not (folder / "r/odd/seed-0/spec.yaml").exists()
+    assert said(trained_by_two_ranks / "logs", 1) == []
+    assert not (trained_by_two_ranks / "r/odd/seed-0/spec.yaml").exists()

@@ -31,15 +31,15 @@ def test_a_run_gives_the_numbers_that_it_recorded(cli: Cli, trained: Path) -> No
     assert final is not None
     assert (found["test_error_pct"], found["test_loss"]) == (final.test_error_pct, final.test_loss)
     assert (found["recorded_test_error_pct"], found["recorded_test_loss"]) == (final.test_error_pct, final.test_loss)
-    assert (found["agrees"], found["same_data"], found["images"]) == (True, True, 100)
+    assert (found["agrees"], found["same_data"], found["images"]) == (True, True, 40)
     assert found["net"] == "plain-8 (width 4)"
 
 
 def test_class_errors_and_confusions_are_those_of_the_matrix(cli: Cli, trained: Path) -> None:
     found = evaluated(cli, trained)
     matrix = torch.tensor(found["confusion"])
-    assert matrix.sum() == 100
-    assert found["test_error_pct"] == 100 - int(matrix.trace())
+    assert matrix.sum() == 40
+    assert found["test_error_pct"] == 100 * (1 - int(matrix.trace()) / 40)
     errors = {name: 100 * int(row.sum() - row[k]) / int(row.sum())
               for k, (name, row) in enumerate(zip(CLASSES["synthetic"], matrix, strict=True))}  # fmt: skip
     assert found["class_error_pct"] == errors
@@ -60,7 +60,7 @@ def test_a_run_tested_on_held_out_images_is_evaluated_on_them(cli: Cli, tmp_path
 
 def test_the_printed_text_says_the_same(cli: Cli, trained: Path) -> None:
     shown = cli("evaluate", trained, "--device", "cpu").out
-    for part in ("plain-8 (width 4)", "24 steps of 32 (short", "agrees with the recorded numbers", "NOT EXACT",
+    for part in ("plain-8 (width 4)", "24 steps of 8 (short", "agrees with the recorded numbers", "NOT EXACT",
                  "the same data that the run was trained", "trefoil", "predicted class"):  # fmt: skip
         assert part in shown
 
@@ -87,7 +87,7 @@ def test_a_small_difference_is_explained_by_the_environment(cli: Cli, run: Path)
 def cifar_run(tmp_path: Path, trained: Path, digest: str) -> Path:
     """A finished run whose spec says CIFAR-10."""
     run = Path(shutil.copytree(trained, tmp_path / "results/tiny/seed-0"))
-    spec = TINY.replace("dataset: synthetic", "").replace("train_images: 320", "").replace("test_images: 100", "")
+    spec = TINY.replace("dataset: synthetic", "").replace("train_images: 80", "").replace("test_images: 40", "")
     (run / "spec.yaml").write_text("name: tiny\n" + spec.replace("data:\n", "data: {}\n"))
     edit_json(run / "environment.json", data={"name": "CIFAR-10", "exact": True, "digest": digest})
     return run

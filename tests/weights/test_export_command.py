@@ -140,7 +140,7 @@ def test_the_card_describes_the_run_and_its_short_schedule(export: Path, trained
     final = read_run(trained).final
     assert final is not None
     for part in ("**Trained for 24 steps; the paper's schedule has 64,000.", "**Not trained on the true CIFAR-10.**",
-                 "1512.03385", "1502.03167", f"{final.test_error_pct:.2f} % of 100 test images", "`synthetic shapes`",
+                 "1512.03385", "1502.03167", f"{final.test_error_pct:.2f} % of 40 test images", "`synthetic shapes`",
                  "learning rate 0.05, ×0.1 after 12 and 18", "| seed | 0 |", "MIT", "in `fp32`",
                  "disk, ring"):  # fmt: skip
         assert part in card
@@ -195,7 +195,11 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_written(cli: Cli, tra
     edit_json(run / "environment.json", data={"name": "x"})
     assert "environment.json: holds no digest of the run's data" in refused(cli, "export", run, out)
     spec = (run / "spec.yaml").read_text()
-    for ours, cifar10 in {"synthetic": "cifar10", "320": "50000", "test_images: 100": "test_images: 10000"}.items():
+    for ours, cifar10 in {
+        "synthetic": "cifar10",
+        "train_images: 80": "train_images: 50000",
+        "test_images: 40": "test_images: 10000",
+    }.items():
         spec = spec.replace(ours, cifar10)
     (run / "spec.yaml").write_text(spec)
     message = refused(cli, "export", run, out, "--data-dir", tmp_path / "no")
