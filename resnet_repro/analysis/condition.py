@@ -35,6 +35,12 @@ class Condition(NamedTuple):
         """Whether nets are tested on the test set of the true CIFAR-10."""
         return self.digest == CIFAR10_DIGEST and not self.validation_images
 
+    def opens_as_papers(self, steps: int) -> bool:
+        """Whether the first steps are on the images of [R] section 4.2, and before any drop of the learning rate."""
+        usual = TrainingSpec()
+        same_images = (self.augmentation, self.batch_size, self.grown) == ("crop_flip", usual.batch_size, False)
+        return self.has_papers_data and same_images and steps <= min((self.steps, *self.milestones))
+
     def has_same_images(self, other: "Condition") -> bool:
         """Whether nets see the same images in equal steps and are tested on the same ones."""
         return self[:4] == other[:4] and self.batch_size == other.batch_size

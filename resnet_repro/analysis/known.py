@@ -6,6 +6,7 @@ from resnet_repro.analysis.estimate import estimate
 from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.analysis.measures import MEASURES
 from resnet_repro.analysis.noise import PUBLISHED, UNKNOWN, Known, spread_of
+from resnet_repro.record.run import Run
 
 
 def known(group: Group, measure: str, entries: Sequence[Entry]) -> Known:
@@ -15,11 +16,13 @@ def known(group: Group, measure: str, entries: Sequence[Entry]) -> Known:
     """
     how = MEASURES[measure]
     values: dict[object, dict[int, float]] = {}
+    runs: dict[object, list[Run]] = {}
     for entry in (*group.entries, *group.beside):
         for run in entry.finished:
             if (value := how.of(run)) is not None:
                 values.setdefault(_training(entry), {}).setdefault(run.experiment.seed, value)
-    spreads = {net: spread_of(estimate(found.values()), how.resolution) for net, found in values.items()}
+                runs.setdefault(_training(entry), []).append(run)
+    spreads = {net: spread_of(estimate(found.values()), how.resolution(runs[net])) for net, found in values.items()}
     own = spreads.pop(_training(entries[0]), UNKNOWN)
     others = tuple(spread for spread in spreads.values() if spread.freedom)
     return Known(own, others, PUBLISHED if how.is_published and group.condition.is_papers else UNKNOWN)

@@ -2,7 +2,7 @@
 
 import statistics
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from resnet_repro.record.last_epoch import mean_between
@@ -18,15 +18,13 @@ class Measure(NamedTuple):
     is_exact: bool = False  # whether the value depends on the net only, not on its training
     is_published: bool = False  # whether the papers give its spread between seeds
     images: Callable[[Run], int] | None = None  # if it is the share of images that are wrong: their number
-    steps: int = 0  # if it is only known to so many steps
+    is_step: bool = False  # whether it is the step of a row, at which something had happened
 
-    @property
-    def resolution(self) -> float:
-        """The distance of two values that can be told apart."""
-        return float(self.steps) or 10.0**-self.digits
-
-
-EPOCH = 391  # steps, of the papers' recipe: how often training errors are recorded
+    def resolution(self, runs: Iterable[Run]) -> float:
+        """The distance of two values of these runs that can be told apart."""
+        if not self.is_step:
+            return 10.0**-self.digits
+        return float(max(run.experiment.steps_of(run.experiment.training.record_every) for run in runs))
 
 
 def result(column: str) -> Callable[[Run], float | None]:
@@ -95,8 +93,8 @@ MEASURES: dict[str, Measure] = {
     "train_error_clean_pct": Measure("clean training error", result("train_error_clean_pct")),
     "train_loss": Measure("training loss", result("train_loss"), digits=4),
     "mean_train_error_pct": Measure("training error, mean over the run", mean_train_error_pct),
-    "steps_to_80_pct_train_error": Measure("steps to less than 80 % training error", steps_to(80), 0, steps=EPOCH),
-    "steps_to_90_pct_train_error": Measure("steps to less than 90 % training error", steps_to(90), 0, steps=EPOCH),
+    "steps_to_80_pct_train_error": Measure("steps to less than 80 % training error", steps_to(80), 0, is_step=True),
+    "steps_to_90_pct_train_error": Measure("steps to less than 90 % training error", steps_to(90), 0, is_step=True),
     "given_train_error_pct": Measure(
         "clean training error before any step on", given("train_error_clean_pct"), is_exact=True
     ),

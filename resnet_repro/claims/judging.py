@@ -1,5 +1,6 @@
 """Judges each claim under every set of conditions in which one of its nets was trained."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,11 +13,12 @@ from resnet_repro.claims.missing import divergence, seeds_missing
 from resnet_repro.claims.net_results import net_result, papers_result
 from resnet_repro.claims.verdict import Evidence, NetResult, Outcome, Ruling, Verdict
 from resnet_repro.papers import CLAIMS, Check, Claim, find_number
-from resnet_repro.papers.claims import Scope
+from resnet_repro.papers.claims import OPENING, Scope
 from resnet_repro.record.run import Run
 from resnet_repro.spec import PAPER_STEPS, TrainingSpec
 
 LEAST_IMAGES = PAPER_STEPS * TrainingSpec().batch_size // 10  # in training, which scope "tenth" needs
+POOLED: tuple[Scope, ...] = ("any", "opening")  # claims that several conditions can judge together
 MOST_INFORMATIVE: tuple[Outcome, ...] = ("contradicted", "reproduced", "inconclusive", "not run")
 
 
@@ -29,7 +31,7 @@ def judge(runs: Sequence[Run], full_length: bool = False) -> list[Verdict]:
 
 def _verdict(claim: Claim, groups: Sequence[Group], full_length: bool) -> Verdict:
     allowed = [group for group in groups if _can_judge(claim.scope, group.condition)]
-    pools = [allowed] if claim.scope == "any" else [[group] for group in allowed]
+    pools = [allowed] if claim.scope in POOLED else [[group] for group in allowed]
     rulings = [_ruling(claim, pool) for pool in pools if pool]
     told = [ruling for ruling in rulings if any(not s.is_absent for found in ruling.evidence for s in found.results)]
     compared = [ruling for ruling in told if ruling.outcome != "not run"]
@@ -46,22 +48,24 @@ def _can_judge(scope: Scope, at: Condition) -> bool:
     """Whether runs under these conditions can judge claims of a scope."""
     if at.grown or scope == "construction":
         return at.grown and scope == "construction"
+    if scope == "opening":
+        return at.opens_as_papers(OPENING)
     return at.is_papers or scope in ("any", "compare") or (scope == "tenth" and at.images >= LEAST_IMAGES)
 
 
 def _ruling(claim: Claim, groups: Sequence[Group]) -> Ruling:
     """The ruling that judges each check by its most informative group. Nets of different groups are never compared."""
     longest_first = sorted(groups, key=lambda group: -group.condition.images)
-    evidence = [
-        min(
-            (_evidence(check, group) for group in longest_first),
-            key=lambda found: MOST_INFORMATIVE.index(found.outcome),
-        )
-        for check in claim.checks
-        if not check.at_full_length or all(group.condition.is_papers for group in groups)
-    ]
-    evidence = _decided(evidence)
+    papers = [group for group in longest_first if group.condition.is_papers]
+    among = [(check, papers if check.at_full_length else longest_first) for check in claim.checks]
+    found = [min((_evidence(check, group) for group in some), key=_information) for check, some in among if some]
+    evidence = _decided(found)
     return Ruling(claim, tuple(evidence), _combined([found.outcome for found in evidence]))
+
+
+def _information(found: Evidence) -> tuple[int, float]:
+    """The sort key of evidence: decided before open, and of open comparisons the one with the narrowest interval."""
+    return MOST_INFORMATIVE.index(found.outcome), found.interval.half_width if found.interval else math.inf
 
 
 def _decided(evidence: Sequence[Evidence]) -> list[Evidence]:

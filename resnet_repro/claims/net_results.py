@@ -1,5 +1,6 @@
 """Finds the runs of each of the papers' nets under one set of conditions."""
 
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from resnet_repro.analysis.constructions import constructions
@@ -13,6 +14,7 @@ from resnet_repro.record.run import Run
 from resnet_repro.spec import PAPER_STEPS, ModelSpec, TrainingSpec
 from resnet_repro.spec.naming import net_name
 
+LENGTH = {"steps", "milestones"}  # fields that say how long a net is trained, and when the rate drops
 RECIPES = {
     net: (ModelSpec.model_validate(recipe.model), TrainingSpec.model_validate(recipe.training))
     for net, recipe in NETS.items()
@@ -47,7 +49,8 @@ def published_number(entry: Entry, measure: str) -> Number | None:
 def net_result(group: Group, net: str, measure: str) -> NetResult:
     """The runs of a net that recorded the measure, one for each seed, and their mean.
 
-    Under the paper's conditions, only runs that follow the paper's whole recipe count.
+    Under the paper's conditions, only runs that follow the paper's whole recipe count; for a step at which something
+    has happened, also runs that follow it for fewer steps.
     """
     if net in CONSTRUCTED:
         return _constructed(group, net, measure)
@@ -59,6 +62,8 @@ def net_result(group: Group, net: str, measure: str) -> NetResult:
     entries = [entry for entry in entries if net in nets_of(entry)]
     if group.condition.is_papers:
         entries = [entry for entry in entries if _follows(entry, training)]
+    elif MEASURES[measure].is_step:
+        entries = [entry for entry in entries if _follows(entry, training, beside=LENGTH)]
     if not entries:
         return NetResult(net, name, (), None)
     if any(entry.recipe != entries[0].recipe for entry in entries):
@@ -79,9 +84,10 @@ def _constructed(group: Group, net: str, measure: str) -> NetResult:
     return NetResult(net, name, (), None)
 
 
-def _follows(entry: Entry, recipe: TrainingSpec) -> bool:
-    """Whether a net was trained by a recipe, in any precision."""
-    return entry.training.model_dump(exclude=BOOKKEEPING) == recipe.model_dump(exclude=BOOKKEEPING)
+def _follows(entry: Entry, recipe: TrainingSpec, beside: AbstractSet[str] = frozenset()) -> bool:
+    """Whether a net was trained by a recipe, in any precision, except for the fields `beside`."""
+    exclude = BOOKKEEPING | beside
+    return entry.training.model_dump(exclude=exclude) == recipe.model_dump(exclude=exclude)
 
 
 def papers_result(net: str, measure: str) -> NetResult:

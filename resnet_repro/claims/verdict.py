@@ -7,10 +7,16 @@ from resnet_repro.analysis.estimate import Estimate
 from resnet_repro.analysis.groups import Entry, Group, uncounted
 from resnet_repro.analysis.noise import Interval, Known
 from resnet_repro.papers import Check, Claim
+from resnet_repro.papers.claims import OPENING
 from resnet_repro.record.run import Run
 
 Outcome = Literal["reproduced", "contradicted", "inconclusive", "not run"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+LENGTHS = {
+    "full": ", at full length",
+    "tenth": ", at a tenth of it or more",
+    "opening": f", for {OPENING:,} steps or more",
+}
 ABOUT_OUTCOMES = (
     "A claim is reproduced if the confidence intervals of all its comparisons lie within the bounds that it states, "
     "contradicted if one lies wholly outside, not run if its nets were not trained, and inconclusive otherwise. "
@@ -66,7 +72,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Ruling:
-    """The ruling on a claim under one set of conditions (scope "any": all conditions pooled)."""
+    """The ruling on a claim under one set of conditions (scopes "any" and "opening": all that can judge it)."""
 
     claim: Claim
     evidence: tuple[Evidence, ...]
@@ -125,6 +131,5 @@ class Verdict:
     def missing(self) -> str:
         if self.ruling:
             return self.ruling.missing
-        full = self.claim.scope == "full" or self.full_length
-        length = ", at full length" if full else ", at a tenth of it or more" if self.claim.scope == "tenth" else ""
+        length = ", at full length" if self.full_length else LENGTHS.get(self.claim.scope, "")
         return f"needs {', '.join(self.claim.nets)}{length}"

@@ -48,7 +48,8 @@ SCHEDULES: dict[str, tuple[Tier, ...]] = {
         Tier(_pairs(20, folder="tenth/"), MORE),
         Tier(_pairs(32, 44, folder="tenth/")),
         Tier(_pairs(20, 56, folder="tenth-nobn/")),
-        Tier((*_pairs(110, folder="tenth/"), "tenth/resnet110-cold")),
+        Tier(("warmup/resnet110", "warmup/resnet110-cold"), (0, 1)),
+        Tier(_pairs(110, folder="tenth/")),
         Tier(_pairs(56, 32, 44, folder="tenth/"), MORE),
     ),
 }  # fmt: skip

@@ -9,11 +9,13 @@ from resnet_repro.papers.numbers import FAIL_PCT
 Scope = Literal[
     "any",  # does not depend on the schedule, such as a count of parameters
     "compare",  # relative: testable on any schedule if both nets were trained identically
+    "opening",  # a value of the first steps: testable on any schedule of which OPENING steps are the paper's first ones
     "tenth",  # testable from a tenth of the paper's schedule on
     "full",  # testable on the paper's full schedule only: a value at its end
     "construction",  # testable on any schedule by nets that have grown from others: see CONSTRUCTED
 ]
 
+OPENING = 1000  # steps
 TEST, TRAIN, LOSS, RESPONSE = "test_error_pct", "train_error_pct", "train_loss", "median_layer_response"
 
 
@@ -115,7 +117,7 @@ CLAIMS: dict[str, Claim] = {claim.id: claim for claim in (
           "it needs several epochs to fall below 90 %, and ends with a similar error", "[R] section 4.2, footnote",
           (Check("resnet110", measure="steps_to_80_pct_train_error", high=800.0),
            Check("resnet110-cold", measure="steps_to_90_pct_train_error", low=2 * 391.0),
-           alike("resnet110-cold", "resnet110", at_full_length=True)), "tenth",
+           alike("resnet110-cold", "resnet110", at_full_length=True)), "opening",
           "We take about 400 as less than 800, several epochs as more than two, and similar as within 0.45 points."),
     Claim("C10", "Plain and residual nets of equal depth have the same number of parameters", "[R] section 4.2",
           tuple(Check(f"plain{depth}", f"resnet{depth}", "parameters", low=-0.5, high=0.5)

@@ -86,22 +86,61 @@ def test_a_claim_of_scope_tenth_is_judged_from_a_tenth_of_the_schedule_on(steps:
         assert verdict_on("C4", short).missing == "needs plain110, at a tenth of it or more"
 
 
-def test_a_tenth_of_the_schedule_judges_the_warm_up_claim_in_part() -> None:
+def warming(seed: int, warm: bool, below: int, every: int = 100, **fields: Any) -> Run:
+    """ResNet-110 with rows of the running training error, which is 95 % before the step `below` and 50 % from it on."""
+    schedule: dict[str, Any] = {**PAPERS, "steps": 1200, "milestones": (), "record_every": every, **fields}
+    made = make_run(110, "identity", warmup=WARM if warm else None, seed=seed, **schedule)
+    rows = [replace(made.rows[-1], step=step, train_error_pct=95.0 if step < below else 50.0, test_error_pct=None)
+            for step in range(every, schedule["steps"], every)]  # fmt: skip
+    return replace(made, rows=(*rows, made.rows[-1]))
+
+
+def both_ways(**fields: Any) -> list[Run]:
+    return [warming(seed, warm, below + 100 * seed, **fields)
+            for warm, below in ((True, 400), (False, 1000)) for seed in (0, 1)]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fields", "outcome"),
+    [
+        ({}, "reproduced"),
+        ({"steps": 6400, "milestones": (3200, 4800)}, "reproduced"),
+        ({"steps": 999}, "not run"),
+        ({"milestones": (900,)}, "not run"),
+        ({"batch_size": 64}, "not run"),
+        ({"learning_rate": 0.05}, "not run"),
+        ({"data": "synthetic shapes"}, "not run"),
+    ],
+)
+def test_a_claim_of_scope_opening_is_judged_by_any_schedule_that_begins_as_the_papers(
+    fields: dict[str, Any], outcome: str
+) -> None:
     """Whether both end with a similar error needs the whole schedule."""
+    found = verdict_on("C9", both_ways(**fields))
+    assert (found.outcome, found.setting) == (outcome, "short schedule, in part" if outcome == "reproduced" else "")
+    if outcome == "reproduced":
+        assert [evidence.check.measure for evidence in ruling_on("C9", both_ways(**fields)).evidence] == [
+            "steps_to_80_pct_train_error", "steps_to_90_pct_train_error"]  # fmt: skip
+    if fields.get("steps") == 999:
+        assert found.missing == "needs resnet110, resnet110-cold, for 1,000 steps or more"
 
-    def run(seed: int, warm: bool, below: int) -> Run:
-        made = make_run(110, "identity", test_error=20.0 if warm else 40.0, warmup=WARM if warm else None, steps=6400,
-                        batch_size=128, seed=seed)  # fmt: skip
-        rows = [replace(made.rows[-1], step=step, train_error_pct=95.0 if step < below else 50.0, test_error_pct=None)
-                for step in range(100, 6400, 100)]  # fmt: skip
-        return replace(made, rows=(*rows, made.rows[-1]))
 
-    runs = [run(seed, warm, below) for warm, below in ((True, 400), (False, 1600)) for seed in (0, 1)]
-    runs += [run(2, True, 500), run(2, False, 1700)]
-    found = verdict_on("C9", runs)
-    assert (found.outcome, found.setting) == ("reproduced", "short schedule, in part")
-    assert [evidence.check.measure for evidence in ruling_on("C9", runs).evidence] == [
-        "steps_to_80_pct_train_error", "steps_to_90_pct_train_error"]  # fmt: skip
+def test_of_several_schedules_the_one_that_tells_most_judges_each_check_of_scope_opening() -> None:
+    longer = [warming(0, True, 500, steps=6400, milestones=(3200, 4800))]
+    evidence = ruling_on("C9", [*longer, *both_ways()]).evidence
+    assert [found.group.condition.steps for found in evidence] == [1200, 1200]
+    assert [found.outcome for found in evidence] == ["reproduced", "reproduced"]
+
+
+def test_a_step_is_known_as_exactly_as_rows_are_recorded() -> None:
+    fine, coarse = (
+        ruling_on("C9", [warming(seed, True, 300, every=every) for seed in (0, 1)]).evidence[0].interval
+        for every in (100, 300)
+    )
+    assert fine
+    assert coarse
+    assert (fine.value, coarse.value) == (300, 300)
+    assert coarse.half_width == pytest.approx(3 * fine.half_width)
 
 
 def test_other_data_are_never_mixed_with_cifar_10() -> None:

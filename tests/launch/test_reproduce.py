@@ -19,7 +19,9 @@ def test_full_has_every_net_of_the_papers_and_tenth_every_spec_of_its_folders() 
     assert full >= {net for net in NETS if not net.startswith("batchnorm/")}
     tenth = {spec for tier in SCHEDULES["tenth"] for spec in tier.specs}
     assert tenth == {
-        f"{folder}/{path.stem}" for folder in ("tenth", "tenth-nobn") for path in (EXPERIMENTS / folder).glob("*.yaml")
+        f"{folder}/{path.stem}"
+        for folder in ("tenth", "tenth-nobn", "warmup")
+        for path in (EXPERIMENTS / folder).glob("*.yaml")
     }
 
 
