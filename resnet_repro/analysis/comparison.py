@@ -93,20 +93,29 @@ def compare(
     loaded = [run for run in given if isinstance(run, Run)]
     if texts and loaded:
         raise RunError("compare: takes runs, or names and folders, and not both")
-    return _comparison(select_from(loaded, base) if loaded else select(base, texts, Path(results), notice))
+    return _comparison(select_from(loaded, base) if loaded else select(base, texts, Path(results), notice), notice)
 
 
-def _comparison(selected: Compared) -> Comparison:
-    base, others = selected
+def _comparison(selected: Compared, notice: Callable[[str], object]) -> Comparison:
+    base, found = selected
+    same = {net.name: why for net in found if (why := _why_same(base, net))}
+    for name, why in same.items():
+        if len(same) == len(found):
+            raise RunError(f"{name}: is the same net as {base.name} ({why}); name another one")
+        notice(f"{name}: is left out, as it is the same net as {base.name} ({why})")
+    others = tuple(net for net in found if net.name not in same)
     fields = differing([net.entry for net in (base, *others)])
-    for place, net in enumerate(others, start=1):
-        unlike = [field for field in fields if field.values[place] != field.values[0]]
-        if not any(field.changes_errors for field in unlike):
-            alone = ", ".join(field.field for field in unlike if not field.is_recorded)
-            why = f"their specs differ in {alone} alone, which changes no error" if alone else "their specs are equal"
-            raise RunError(f"{net.name}: is the same net as {base.name} ({why}); name another one")
     differences = [found for measure in MEASURED for found in _differences(measure, base, others)]
     return Comparison(base, others, fields, tuple(differences))
+
+
+def _why_same(base: Net, net: Net) -> str:
+    """Why no error of the two can differ but by chance; empty if one can."""
+    fields = differing([base.entry, net.entry])
+    if any(field.changes_errors for field in fields):
+        return ""
+    alone = ", ".join(field.field for field in fields if not field.is_recorded)
+    return f"their specs differ in {alone} alone, which changes no error" if alone else "their specs are equal"
 
 
 def _differences(measure: str, base: Net, others: Sequence[Net]) -> list[Difference]:

@@ -77,7 +77,7 @@ def notes(found: Comparison) -> list[str]:
     return [
         *_reasons(found),
         *[f"The specs also differ in what changes no error: {', '.join(unseen)}."] * bool(unseen),
-        *[f"The runs were also made with another {' and '.join(recorded)}; --json has the values."] * bool(recorded),
+        *[f"What the runs recorded also differs in {', '.join(recorded)}; --json has the values."] * bool(recorded),
         ABOUT_DIFFERENCES,
         *[ABOUT_HOLM] * any(one.interval and one.interval.chance < 0.05 for one in differences),
         *[ABOUT_MORE] * any(one.more_seeds and one.interval for one in differences),

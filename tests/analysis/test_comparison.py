@@ -131,6 +131,13 @@ def test_fields_that_change_no_error_come_last_and_are_no_difference_alone() -> 
               for run in net("probed", [60.0, 61.0])]  # fmt: skip
     with pytest.raises(RunError, match=r"probed: is the same net as plain20 .*differ in probes.every alone"):
         compare([*PLAIN_20, *probed], base="plain20")
+    notices: list[str] = []
+    found = compare([*PLAIN_20, *probed, *RESNET_20], base="plain20", notice=notices.append)
+    assert [one.name for one in found.others] == ["resnet20"]
+    assert notices == [
+        "probed: is left out, as it is the same net as plain20 (their specs differ in probes.every alone, which "
+        "changes no error)"
+    ]
     training = probed[0].experiment.training.model_copy(update={"momentum": 0.8})
     wider = [replace(run, experiment=run.experiment.model_copy(update={"name": "wide", "training": training}))
              for run in probed]  # fmt: skip
