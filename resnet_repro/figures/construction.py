@@ -110,6 +110,6 @@ def _mark_growth(axes: Axes, style: Style, one: Construction, before: int) -> No
         axes.axhline(points[-1][1], color=SOURCE, linewidth=0.8 * style.line, linestyle=":", zorder=0)
     text = axes.annotate(
         f"{added} identity layers\nare added", (before, 1), xycoords=("data", "axes fraction"), xytext=(3, -2),
-        textcoords="offset points", fontsize=style.tiny, color=GREY, va="top",
+        textcoords="offset points", fontsize=style.small, color=GREY, va="top",
     )  # fmt: skip
     mark(text, one.grown)
