@@ -50,7 +50,7 @@ def test_every_recipe_works_with_every_command(tmp_path: Path) -> None:
         capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    for shown in ("ResNet-8 (rezero, width 4)", "ResNet-8 (no relu after addition, width 4)", "C13"):
+    for shown in ("ResNet-8 (rezero, width 4)", "ResNet-8 (no relu after addition, width 4)", "C14"):
         assert shown in done.stdout
     assert "activation_mean" in (tmp_path / "results/unit/seed-0/probes.csv").read_text()
     assert list((tmp_path / "results/figures").glob("speed-noise-*.png"))

@@ -21,6 +21,13 @@ RECIPES = {
 }
 
 
+def _name(net: str) -> str:
+    """The name of a net, with "without warm-up" if one of the same name has a warm-up."""
+    model, training = RECIPES[net]
+    is_cold = training.warmup is None and any(other == model and recipe.warmup for other, recipe in RECIPES.values())
+    return net_name(model) + " without warm-up" * is_cold
+
+
 def nets_of(entry: Entry) -> list[str]:
     """Names of the papers' nets with the same model and warm-up; if several, those with the same batch size, if any.
 
@@ -55,7 +62,7 @@ def net_result(group: Group, net: str, measure: str) -> NetResult:
     if net in CONSTRUCTED:
         return _constructed(group, net, measure)
     model, training = RECIPES[net]
-    name = net_name(model)
+    name = _name(net)
     entries = [entry for entry in group.entries if entry.model == model]
     if entries and MEASURES[measure].is_exact:
         return _summarise(net, name, entries, measure)

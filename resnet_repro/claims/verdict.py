@@ -20,7 +20,8 @@ LENGTHS = {
 ABOUT_OUTCOMES = (
     "A claim is reproduced if the confidence intervals of all its comparisons lie within the bounds that it states, "
     "contradicted if one lies wholly outside, not run if its nets were not trained, and inconclusive otherwise. "
-    "Its verdict is that of the longest schedule. docs/statistics.md explains the rules and tests them."
+    'Its verdict is that of the longest schedule; "in part" means that a comparison needs the papers\' full length and '
+    "is still missing. docs/statistics.md explains the rules and tests them."
 )
 ABOUT_INTERVALS = (
     "Beside a difference, ± is half the width of its 95 % confidence interval; of a higher one where one of several "

@@ -15,6 +15,7 @@ from resnet_repro.figures.style import FAINT, GREY, WEB, Style, add_title, drawi
 from resnet_repro.record.run import Run
 from resnet_repro.spec.model import CLASSES
 from resnet_repro.spec.naming import held_out_phrase
+from resnet_repro.text_tables import markdown_text
 
 WAITING = "Training has begun. The curves appear with their first points."
 GUESSING = 100 * (1 - 1 / CLASSES)  # the error in % of a net that knows nothing
@@ -73,7 +74,7 @@ class LiveCurves:
     """Shows the training error of runs in a notebook, and redraws it when called with the runs as they are now.
 
     `resnet_repro.train(..., watch=LiveCurves())` calls it at the beginning and whenever a run has a new row. Before the
-    first row there is a sentence in place of the figure.
+    first row there is a sentence in place of the figure; also where runs differ in data or schedule.
     """
 
     def __init__(self, style: Style = WEB) -> None:
@@ -85,7 +86,10 @@ class LiveCurves:
             from IPython.display import Markdown, display
         except ImportError:
             raise RunError("LiveCurves: works in notebooks; pip install 'resnet-repro[lesson]'") from None
-        what = draw_training_error(runs, self.style) if runs else Markdown(WAITING)
+        try:
+            what = draw_training_error(runs, self.style) if runs else Markdown(WAITING)
+        except RunError as error:  # which would stop the training
+            what = Markdown(markdown_text(str(error)))
         if self.shown:
             self.shown.update(what)
         else:

@@ -64,7 +64,7 @@ def train(
 
     `data_dir` is the folder of CIFAR-10, by default that of the variable RESNET_REPRO_DATA, or `data`. `device` is as
     after `--device`. With `jobs=1` the runs train in this process, one after another, and in any thread. With another
-    number, or "auto", they train side by side in processes of their own.
+    number, or "auto", they train side by side in other processes.
 
     Progress is shown on stderr unless `quiet`. A function `watch` takes its place: it is called with the runs that have
     rows, as they are on disk, at the beginning, whenever one has a new row, and at the end; `figures.LiveCurves()` is

@@ -132,6 +132,20 @@ def test_of_several_schedules_the_one_that_tells_most_judges_each_check_of_scope
     assert [found.outcome for found in evidence] == ["reproduced", "reproduced"]
 
 
+def test_a_net_that_guesses_has_not_begun_though_every_other_row_is_below_ninety_percent() -> None:
+    def guessing(seed: int) -> Run:
+        made = warming(seed, False, 10_000)
+        rows = [
+            replace(row, train_error_pct=90.0 + (-1) ** (number + seed) / 2) for number, row in enumerate(made.rows)
+        ]
+        return replace(made, rows=tuple(rows))
+
+    runs = [run for seed in (0, 1) for run in (warming(seed, True, 400), guessing(seed))]
+    [found] = ruling_on("C9", runs).evidence[1:]
+    assert found.outcome == "reproduced"
+    assert found.left.name == "ResNet-110 without warm-up"
+
+
 def test_a_step_is_known_as_exactly_as_rows_are_recorded() -> None:
     fine, coarse = (
         ruling_on("C9", [warming(seed, True, 300, every=every) for seed in (0, 1)]).evidence[0].interval

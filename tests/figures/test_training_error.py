@@ -105,5 +105,7 @@ def test_a_notebook_shows_one_figure_and_redraws_it(monkeypatch: pytest.MonkeyPa
     curves([])  # a training begins
     curves(RUNS[:1])
     curves(RUNS)
+    curves([*RUNS, make_run(20, steps=800)])
+    assert "takes runs of one data set and one schedule" in shown.pop().data
     assert shown[0].data == WAITING
     assert [len(labels(figure)) for figure in shown[1:]] == [1, 3]
