@@ -16,6 +16,7 @@ from resnet_repro.spec.file import load_spec
         (("train", "nowhere.yaml"), 1, "nowhere.yaml: there is no such file"),
         (("train", "."), 1, "holds no .yaml file"),
         (("train", "tiny.yaml", "--seeds", "3-1"), 2, "should rise"),
+        (("train", "tiny.yaml", "--seeds", "0,5-3"), 2, "5-3 should rise"),
         (("train", "tiny.yaml", "--seeds", "a"), 2, "should be like 0-4"),
         (("train", "tiny.yaml", "--seed", "-1"), 2, "should be like 0-4"),
         (("train", "tiny.yaml", "--seed", "1", "--seeds", "2"), 2, "not both"),

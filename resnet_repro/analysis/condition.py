@@ -76,4 +76,5 @@ class Condition(NamedTuple):
         data = re.sub("[^a-z0-9]+", "-", self.data.lower()).strip("-")
         unaugmented = "" if self.augmentation == "crop_flip" else "-unaugmented"
         drops = "" if self.milestones == default_milestones(self.steps) else f"-{'-'.join(map(str, self.milestones))}"
-        return f"{data}{unaugmented}-{self.steps}x{self.batch_size}{drops}{'-grown' * self.grown}"
+        factor = "" if self.gamma == TrainingSpec().gamma else f"-gamma-{self.gamma!r}"
+        return f"{data}{unaugmented}-{self.steps}x{self.batch_size}{drops}{factor}{'-grown' * self.grown}"

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import NamedTuple
 
-from resnet_repro.analysis.groups import Entry, Group
+from resnet_repro.analysis.groups import LENGTH, Entry, Group
 
 
 class Construction(NamedTuple):
@@ -11,7 +11,7 @@ class Construction(NamedTuple):
 
     grown: Entry
     source: Entry  # only the runs from which the finished ones of `grown` start, or all if none has finished
-    scratch: Entry | None  # with as many steps in all; None if there is none
+    scratch: Entry | None  # with as many steps in all, trained as the source was otherwise; None if there is none
 
 
 def constructions(group: Group) -> list[Construction]:
@@ -23,8 +23,9 @@ def constructions(group: Group) -> list[Construction]:
             (replace(entry, runs=runs) for entry in group.beside
              if (runs := tuple(run for run in entry.runs if run.experiment.label in wanted))), None,
         )  # fmt: skip
-        alike = (entry for entry in group.beside if not entry.start and entry.model == grown.model)
-        scratch = next((entry for entry in alike if entry.training.steps == grown.steps_in_all), None)
         if source:
-            found.append(Construction(grown, source, scratch))
+            alike = (entry for entry in group.beside if not entry.start and entry.model == grown.model)
+            as_long = (entry for entry in alike if entry.training.steps == grown.steps_in_all)
+            scratch = (entry for entry in as_long if LENGTH.issuperset(entry.training_differences(source)))
+            found.append(Construction(grown, source, next(scratch, None)))
     return found

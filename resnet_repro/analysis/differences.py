@@ -1,15 +1,15 @@
 """In what nets differ: the fields of their specs, and what their runs recorded of data and machine."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from resnet_repro.analysis.groups import BOOKKEEPING, Entry
 from resnet_repro.record.provenance import segments
 from resnet_repro.record.run import Run
-from resnet_repro.spec import Warmup
+from resnet_repro.spec import Experiment, Warmup
 from resnet_repro.spec.file import differing_fields
-from resnet_repro.spec.section import Section
+from resnet_repro.spec.section import section_in
 from resnet_repro.text_tables import counted
 
 MOST = 3  # columns of a table, and fields that a sentence names
@@ -38,16 +38,18 @@ def differing(entries: Sequence[Entry]) -> tuple[FieldDifference, ...]:
 
 
 def _spec_fields(entries: Sequence[Entry]) -> list[FieldDifference]:
-    """The fields in which the specs differ, of which a warm-up is one; those that change no error last."""
+    """The fields in which the specs differ, of which a warm-up is one; those that change no error last.
+
+    The value is None in a spec without the section, as that of a net which has not grown.
+    """
     experiments = [entry.runs[0].experiment for entry in entries]
     names = {".".join(name.split(".")[:2]) for name in differing_fields(experiments)}
     found = [
-        FieldDifference(f"{name}.{field}", tuple(getattr(getattr(one, name), field) for one in experiments),
+        FieldDifference(f"{name}.{field}", tuple(getattr(getattr(one, name), field, None) for one in experiments),
                         _changes_errors(name, field))
-        for first in experiments[:1]
-        for name, section in first
-        if isinstance(section, Section)
-        for field in type(section).model_fields
+        for name, info in Experiment.model_fields.items()
+        if (section := section_in(info.annotation))
+        for field in section.model_fields
         if f"{name}.{field}" in names
     ]  # fmt: skip
     return sorted(found, key=lambda field: not field.changes_errors)
@@ -95,6 +97,17 @@ def differing_training(entries: Sequence[Entry]) -> dict[str, list[str]]:
     return {
         field.name: list(map(field_text, field.values)) for field in sorted(found, key=lambda one: one.field != FIRST)
     }
+
+
+def told_apart(names: Sequence[str], entries: Sequence[Entry], ignored: Collection[str] = ()) -> list[str]:
+    """Names of nets, to which equal ones get what differs in their training: "plain-20, learning rate 0.05"."""
+    fields = {name: texts for name, texts in differing_training(entries).items() if name not in ignored}
+    more = [", ".join(f"{name} {texts[place]}" for name, texts in fields.items()) for place in range(len(entries))]
+    told = list(names)
+    for texts in (more, [entry.runs[0].precision for entry in entries]):
+        told = [f"{name}, {text}" if text and told.count(name) > 1 else name
+                for name, text in zip(told, texts, strict=True)]  # fmt: skip
+    return told
 
 
 def field_columns(entries: Sequence[Entry]) -> tuple[dict[str, list[str]], str]:

@@ -2,10 +2,10 @@
 
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from resnet_repro.analysis.differences import differences, differing_training, in_words
+from resnet_repro.analysis.differences import differences, in_words, told_apart
 from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.spec import ModelSpec
 from resnet_repro.spec.model import COMES_WITH, default_option
@@ -57,15 +57,7 @@ def family_names(families: Sequence[DepthFamily]) -> list[str]:
     first = [family.entries[0] for family in families]
     names = [net_name(entry.model).replace(f"-{entry.model.depth}", "", 1) for entry in first]
     names = [f"residual{name.removeprefix('ResNet')}" if name.startswith("ResNet") else name for name in names]
-    fields = differing_training(first)
-    fields.pop("warmup", None)
-    more = [", ".join(f"{name} {texts[place]}" for name, texts in fields.items()) for place in range(len(first))]
-    for texts in (more, [entry.runs[0].precision for entry in first]):
-        names = [
-            f"{name}, {text}" if text and names.count(name) > 1 else name
-            for name, text in zip(names, texts, strict=True)
-        ]
-    return names
+    return told_apart(names, first, {"warmup"})
 
 
 def why_no_depths(entries: Sequence[Entry]) -> str:
@@ -73,9 +65,10 @@ def why_no_depths(entries: Sequence[Entry]) -> str:
     depths = {entry.model.depth for entry in entries}
     if len(depths) < 2:
         return f"all nets here have {next(iter(depths), 0)} layers"
-    alike = [(one, other) for one, other in itertools.combinations(entries, 2)
+    pairs = [(one, other) for one, other in itertools.combinations(entries, 2) if one.model.depth != other.model.depth]
+    alike = [(one, other) for one, other in pairs
              if (one.model.shortcut == "none") == (other.model.shortcut == "none")]  # fmt: skip
-    return _nearest(alike or list(itertools.combinations(entries, 2)), lambda entry: entry.model.depth, {"depth"})
+    return _nearest(alike or pairs, {"depth"})
 
 
 def why_no_fix(entries: Sequence[Entry]) -> str:
@@ -83,7 +76,7 @@ def why_no_fix(entries: Sequence[Entry]) -> str:
     plain = [entry for entry in entries if entry.model.shortcut == "none"]
     pairs = [(one, other) for one in plain for other in entries
              if other.model.shortcut != "none" and other.model.depth == one.model.depth]  # fmt: skip
-    return _nearest(pairs, lambda entry: entry.model.shortcut, SHORTCUT_FIELDS) if pairs else ""
+    return _nearest(pairs, SHORTCUT_FIELDS) if pairs else ""
 
 
 SHORTCUT_FIELDS = {
@@ -94,10 +87,9 @@ SHORTCUT_FIELDS = {
 }
 
 
-def _nearest(pairs: Sequence[tuple[Entry, Entry]], what: Callable[[Entry], object], ignored: set[str]) -> str:
-    """What else differs between the two nets that differ least, of those that differ in `what`, or what they lack."""
-    counted = [(differences(one, other, ignored | {"warmup"}), one, other)
-               for one, other in pairs if what(one) != what(other)]  # fmt: skip
+def _nearest(pairs: Sequence[tuple[Entry, Entry]], ignored: set[str]) -> str:
+    """What else differs between the two nets that differ least, or what they lack."""
+    counted = [(differences(one, other, ignored | {"warmup"}), one, other) for one, other in pairs]
     found, one, other = min(counted, key=lambda pair: len(pair[0]))
     if found:
         return f"{one.name} and {other.name} also differ in {in_words(found)}"

@@ -14,6 +14,7 @@ from resnet_repro.text_tables import counted
 
 # Fields of `training` that change how a run is recorded or computed, but its result only in the last digits. What the
 # precision was is recorded, whatever the spec asked for.
+LENGTH = {"steps", "milestones"}  # fields of `training` that say how long a net trains, and when its rate drops
 BOOKKEEPING = {"evaluate_every", "record_every", "clean_images", "precision", "recompute"}
 ABOUT_ERRORS = (
     "Training error is the running one, as in the papers' figures: the mean over the augmented mini-batches of the "

@@ -54,17 +54,19 @@ def mean_train_error_pct(run: Run) -> float | None:
     return mean_between(run.rows, "train_error_pct", 0, run.rows[-1].step) if run.rows else None
 
 
-def steps_to(train_error_pct: float) -> Callable[[Run], float | None]:
-    """The step of the first row from which on the running training error stays below the given one; else the last step.
+def steps_to(train_error_pct: float, stays: bool = False) -> Callable[[Run], float | None]:
+    """The step of the first row whose running training error is below the given one; the last step if none is.
 
-    A net that guesses has 90 %, and so a row below 90 % now and then.
+    `stays`: of the first row from which on it is. A net that guesses has 90 %, and so a row below that now and then.
     """
 
     def step(run: Run) -> float | None:
         first: int | None = None
         for row in run.rows:
-            if row.train_error_pct is not None:
-                first = (first or row.step) if row.train_error_pct < train_error_pct else None
+            if row.train_error_pct is not None and row.train_error_pct < train_error_pct:
+                first = first or row.step
+            elif stays:
+                first = None
         return float(first or run.rows[-1].step) if run.rows else None
 
     return step
@@ -98,7 +100,9 @@ MEASURES: dict[str, Measure] = {
     "train_loss": Measure("training loss", result("train_loss"), digits=4),
     "mean_train_error_pct": Measure("training error, mean over the run", mean_train_error_pct),
     "steps_to_80_pct_train_error": Measure("steps to less than 80 % training error", steps_to(80), 0, is_step=True),
-    "steps_to_90_pct_train_error": Measure("steps to less than 90 % training error", steps_to(90), 0, is_step=True),
+    "steps_to_90_pct_train_error": Measure(
+        "steps until training error stays below 90 %", steps_to(90, stays=True), 0, is_step=True
+    ),
     "given_train_error_pct": Measure(
         "clean training error before any step on", given("train_error_clean_pct"), is_exact=True
     ),

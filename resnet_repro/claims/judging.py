@@ -59,13 +59,18 @@ def _ruling(claim: Claim, groups: Sequence[Group]) -> Ruling:
     papers = [group for group in longest_first if group.condition.is_papers]
     among = [(check, papers if check.at_full_length else longest_first) for check in claim.checks]
     found = [min((_evidence(check, group) for group in some), key=_information) for check, some in among if some]
-    evidence = _decided(found)
+    evidence = _decided([one for one in found if not (one.check.at_full_length and _is_lacking(one))])
     return Ruling(claim, tuple(evidence), _combined([found.outcome for found in evidence]))
 
 
-def _information(found: Evidence) -> tuple[int, float]:
-    """The sort key of evidence: decided before open, and of open comparisons the one with the narrowest interval."""
-    return MOST_INFORMATIVE.index(found.outcome), found.interval.half_width if found.interval else math.inf
+def _information(found: Evidence) -> tuple[int, bool, float]:
+    """The sort key of evidence: decided first, then what an interval decides, the narrowest one before others."""
+    width = found.interval.half_width if found.interval else math.inf
+    return MOST_INFORMATIVE.index(found.outcome), not found.is_compared, width
+
+
+def _is_lacking(found: Evidence) -> bool:
+    return any(result.is_absent for result in found.results)
 
 
 def _decided(evidence: Sequence[Evidence]) -> list[Evidence]:

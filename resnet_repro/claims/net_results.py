@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from resnet_repro.analysis.constructions import constructions
 from resnet_repro.analysis.estimate import Estimate, estimate
-from resnet_repro.analysis.groups import BOOKKEEPING, Entry, Group
+from resnet_repro.analysis.groups import BOOKKEEPING, LENGTH, Entry, Group
 from resnet_repro.analysis.measures import MEASURES
 from resnet_repro.claims.verdict import NetResult
 from resnet_repro.papers import NETS, NUMBERS, Number, find_number
@@ -14,7 +14,6 @@ from resnet_repro.record.run import Run
 from resnet_repro.spec import PAPER_STEPS, ModelSpec, TrainingSpec
 from resnet_repro.spec.naming import net_name
 
-LENGTH = {"steps", "milestones"}  # fields that say how long a net is trained, and when the rate drops
 RECIPES = {
     net: (ModelSpec.model_validate(recipe.model), TrainingSpec.model_validate(recipe.training))
     for net, recipe in NETS.items()

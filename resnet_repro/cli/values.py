@@ -17,11 +17,13 @@ def parse_seeds(text: str) -> list[int]:
         if not first.isdecimal() or (dash and not last.isdecimal()):
             raise ValueError(f"seeds {text}: should be like 0-4 or 0,2,5")
         bounds = int(first), int(last or first)
+        if bounds[1] < bounds[0]:
+            raise ValueError(f"seeds {text}: {part.strip()} should rise")
         if bounds[1] - bounds[0] >= MOST_SEEDS:
             raise ValueError(f"seeds {text}: should be at most {MOST_SEEDS}")
         chosen += range(bounds[0], bounds[1] + 1)
-    if not chosen or max(chosen) > LARGEST_SEED:
-        raise ValueError(f"seeds {text}: should rise, from 0 to at most {LARGEST_SEED}")
+    if max(chosen) > LARGEST_SEED:
+        raise ValueError(f"seeds {text}: should be from 0 to at most {LARGEST_SEED}")
     return chosen
 
 

@@ -9,7 +9,15 @@ from resnet_repro.figures.captions import ABOUT_RUNNING, Caption
 from resnet_repro.figures.contrasts import Contrast, draw_contrasts
 from resnet_repro.figures.probed import averaged
 from resnet_repro.figures.style import WEB, Style
-from resnet_repro.spec.naming import INITIALIZATION_NAMES, value_name
+from resnet_repro.spec import ModelSpec
+from resnet_repro.spec.naming import INITIALIZATION_NAMES, net_name, value_name
+
+# What may differ between the lines of a panel: normalisation, and initialisation, which nets without BN depend on.
+USUAL = {
+    name: value
+    for name, value in ModelSpec(depth=20)
+    if name.startswith(("normalization", "batch_norm", "initialization", "classifier_initialization"))
+}
 
 
 def draw_batch_norm(group: Group, style: Style = WEB) -> Figure | None:
@@ -34,10 +42,8 @@ def _pairs(group: Group) -> dict[str, list[Entry]]:
     found: dict[str, list[Entry]] = defaultdict(list)
     for entry in group.entries:
         model = entry.model
-        kind = "plain" if model.shortcut == "none" else "ResNet"
-        activation = "" if model.activation == "relu" else f", {model.activation}"
         if model.shortcut in ("none", "identity") and model.unit == "original" and model.dropout == 0:
-            found[f"{kind}-{model.depth}{activation}"].append(entry)
+            found[net_name(model.model_copy(update=USUAL))].append(entry)
     return {name: entries for name, entries in found.items() if len({_has_bn(entry) for entry in entries}) == 2}
 
 

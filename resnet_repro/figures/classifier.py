@@ -4,12 +4,13 @@ from collections import defaultdict
 
 from matplotlib.figure import Figure
 
+from resnet_repro.analysis.differences import told_apart
 from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.figures.captions import ABOUT_RUNNING, Caption
 from resnet_repro.figures.contrasts import Contrast, draw_contrasts
 from resnet_repro.figures.probed import averaged
 from resnet_repro.figures.style import WEB, Style
-from resnet_repro.spec import ModelSpec, TrainingSpec
+from resnet_repro.spec import ModelSpec
 from resnet_repro.spec.model import default_classifier
 from resnet_repro.spec.naming import CLASSIFIER_NAMES, net_name
 
@@ -34,12 +35,14 @@ def caption_classifier(group: Group) -> Caption:
 
 def _panels(group: Group) -> dict[str, list[Entry]]:
     """The entries of each panel, by the name of its net: the initialisations with which it was trained."""
-    found: dict[tuple[ModelSpec, TrainingSpec], list[Entry]] = defaultdict(list)
+    found: dict[tuple[ModelSpec, str], list[Entry]] = defaultdict(list)
     for entry in group.entries:
         usual = {"classifier_initialization": default_classifier(entry.model.initialization),
                  "classifier_initialization_std": None}  # fmt: skip
-        found[entry.model.model_copy(update=usual), entry.training].append(entry)
-    return {net_name(model): entries for (model, _), entries in found.items() if len(entries) > 1}
+        found[entry.model.model_copy(update=usual), str(entry.recipe)].append(entry)
+    panels = [(model, entries) for (model, _), entries in found.items() if len(entries) > 1]
+    names = told_apart([net_name(model) for model, _ in panels], [entries[0] for _, entries in panels])
+    return dict(zip(names, (entries for _, entries in panels), strict=True))
 
 
 def _is_default(entry: Entry) -> bool:

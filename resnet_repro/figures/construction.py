@@ -69,12 +69,14 @@ def _draw(axes: Axes, style: Style, found: Sequence[Construction]) -> list[EndLa
     axes.set_ylabel("training error (%)")
     axes.set_xlim(0, max(one.grown.steps_in_all for one in found))
     ends: list[EndLabel] = []
-    others = dict.fromkeys(entry for one in found for entry in (one.source, one.scratch) if entry)
+    grown = [one.grown.runs[0].path for one in found]  # a source that has grown itself is drawn as such
+    others = {(entry.model, entry.steps_in_all): (entry, is_source)
+              for one in found for entry, is_source in ((one.source, True), (one.scratch, False))
+              if entry and entry.runs[0].path not in grown}  # fmt: skip
     lone = len(found) == 1
-    for entry in {(entry.model, entry.steps_in_all): entry for entry in others}.values():
-        is_source = any(entry.model == one.source.model for one in found)
+    for entry, is_source in others.values():
         text = net_name(entry.model) if is_source else f"{net_name(entry.model)} from random weights"
-        ends += _line(axes, style, entry, 0, SOURCE if is_source else SCRATCH, text)
+        ends += _line(axes, style, entry, entry.runs[0].steps_before, SOURCE if is_source else SCRATCH, text)
     rates = {one.grown: one.grown.training.learning_rate for one in found}
     for one, colour in zip(found, GROWN * len(found), strict=False):
         before = one.source.steps_in_all

@@ -30,11 +30,12 @@ def geometric_mean(values: list[float]) -> float:
 
 
 def _over_seeds(entry: Entry, probe: str, mean: Mean) -> dict[int, Values]:
+    """Only of steps that all runs have measured which have measured any, so that each mean is over the same seeds."""
+    rows = [found for run in entry.runs if (found := [row for row in run.probes if row.probe == probe])]
+    common = set.intersection(*({row.step for row in found} for found in rows)) if rows else set()
     collected: dict[int, dict[tuple[str, str], list[float]]] = defaultdict(lambda: defaultdict(list))
-    for run in entry.runs:
-        for row in run.probes:
-            if row.probe == probe:
-                collected[row.step][row.layer, row.name].append(row.value)
+    for row in (row for found in rows for row in found if row.step in common):
+        collected[row.step][row.layer, row.name].append(row.value)
     return {step: {place: mean(numbers) for place, numbers in values.items()}
             for step, values in sorted(collected.items())}  # fmt: skip
 

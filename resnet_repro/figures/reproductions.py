@@ -56,10 +56,8 @@ def _draw(axes: Axes, style: Style, net: tuple[str, int], entries: Sequence[Entr
     epochs = max(len(_of(other, net)) for other in REPRODUCTIONS)
     for entry in entries:
         runs = [run for run in entry.runs if run.rows]
-        points = mean_curve(runs, "test_error_pct")
         dashes, colour = _look(entry)
-        per_epoch = entry.runs[0].experiment.data.epoch_images / entry.training.batch_size
-        ours = [(step / per_epoch, mean) for step, mean, _ in points if step / per_epoch < epochs + 0.5]
+        ours = _first_epochs(entry, epochs)
         (line,) = axes.plot(*zip(*ours, strict=True), dashes, color=colour, linewidth=1.6 * style.line,
                             marker="o" if len(ours) == 1 else None)  # fmt: skip
         mark_curve(line, entry, f"{error_of(entry, 'test_error_pct', len(runs))} after {{x}} epochs", steps=False)
@@ -90,10 +88,17 @@ def _panels(group: Group) -> dict[tuple[str, int], list[Entry]]:
             and model.classifier_initialization in LABELS
             and training.model_dump(include=alike) == usual.model_dump(include=alike)
             and until >= epochs * entry.runs[0].experiment.data.epoch_images
-            and mean_curve([run for run in entry.runs if run.rows], "test_error_pct")
+            and _first_epochs(entry, epochs)
         ):
             found[net].append(entry)
     return found
+
+
+def _first_epochs(entry: Entry, epochs: int) -> list[tuple[float, float]]:
+    """The epochs after which our net was tested, up to the given one, and its test error in %, the mean over seeds."""
+    per_epoch = entry.runs[0].experiment.data.epoch_images / entry.training.batch_size
+    points = mean_curve([run for run in entry.runs if run.rows], "test_error_pct")
+    return [(step / per_epoch, mean) for step, mean, _ in points if step / per_epoch < epochs + 0.5]
 
 
 def _of(other: Reproduction, net: tuple[str, int]) -> tuple[float, ...]:

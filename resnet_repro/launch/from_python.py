@@ -22,6 +22,7 @@ from resnet_repro.runner.options import Jobs, TrainOptions
 from resnet_repro.runner.progress import new_watcher
 from resnet_repro.runner.train import Watcher, train_run
 from resnet_repro.spec import Experiment
+from resnet_repro.spec.own import used_files
 from resnet_repro.spec.section import LARGEST_SEED
 from resnet_repro.training.device import resolve_device
 
@@ -78,9 +79,10 @@ def train(
     """
     asked = _with_seeds(experiment, seeds)
     arguments = ("train", "spec.yaml", *(() if device == "auto" else ("--device", device)))  # in each run's own folder
+    files = dict.fromkeys(file for one in asked for file in used_files(one))  # which other processes need too
     options = TrainOptions(
         _path(results), _path(data_dir or os.environ.get(DATA_DIR_VARIABLE) or "data"), device, _checked(jobs), restart,
-        command=arguments,
+        imported=tuple(files), command=arguments,
     )  # fmt: skip
     tasks = find_tasks(dict.fromkeys(asked), options)
     for task in tasks:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
+from resnet_repro.errors import SpecError
 from resnet_repro.models.batch_norm import replaced_statistics
 from resnet_repro.probes.activations import (
     Point,
@@ -20,7 +21,7 @@ from resnet_repro.probes.activations import (
 )
 from resnet_repro.probes.gradients import gradient_norms
 from resnet_repro.probes.weight_scale import weight_scale
-from resnet_repro.record.rows import ProbeRow
+from resnet_repro.record.rows import MOST_ROWS, ProbeRow
 from resnet_repro.spec import ProbesSpec
 from resnet_repro.training.engine import Engine
 from resnet_repro.training.streams import LAUNCHING
@@ -38,7 +39,7 @@ PROBES: dict[str, Callable[[nn.Module, ProbesSpec], list[Point]]] = {
 
 
 class Instruments:
-    """The probes of one run, on its net. Raises SpecError if the net lacks the layer that the spec names.
+    """The probes of one run, on its net. Raises SpecError if the net lacks a layer, or if there are too many rows.
 
     They measure on the images (B, 3, 32, 32) and labels of all `batches`, as one batch. BN uses the statistics of this
     batch: the population statistics lag behind a net that learns fast, and would give values that occur in no training
@@ -56,7 +57,17 @@ class Instruments:
         self.engine = engine
         self.images, self.labels = (torch.cat(parts) for parts in zip(*batches, strict=True))
         # One image, to find a missing map before training starts.
-        list(read_forward(self.points, lambda: engine.evaluate(self.images[:1], self.labels[:1])))
+        read = list(read_forward(self.points, lambda: engine.evaluate(self.images[:1], self.labels[:1])))
+        layers = sum(isinstance(module, nn.Conv2d | nn.Linear) for module in engine.net.modules())
+        self._check_number(len(read) + layers * (self.gradients + self.scale))
+
+    def _check_number(self, values: int) -> None:
+        """Raise SpecError if there are more rows, of so many values a time, than a run may have."""
+        if (rows := values * (2 + self.last_step // self.every)) > MOST_ROWS:
+            raise SpecError(
+                f"probes.every: {self.every} makes {rows:,} rows in {self.last_step:,} steps, and only {MOST_ROWS:,} can"
+                f" be read; measure every {self.every * -(-rows // MOST_ROWS)} steps, or fewer things"
+            )
 
     def due(self, step: int) -> bool:
         """Whether to measure after `step` iterations."""

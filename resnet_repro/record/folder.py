@@ -10,7 +10,7 @@ from typing import Any, Literal
 from resnet_repro.errors import RunError
 from resnet_repro.files import check_within, delete, explained, make_folder, remove_incomplete, to_json, write_text
 from resnet_repro.record.documents import Status as Status
-from resnet_repro.record.documents import parse_environment, readable_environment
+from resnet_repro.record.documents import parse_environment, read_summary, readable_environment
 from resnet_repro.record.imported import OR_TRAIN, check_same, discard_copies, recorded_files, write_copies
 from resnet_repro.record.lease import Lease
 from resnet_repro.record.provenance import changes, resumed
@@ -85,8 +85,10 @@ class RunFolder:
             )
         check_same(self.path, readable_environment(self.path / ENVIRONMENT), self.imported, OR_TRAIN)
         if (self.path / SUMMARY).exists():
-            status: FolderStatus = read_run(self.path).summary["status"]
-            return status if status in ("finished", "diverged") else "unfinished"
+            status: FolderStatus = read_summary(self.path / SUMMARY)["status"]
+            if status in ("finished", "diverged"):
+                read_run(self.path)  # all of it can be read
+                return status
         return "unfinished"
 
     def steps_done(self) -> int:

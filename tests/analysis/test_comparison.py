@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from conftest import make_run
+from constructed import suite
 from helpers import store
 
 from resnet_repro.analysis.comparison import Comparison, compare
@@ -146,6 +147,15 @@ def test_fields_that_change_no_error_come_last_and_are_no_difference_alone() -> 
         ("training.momentum", True), ("probes.every", False),
     ]  # fmt: skip
     assert "The specs also differ in what changes no error: probes.every." in found._repr_markdown_()
+
+
+@pytest.mark.parametrize("base", ["none56-grown-0.02", "none56"])
+def test_a_net_that_has_grown_is_compared_with_one_from_random_weights(base: str) -> None:
+    found = compare(suite(), base=base)
+    field = next(field for field in found.fields if field.field == "start.run")
+    assert dict(zip([net.name for net in found.nets], field.values, strict=True)) == {
+        "none56-grown-0.02": "none20", "none56": None, "none20": None}  # fmt: skip
+    assert "start.run" in found._repr_markdown_()
 
 
 def test_another_device_or_precision_is_named() -> None:

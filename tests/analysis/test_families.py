@@ -88,3 +88,9 @@ def test_the_fields_that_differ_are_columns_of_the_table(cli: Cli, tmp_path: Pat
     assert "These nets also differ in nesterov." in out
     [group] = comparable_groups([make_run(), make_run(56)])
     assert differing_training(group.entries) == {}
+
+
+def test_nets_of_other_depths_are_found_also_where_those_of_one_kind_have_one_depth() -> None:
+    runs = [make_run(20, name="slow", learning_rate=0.01), make_run(20, name="fast"), make_run(56, "identity")]
+    [line] = effect_lines(comparable_groups(runs)[0])
+    assert line.endswith("also differ in shortcut (none and identity)")

@@ -139,6 +139,12 @@ def test_runs_tested_on_held_out_images_are_apart_and_named_so() -> None:
     assert len({group.condition.slug for group in groups}) == 2
 
 
+def test_groups_whose_rates_drop_by_other_factors_have_figures_of_other_names() -> None:
+    groups = comparable_groups([make_run(20), make_run(20, gamma=0.5), make_run(20, gamma=0.25)])
+    assert [group.condition.slug for group in groups] == [
+        "cifar-10-400x64", "cifar-10-400x64-gamma-0.25", "cifar-10-400x64-gamma-0.5"]  # fmt: skip
+
+
 @pytest.mark.parametrize("exact", [True, False])
 def test_the_digest_alone_says_what_the_data_are(exact: bool) -> None:
     def run(digest: str, name: str = "CIFAR-10", seed: int = 0) -> Run:

@@ -27,6 +27,11 @@ def test_steps_to_an_error_end_at_the_first_row_below_it() -> None:
     assert steps_to(80)(with_errors(90, 85)) == 200  # the last step, as no row is below
 
 
+def test_steps_until_an_error_stays_below_end_at_the_first_row_without_a_later_one_above() -> None:
+    assert steps_to(80, stays=True)(with_errors(79, 80, 79, 75)) == 300
+    assert steps_to(80, stays=True)(with_errors(79, 81, 79, 81)) == 400
+
+
 def test_the_mean_over_a_run_is_weighted_by_steps() -> None:
     """One curve once gave 50.0 or 76.6, as its rows were more frequent in one half or the other."""
     assert mean_train_error_pct(with_errors(90, 60, 30)) == 60

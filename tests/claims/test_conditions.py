@@ -92,7 +92,7 @@ def warming(seed: int, warm: bool, below: int, every: int = 100, **fields: Any) 
     made = make_run(110, "identity", warmup=WARM if warm else None, seed=seed, **schedule)
     rows = [replace(made.rows[-1], step=step, train_error_pct=95.0 if step < below else 50.0, test_error_pct=None)
             for step in range(every, schedule["steps"], every)]  # fmt: skip
-    return replace(made, rows=(*rows, made.rows[-1]))
+    return replace(made, rows=(*rows, replace(made.rows[-1], step=schedule["steps"])))
 
 
 def both_ways(**fields: Any) -> list[Run]:
@@ -123,6 +123,19 @@ def test_a_claim_of_scope_opening_is_judged_by_any_schedule_that_begins_as_the_p
             "steps_to_80_pct_train_error", "steps_to_90_pct_train_error"]  # fmt: skip
     if fields.get("steps") == 999:
         assert found.missing == "needs resnet110, resnet110-cold, for 1,000 steps or more"
+
+
+def test_a_full_run_of_one_net_leaves_what_the_opening_says_as_it_is() -> None:
+    for others in (PLAIN_20, runs_of(110, "identity", [6.6])):
+        found = verdict_on("C9", [*both_ways(), *others])
+        assert (found.outcome, found.setting) == ("reproduced", "short schedule, in part")
+
+
+def test_a_schedule_on_which_a_run_diverged_does_not_hide_another() -> None:
+    longer = {"steps": 6400, "milestones": (3200, 4800)}
+    runs = [*(warming(seed, True, 400, **longer) for seed in range(3)),
+            replace(warming(3, True, 400, **longer), summary={"status": "diverged", "steps": 9})]  # fmt: skip
+    assert verdict_on("C9", [*both_ways(), *runs]).outcome == "reproduced"
 
 
 def test_of_several_schedules_the_one_that_tells_most_judges_each_check_of_scope_opening() -> None:

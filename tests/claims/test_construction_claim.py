@@ -8,6 +8,7 @@ from constructed import grown_run, suite
 from papers_runs import verdict_on
 
 from resnet_repro.claims import judge
+from resnet_repro.record.run import Run
 
 
 @pytest.mark.parametrize(
@@ -49,3 +50,15 @@ def test_a_grown_run_that_still_trains_leaves_its_source_out() -> None:
     runs = [run for run in suite(3) if run.experiment.label not in ("none20/seed-2", "none56-grown-0.02/seed-2")]
     begun = replace(grown_run(2, given=57.0), summary={})
     assert verdict_on("C13", [*runs, make_run(20, "none", 2, 57.0, 67.0), begun]).outcome == "reproduced"
+
+
+def test_a_net_from_random_weights_that_was_trained_otherwise_is_no_counterpart_of_the_grown_one() -> None:
+    def slow(run: Run) -> Run:
+        training = run.experiment.training.model_copy(update={"learning_rate": 1e-5})
+        return replace(run, experiment=run.experiment.model_copy(update={"name": "a56", "training": training}))
+
+    runs = suite(3, scratch=20.0)
+    others = [slow(run) for run in suite(3, scratch=95.0) if run.experiment.name == "none56"]
+    assert verdict_on("C13", [*runs, *others]).outcome == "contradicted"
+    without = [run for run in runs if run.experiment.name != "none56"]
+    assert verdict_on("C13", [*without, *others]).outcome == "inconclusive"

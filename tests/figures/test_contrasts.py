@@ -29,6 +29,12 @@ def test_nets_with_several_initialisations_of_the_classifier_get_a_panel_each() 
     assert draw_classifier(group_of(make_run(20), he(make_run(56)))) is None
 
 
+def test_a_net_that_was_trained_in_two_ways_has_a_panel_for_each() -> None:
+    group = group_of(*(kind(make_run(20, learning_rate=rate)) for rate in (0.05, 0.1) for kind in (with_model, he)))
+    titles = [axes.get_title("left").replace("\n", " ") for axes in drawn(draw_classifier(group)).axes]
+    assert titles == ["plain-20, learning rate 0.05", "plain-20, learning rate 0.1"]
+
+
 def test_nets_that_differ_in_anything_else_are_not_compared() -> None:
     assert draw_classifier(group_of(make_run(20), he(make_run(20, learning_rate=0.1)))) is None
     assert draw_classifier(group_of(make_run(20), with_model(make_run(20), normalization="none"))) is None
@@ -57,6 +63,7 @@ def test_the_other_reproduction_is_drawn_below_ours_over_its_epochs(style: Style
         tenth(20, milestones=(2000,)),
         with_model(tenth(20), normalization="none"),
         with_model(tenth(20), classifier_initialization="zero"),
+        replace(tenth(20), rows=tenth(20).rows[9:]),  # tested for the first time after the epochs of the other
         make_run(20, data="synthetic shapes", steps=6400, batch_size=128, learning_rate=0.1),
     ],
 )

@@ -15,7 +15,7 @@ from resnet_repro.figures.curves import draw_curves
 from resnet_repro.figures.gradient_norms import caption_gradient_norms, draw_gradient_norms
 from resnet_repro.figures.layer_responses import draw_layer_responses
 from resnet_repro.figures.percentile_drift import draw_percentile_drift, drift
-from resnet_repro.figures.probed import spread_steps
+from resnet_repro.figures.probed import probed, spread_steps
 
 
 def test_runs_without_probes_have_no_figures_of_them() -> None:
@@ -75,6 +75,13 @@ def test_gradients_of_exactly_zero_are_left_out_and_the_caption_says_so() -> Non
     assert others == [3.0, 1.0]
     assert "Norms of exactly zero" in caption_gradient_norms(some).reading
     assert "zero" not in caption_gradient_norms(none).reading
+
+
+def test_means_are_over_the_steps_that_all_seeds_have_measured() -> None:
+    runs = [with_probes(make_run(20, seed=seed), [(step, "layer_response", "a", "std", 1.0 + seed) for step in steps])
+            for seed, steps in enumerate(((1, 200, 400), (1, 200)))]  # fmt: skip
+    found = probed(group_of(*runs, make_run(20, seed=2)), "layer_response")
+    assert list(found.values()) == [{1: {("a", "std"): 1.5}, 200: {("a", "std"): 1.5}}]
 
 
 def test_gradients_of_several_seeds_are_averaged_on_the_scale_on_which_they_are_drawn() -> None:

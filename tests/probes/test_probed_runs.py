@@ -175,6 +175,20 @@ def test_a_place_that_the_net_has_not_costs_no_earlier_run(tiny: Path, tmp_path:
     assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before
 
 
+def test_more_rows_than_can_be_read_again_are_refused_before_anything_is_written(
+    cli: Cli, tiny: Path, tmp_path: Path
+) -> None:
+    overrides = ["training.steps=100000", "probes.measure=[layer_response,gradient_norm]", "probes.every=1",
+                 "probes.images=16"]  # fmt: skip
+    refused = cli("train", tiny, "--results", tmp_path / "r", "--device", "cpu", *sets(overrides))
+    assert refused.code == 1
+    assert refused.err == (
+        "error: probes.every: 1 makes 1,500,030 rows in 100,000 steps, and only 1,000,000 can be read; measure "
+        "every 2 steps, or fewer things\n"
+    )
+    assert not (tmp_path / "r/tiny/seed-0/spec.yaml").exists()
+
+
 def test_more_images_than_the_training_set_has_are_refused(tiny: Path) -> None:
     with pytest.raises(SpecError, match=r"probes\.images: 81 is more than the 80 training images"):
         load_spec(tiny, [*PROBED, "probes.images=81"])

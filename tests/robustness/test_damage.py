@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Cli
-from helpers import DieAt, assert_same_result, train
+from helpers import DieAt, StopAt, assert_same_result, train
 from short_run import LABEL, SHORT, contents, short_run, uninterrupted_run
 
 from resnet_repro.record.run import read_run
@@ -88,6 +88,19 @@ def test_damaged_text_files_are_restored_from_the_checkpoint(
     path.write_bytes(damage(path.read_bytes()))
     assert train(experiment, killed, checkpoint_seconds=0.0) == "finished"
     assert_same_result(killed / LABEL, uninterrupted)
+
+
+@pytest.mark.parametrize("name", ["metrics.csv", "environment.json"])
+def test_so_are_those_of_a_run_that_was_stopped(
+    cli: Cli, experiment: Experiment, uninterrupted: Path, tiny: Path, tmp_path: Path, name: str
+) -> None:
+    assert train(experiment, tmp_path, StopAt(4)) == "interrupted"
+    path = tmp_path / LABEL / name
+    path.write_bytes(cut(path.read_bytes()))
+    overrides = [word for override in SHORT for word in ("--set", override)]
+    resumed = cli("train", tiny, "--results", tmp_path, "--device", "cpu", *overrides)
+    assert resumed.code == 0, resumed.err
+    assert_same_result(tmp_path / LABEL, uninterrupted)
 
 
 def test_a_run_without_its_checkpoint_starts_again_and_says_so(

@@ -107,6 +107,13 @@ def test_runs_side_by_side_have_the_file_as_it_was_when_the_command_began(cli: C
         assert Path(f"results/net/seed-{seed}/imported/rezero.py").read_bytes() == REZERO.read_bytes()
 
 
+def test_from_python_too_runs_side_by_side_have_the_file(spec: str) -> None:
+    resnet_repro.import_file(REZERO)
+    runs = resnet_repro.train(resnet_repro.load_spec(spec), seeds=[0, 1], jobs=2, device="cpu", quiet=True)
+    assert [run.status for run in runs] == ["finished"] * 2
+    assert all((run.path / "imported/rezero.py").exists() for run in runs)
+
+
 def test_a_run_that_names_nothing_of_the_file_does_not_keep_it(cli: Cli, spec: str) -> None:
     command = ("train", spec, "--set", "model.shortcut=identity", "--import", REZERO, "--device", "cpu")
     assert cli(*command).code == 0
