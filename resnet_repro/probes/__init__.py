@@ -65,8 +65,8 @@ class Instruments:
         """Raise SpecError if there are more rows, of so many values a time, than a run may have."""
         if (rows := values * (2 + self.last_step // self.every)) > MOST_ROWS:
             raise SpecError(
-                f"probes.every: {self.every} makes {rows:,} rows in {self.last_step:,} steps, and only {MOST_ROWS:,} can"
-                f" be read; measure every {self.every * -(-rows // MOST_ROWS)} steps, or fewer things"
+                f"probes.every: {self.every} makes {rows:,} rows in {self.last_step:,} steps, and only {MOST_ROWS:,} "
+                f"can be read; measure every {self.every * -(-rows // MOST_ROWS)} steps, or fewer things"
             )
 
     def due(self, step: int) -> bool:

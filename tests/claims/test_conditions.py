@@ -132,7 +132,7 @@ def test_a_full_run_of_one_net_leaves_what_the_opening_says_as_it_is() -> None:
 
 
 def test_a_schedule_on_which_a_run_diverged_does_not_hide_another() -> None:
-    longer = {"steps": 6400, "milestones": (3200, 4800)}
+    longer: dict[str, Any] = {"steps": 6400, "milestones": (3200, 4800)}
     runs = [*(warming(seed, True, 400, **longer) for seed in range(3)),
             replace(warming(3, True, 400, **longer), summary={"status": "diverged", "steps": 9})]  # fmt: skip
     assert verdict_on("C9", [*both_ways(), *runs]).outcome == "reproduced"
