@@ -45,9 +45,9 @@ reproduce: setup ## train what is missing of the reproduction within TIME_LIMIT,
 	$(RUN) claims results
 	$(RUN) report results
 
-figures: setup ## draw the figures of the committed results anew, and write their verdicts and page
-	for suite in $(SUITES); do $(RUN) plot results/$$suite || exit; done
-	$(RUN) plot results/classifier results/tenth --figure classifier --output results/classifier/figures
+figures: setup ## draw the figures of the committed results anew, as PNG, and write their verdicts and page
+	for suite in $(SUITES); do $(RUN) plot results/$$suite --format png || exit; done
+	$(RUN) plot results/classifier results/tenth --figure classifier --format png --output results/classifier/figures
 	$(RUN) claims results --markdown > results/claims.md
 	$(RUN) report results
 
