@@ -52,8 +52,9 @@ class Entry:
     @property
     def recipe(self) -> dict[str, object]:
         """What must be equal in two trainings for results to be pooled or compared: schedule, precision and start."""
+        start = self.start and (self.start, self.runs[0].steps_before)
         return {
-            **self.training.model_dump(exclude=BOOKKEEPING), "precision": self.runs[0].precision, "start": self.start
+            **self.training.model_dump(exclude=BOOKKEEPING), "precision": self.runs[0].precision, "start": start
         }  # fmt: skip
 
     def training_differences(self, other: "Entry") -> list[str]:
@@ -140,7 +141,7 @@ class Group:
 
 def comparable_groups(runs: Sequence[Run]) -> list[Group]:
     """The groups of runs; the entries of each are sorted: plain nets before residual ones, then by depth."""
-    groups: dict[Condition, dict[tuple[Experiment, str, str], list[Run]]] = {}
+    groups: dict[Condition, dict[tuple[Experiment, str, str, int], list[Run]]] = {}
     for run in runs:
         experiment = run.experiment
         training, data = experiment.training, experiment.data
@@ -148,7 +149,8 @@ def comparable_groups(runs: Sequence[Run]) -> list[Group]:
                               training.batch_size, training.milestones, training.gamma,
                               experiment.start is not None)  # fmt: skip
         same = experiment.model_copy(update={"seed": 0, "name": ""})
-        groups.setdefault(condition, {}).setdefault((same, run.precision, run.imported), []).append(run)
+        recorded = run.precision, run.imported, run.steps_before
+        groups.setdefault(condition, {}).setdefault((same, *recorded), []).append(run)
     sorted_groups = [
         Group(condition, tuple(sorted(_entries(list(found.values())), key=_plain_and_shallow_first)))
         for condition, found in sorted(groups.items())

@@ -94,7 +94,8 @@ def _run_or_fault(folder: Path) -> Run | str:
 
 def _keep(run: Run, kept: dict[object, Run], notice: Callable[[str], object]) -> None:
     """Add a run to those that are kept, or choose between it and the one that it repeats."""
-    key = run.experiment.model_copy(update={"name": ""}), run.digest, run.data_name, run.precision, run.imported
+    recorded = run.digest, run.data_name, run.precision, run.imported, run.start_digest
+    key = run.experiment.model_copy(update={"name": ""}), *recorded
     first = kept.get(key)
     if first is None:
         kept[key] = run

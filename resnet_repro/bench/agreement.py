@@ -85,7 +85,8 @@ def launched_eagerly(device: torch.device) -> Iterator[None]:
 def _short(experiment: Experiment, steps: int, overrides: list[str]) -> Experiment:
     data = [f"data.train_images={_images(experiment)}", f"data.test_images={TEST_IMAGES}"]
     cadence = [f"training.{field}={steps}" for field in ("steps", "evaluate_every", "record_every")]
-    return overridden(experiment, ["data.dataset=synthetic", *data, *cadence, *overrides])
+    unfit = ["data.validation_images=0", "training.milestones=[]", "training.warmup=null", "probes.measure=[]"]
+    return overridden(experiment, ["data.dataset=synthetic", *data, *cadence, *unfit, *overrides])
 
 
 @lru_cache(maxsize=1)  # drawing the images takes as long as the training

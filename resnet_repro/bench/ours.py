@@ -21,9 +21,10 @@ ENDLESS = 1_000_000  # steps, more than any measurement takes
 
 
 def bench_trainer(experiment: Experiment, device: torch.device, compiled: bool = False) -> Trainer:
-    """The run of an experiment on random images, without end, evaluations and rows."""
+    """The run of an experiment on random images and from random weights, without end, evaluations and rows."""
     cadence = {"steps": ENDLESS, "evaluate_every": ENDLESS, "record_every": ENDLESS}
-    endless = experiment.model_copy(update={"training": experiment.training.model_copy(update=cadence)})
+    training = experiment.training.model_copy(update=cadence)
+    endless = experiment.model_copy(update={"training": training, "start": None})
     return build_trainer(endless, random_images(experiment.data), device, compiled)
 
 

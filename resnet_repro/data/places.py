@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import os
 import tarfile
 import tempfile
 from pathlib import Path
@@ -49,6 +50,8 @@ def find_places(data_dir: Path) -> list[Place]:
             try:
                 return _layouts(unpack(data_dir / name, md5, data_dir / folder))
             except (OSError, EOFError, tarfile.TarError) as error:
+                if unpacked := _layouts(data_dir / folder):  # by another process, meanwhile
+                    return unpacked
                 raise DataError(
                     f"{data_dir / name}: cannot be unpacked: {error}; free the disk, or download it again"
                 ) from None
@@ -56,20 +59,23 @@ def find_places(data_dir: Path) -> list[Place]:
 
 
 def _folders_in(data_dir: Path) -> list[Path]:
-    if not data_dir.is_dir():
+    if not os.path.isdir(data_dir):
         return []
-    return sorted(path for path in data_dir.iterdir() if path.is_dir() and not path.name.startswith("."))
+    try:
+        return sorted(path for path in data_dir.iterdir() if os.path.isdir(path) and not path.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"{data_dir}: cannot be read: {error.strerror}") from None
 
 
 def _layouts(folder: Path) -> list[Place]:
-    """The layouts of a folder, by its name or by the files right in it."""
-    if not folder.is_dir():
+    """The layouts of a folder, by its name or by the files right in it; none if it may not be read."""
+    if not os.path.isdir(folder):
         return []
     first = TRAIN_FILES[0]
     found: list[Place] = []
-    if folder.name == PYTHON_FOLDER or (folder / first).exists():
+    if folder.name == PYTHON_FOLDER or os.path.exists(folder / first):
         found.append(Place(folder, "python"))
-    if folder.name == BINARY_FOLDER or (folder / f"{first}.bin").exists():
+    if folder.name == BINARY_FOLDER or os.path.exists(folder / f"{first}.bin"):
         found.append(Place(folder, "binary"))
     return found
 

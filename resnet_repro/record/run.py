@@ -107,6 +107,11 @@ class Run:
         return int((self.environment.get("start") or {}).get("steps", 0))
 
     @property
+    def start_digest(self) -> str:
+        """The recorded digest of the weights from which the run starts; "" if they are random."""
+        return str((self.environment.get("start") or {}).get("weights_sha256", ""))
+
+    @property
     def final(self) -> Row | None:
         """The last row. Its running training error depends on how often rows were recorded; `result` does not."""
         return self.rows[-1] if self.rows else None

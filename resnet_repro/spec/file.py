@@ -22,14 +22,8 @@ from resnet_repro.spec.yaml_source import Source, dump, read_source, specs_like
 DEEPEST_EXTENDS = 16
 # Backslashes and colons are refused: on Windows a stranger's spec could name another computer with them.
 RELATIVE_SPEC = re.compile(r"[^/\\:\x00-\x1f][^\\:\x00-\x1f]{0,200}\.ya?ml")
-RESOLVED = {
-    "unit",
-    "shortcut",
-    "option",
-    "activation",
-    "initialization",
-    "width",
-}  # a spec with all of these is resolved
+# A spec that names its seed and all of these fields of its model is the resolved one of a run.
+RESOLVED = {"unit", "shortcut", "option", "activation", "initialization", "width"}
 
 
 def load_spec(path: str | Path, overrides: Iterable[str] = ()) -> Experiment:
@@ -52,8 +46,8 @@ def read_spec(path: Path, overrides: Iterable[str] = (), reading: bool = False) 
 def spec_source(path: Path, overrides: Iterable[str] = ()) -> Source:
     """The values of a spec file with those of `overrides` over them, not validated yet. Raises SpecError."""
     source = _with_base(path, (), _real(path.parent).parent)
-    source.values.setdefault("name", path.stem)
     _complete_earlier(source)
+    source.values.setdefault("name", path.stem)
     return _overridden(source, overrides)
 
 
@@ -102,7 +96,8 @@ def validated(source: Source, reading: bool = False) -> Experiment:
 def _complete_earlier(source: Source) -> None:
     """Add the fields that did not exist yet when a resolved spec was written, with the values in force then."""
     model = source.values.get("model")
-    if isinstance(model, dict) and model.keys() >= RESOLVED and "classifier_initialization" not in model:
+    is_resolved = isinstance(model, dict) and model.keys() >= RESOLVED and source.values.keys() >= {"name", "seed"}
+    if is_resolved and "classifier_initialization" not in model:
         model.update(_earlier_classifier(model))
 
 

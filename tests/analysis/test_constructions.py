@@ -1,5 +1,7 @@
 """Grown nets stand apart from those from random weights, and beside those with which they are compared."""
 
+from dataclasses import replace
+
 from conftest import make_run
 from constructed import grown_run, suite
 
@@ -31,6 +33,16 @@ def test_a_grown_net_is_none_of_the_papers_and_no_member_of_a_family_from_random
     grown = next(group for group in groups if group.condition.grown)
     assert nets_of(grown.entries[0]) == []
     assert all(len(family.entries) == 1 for family in depth_families(grown))
+
+
+def test_nets_that_have_grown_from_sources_of_other_lengths_are_neither_repeats_nor_averaged() -> None:
+    first, second = grown_run(0), grown_run(1)
+    start = {**second.environment["start"], "steps": 800, "weights_sha256": "1" * 64}
+    longer = replace(second, environment=second.environment | {"start": start})
+    (group,) = comparable_groups([first, longer])
+    assert [len(entry.runs) for entry in group.entries] == [1, 1]
+    assert sorted(entry.steps_in_all for entry in group.entries) == [800, 1200]
+    assert first.start_digest != longer.start_digest
 
 
 def test_without_its_source_or_with_another_length_there_is_nothing_to_compare() -> None:

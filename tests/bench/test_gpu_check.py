@@ -19,7 +19,7 @@ from resnet_repro.bench.gpu_tables import check_tables, problems, remarks
 from resnet_repro.bench.page import save_check, tables
 from resnet_repro.bench.parallel import steps_per_second
 from resnet_repro.errors import RunError
-from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec
+from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec, Warmup
 from resnet_repro.training.capture import GRAPHS
 
 CPU = torch.device("cpu")
@@ -34,8 +34,8 @@ def net(name: str, **model: object) -> Experiment:
     return Experiment(
         name=name,
         model=ModelSpec.model_validate({"depth": 8, "width": 2, **model}),
-        data=DataSpec(dataset="synthetic", train_images=320, test_images=100),
-        training=TrainingSpec(batch_size=8),
+        data=DataSpec(dataset="synthetic", train_images=320, test_images=100, validation_images=60),
+        training=TrainingSpec(batch_size=8, warmup=Warmup(learning_rate=0.01, steps=400)),
     )
 
 

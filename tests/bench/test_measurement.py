@@ -14,7 +14,7 @@ from resnet_repro.bench.measurement import _shares_of_limits
 from resnet_repro.bench.ours import bench_trainer, outside_share, training_step
 from resnet_repro.bench.parallel import images_per_second, parallel_runs
 from resnet_repro.errors import RunError
-from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec
+from resnet_repro.spec import DataSpec, Experiment, ModelSpec, StartSpec, TrainingSpec
 from resnet_repro.training.device import usable_cores
 from resnet_repro.training.timing import Timing
 
@@ -102,9 +102,12 @@ def test_a_trainer_with_compiled_units_is_named_so() -> None:
     assert bench_trainer(EXPERIMENT, CPU, compiled=True).engine.name == "eager, compiled units"
 
 
-def test_the_outside_share_is_measured_on_the_real_loop_with_a_row() -> None:
-    trainer = bench_trainer(EXPERIMENT, CPU)
-    share = outside_share(trainer, EXPERIMENT, steps=6)
+@pytest.mark.parametrize("start", [None, StartSpec(run="another")])
+def test_the_outside_share_is_measured_on_the_real_loop_with_a_row(start: StartSpec | None) -> None:
+    """Also of a net whose spec lets it grow from a trained one; it is measured from random weights."""
+    experiment = EXPERIMENT.model_copy(update={"start": start})
+    trainer = bench_trainer(experiment, CPU)
+    share = outside_share(trainer, experiment, steps=6)
     assert share is not None
     assert 0 < share < 1
     assert (trainer.step, trainer.row_step) == (7, 7)

@@ -1,10 +1,13 @@
 """Finding the folder of CIFAR-10."""
 
+import errno
 import hashlib
 import logging
+import os
 import pickle
 import tarfile
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -124,6 +127,42 @@ def test_an_archive_that_was_left_packed_is_checked_and_unpacked(
         folder, dataset = open_cifar10(data)
         assert (folder, len(dataset.train.labels)) == (data / batches.name, 10)
         assert sorted(path.name for path in data.iterdir()) == [batches.name, archive]
+
+
+@pytest.mark.parametrize("batches", [places.BINARY_FOLDER], indirect=True)
+def test_an_archive_that_another_process_unpacks_at_the_same_time_is_used(
+    tmp_path: Path, batches: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    packed(batches, data / "cifar-10-binary.tar.gz", monkeypatch)
+    unpack = places.unpack
+
+    def second(archive: Path, md5: str, goal: Path) -> Path:
+        unpack(archive, md5, goal)
+        return unpack(archive, md5, goal)  # which finds the folder of the first one there
+
+    monkeypatch.setattr(places, "unpack", second)
+    folder, dataset = open_cifar10(data)
+    assert (folder, len(dataset.train.labels)) == (data / batches.name, 10)
+    assert len(list(data.iterdir())) == 2
+
+
+@pytest.mark.parametrize("batches", [places.BINARY_FOLDER], indirect=True)
+def test_a_folder_beside_it_that_may_not_be_read_hides_nothing(
+    tmp_path: Path, batches: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private = batches.parent / "another"
+    private.mkdir()
+    stat = os.stat
+
+    def guarded(path: Any, *arguments: Any, **options: Any) -> os.stat_result:
+        if isinstance(path, str | Path) and private in Path(path).parents:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "stat", guarded)
+    assert open_cifar10(batches.parent)[0] == batches
 
 
 @pytest.mark.parametrize("name", places.ARCHIVES)

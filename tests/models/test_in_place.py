@@ -96,6 +96,24 @@ def test_a_unit_never_overwrites_its_input() -> None:
             assert torch.equal(x, before), name
 
 
+class OwnShortcut(Shortcut):
+    """A shortcut of somebody else, whose backward pass needs the branch as it returns it."""
+
+    def forward(self, x: Tensor, residual: Tensor) -> tuple[Tensor, Tensor]:
+        return self.h(x) * residual.square(), torch.tanh(residual)
+
+
+@pytest.mark.parametrize("unit", ["original", "full_preactivation"])
+def test_what_a_shortcut_of_ones_own_returns_is_not_overwritten(unit: str) -> None:
+    net = net_of(unit=unit)
+    for module in net.modules():
+        if isinstance(module, Unit):
+            assert module.shortcut
+            module.shortcut = OwnShortcut(module.shortcut.h)
+    net(images()).sum().backward()
+    assert all(parameter.grad is not None for parameter in net.parameters())
+
+
 @pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize("watched", [nn.BatchNorm2d, nn.Conv2d, ReLU, Layers, Shortcut, Unit])
 def test_a_hook_may_keep_what_it_sees(name: str, watched: type[nn.Module]) -> None:

@@ -107,6 +107,7 @@ def test_runs_side_by_side_have_the_file_as_it_was_when_the_command_began(cli: C
         assert Path(f"results/net/seed-{seed}/imported/rezero.py").read_bytes() == REZERO.read_bytes()
 
 
+@pytest.mark.usefixtures("forked_children")
 def test_from_python_too_runs_side_by_side_have_the_file(spec: str) -> None:
     resnet_repro.import_file(REZERO)
     runs = resnet_repro.train(resnet_repro.load_spec(spec), seeds=[0, 1], jobs=2, device="cpu", quiet=True)

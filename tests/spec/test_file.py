@@ -136,6 +136,9 @@ def test_a_spec_that_is_not_resolved_gets_the_current_default(tmp_path: Path) ->
     path = tmp_path / "mine.yaml"
     path.write_text("model: {depth: 20, shortcut: none, initialization: gaussian, initialization_std: 0.01}")
     assert load_spec(path).model.classifier_initialization == "uniform"
+    whole = yaml.safe_load(EARLIER)["model"] | {"normalization": "batch", "initialization": "he"}
+    path.write_text(yaml.safe_dump({"model": whole}))  # by hand, with the defaults written out
+    assert load_spec(path).model.classifier_initialization == "uniform"
 
 
 @pytest.mark.parametrize("fault", ["width: many", "width: 0", "width: null", "initialization_std: [1]"])
