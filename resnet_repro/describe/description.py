@@ -9,9 +9,11 @@ import torch
 from torch import nn
 
 from resnet_repro.describe.trace import Layer, trace
+from resnet_repro.errors import SpecError
 from resnet_repro.models.build import network_of
 from resnet_repro.spec import Experiment, ModelSpec
 from resnet_repro.spec.model import LAYERS_OF_BLOCK
+from resnet_repro.spec.own import uses
 
 IMAGE_SHAPE = (3, 32, 32)
 # Fields that cost no multiply-adds, each with one of its values.
@@ -66,9 +68,17 @@ class Description:
 
 
 def describe(experiment: Experiment) -> Description:
-    """Describe the net of an experiment."""
-    with torch.device("meta"):
-        return describe_net(experiment.name, network_of(experiment.model), IMAGE_SHAPE)
+    """Describe the net of an experiment. Raises SpecError if something of the user's own in it cannot be traced."""
+    try:
+        with torch.device("meta"):
+            return describe_net(experiment.name, network_of(experiment.model), IMAGE_SHAPE)
+    except (torch.fx.proxy.TraceError, TypeError, RuntimeError) as error:
+        if not (names := [f"{use.field} {use.name}" for use in uses(experiment)]):
+            raise
+        raise SpecError(
+            f"{', '.join(names)}: cannot be described, as torch.fx cannot trace it: {str(error).splitlines()[0]}; its "
+            "forward should not depend on values or shapes"
+        ) from None
 
 
 def multiply_adds(model: ModelSpec) -> int:

@@ -26,7 +26,11 @@ class Caption(NamedTuple):
 
     def text(self, condition: Condition) -> str:
         """Three paragraphs: what the figure shows and how to read it, the conditions, the runs."""
-        paragraphs = (f"{self.shows} {self.reading}", _conditions(condition, self.entries), _runs(self.entries))
+        return self.under([conditions_in_words(condition, self.entries)])
+
+    def under(self, conditions: Sequence[str]) -> str:
+        """The same with these paragraphs about the conditions."""
+        paragraphs = (f"{self.shows} {self.reading}", *conditions, _runs(self.entries))
         return "\n\n".join(printable(paragraph) for paragraph in paragraphs) + "\n"
 
 
@@ -35,7 +39,8 @@ def listed(items: Sequence[str], word: str = "and") -> str:
     return f" {word} ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
 
 
-def _conditions(at: Condition, entries: Sequence[Entry]) -> str:
+def conditions_in_words(at: Condition, entries: Sequence[Entry]) -> str:
+    """Data, schedule, devices and precisions of nets that were trained under these conditions, as sentences."""
     runs = [run for entry in entries for run in entry.runs]
     exact = at.digest == CIFAR10_DIGEST
     data = "the true CIFAR-10, recognised by its digest" if exact else f"{at.data}; this is not the true CIFAR-10"

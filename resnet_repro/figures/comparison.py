@@ -8,7 +8,7 @@ from resnet_repro.analysis.comparison import Comparison
 from resnet_repro.analysis.comparison_text import conditions, title
 from resnet_repro.analysis.differences import field_text
 from resnet_repro.analysis.groups import Entry, Group
-from resnet_repro.figures.captions import Caption, listed
+from resnet_repro.figures.captions import Caption, conditions_in_words, listed
 from resnet_repro.figures.colours import MANY_COLOURS
 from resnet_repro.figures.curves import curve_legend, draw_panel, how_to_read
 from resnet_repro.figures.labels import LINE, label_ends
@@ -59,7 +59,12 @@ def caption_comparison(found: Comparison) -> str:
         group.entries,
     )
     verdicts = " ".join(f"{one}." for one in found.differences if one.measure == "test_error_pct")
-    return f"{caption.text(group.condition)}\n{verdicts[:1].upper()}{verdicts[1:]}\n"
+    nets = found.nets
+    if any(net.group.condition != group.condition for net in nets):
+        text = caption.under([f"{net.name}: {conditions_in_words(net.group.condition, [net.entry])}" for net in nets])
+    else:
+        text = caption.text(group.condition)
+    return f"{text}\n{verdicts[:1].upper()}{verdicts[1:]}\n"
 
 
 def _group(found: Comparison) -> Group:

@@ -150,7 +150,8 @@ def _draw_frame(axes: Axes, style: Style, group: Group, limits: tuple[float, flo
 
 
 def _furthest(group: Group) -> int:
-    return max((run.final.step for run in group.runs if run.final), default=group.condition.steps)
+    """The last step that was recorded; that of the schedule if no run has come further than its start."""
+    return max((run.final.step for run in group.runs if run.final), default=0) or group.condition.steps
 
 
 def _colours(group: Group, entries: Sequence[Entry]) -> dict[Entry, str]:

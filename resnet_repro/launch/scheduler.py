@@ -1,14 +1,17 @@
 """What the queue of one machine and that of a cluster share: which run is next, and which cannot start any more."""
 
+import logging
 from collections.abc import Callable, Sequence
 
+from resnet_repro.errors import SpecError
 from resnet_repro.launch.board import Board
-from resnet_repro.launch.tasks import Task, describe_nets, longest_first, starts_from
+from resnet_repro.launch.tasks import Nets, Task, describe_nets, longest_first, starts_from
 from resnet_repro.launch.tracking import QueuedRun
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.runner.options import TrainOptions
 
 Notice = Callable[[str], None]
+log = logging.getLogger(__name__)
 
 
 def queue_up(
@@ -17,8 +20,13 @@ def queue_up(
     """The runs `ahead`, and those of all tasks that are skipped. `in_order`: the longest first, if they differ."""
     weights: dict[str, float] = {}
     differ = len({(task.experiment.model, task.training_images) for task in ahead}) > 1
+    nets: Nets = {}
     if differ and in_order:
-        nets = describe_nets(ahead)
+        try:
+            nets = describe_nets(ahead)
+        except SpecError as error:  # the work of a net of the user's own is unknown
+            log.warning("the runs start in the order of their specs, and not the longest first: %s", error)
+    if nets:
         ahead = longest_first(ahead, nets)
         work = {task.label: nets[task.experiment.model].multiply_adds for task in ahead}
         weights = {label: one / max(work.values()) for label, one in work.items()}

@@ -135,20 +135,23 @@ class Follower:
         """Pass what is new of a run to the tracker: all of it, if it is not the run before with further rows."""
         before = self.logged.get(run.path)
         goes_on = before is not None and before.goes_on(run, rows)
-        if before and goes_on:
-            label, new = before.label, rows.after(before.metrics, before.probes)
+        new = rows.after(before.metrics, before.probes) if before and goes_on else rows
+        is_same = before is not None and goes_on and before.status == run.status
+        if is_same and not any(new):
+            return  # its files were written again, with what they held
+        if before and goes_on and not before.ended:
+            label = before.label
         else:
             if self._is_copy(run):
                 return
             label, new = before.label if before else self._label(run), rows
             self.tracker.begin(run, label)
         self.tracker.add(label, points(run, *new))
-        counts = len(rows.metrics), len(rows.probes)
-        self.logged[run.path] = Logged(label, settings_of(run), run.status, *counts, rows.ends(*counts))
-        has_ended = not (before and goes_on and before.status == run.status)
-        if has_ended and (run.summary or not self.following):
+        counts, ends = (len(rows.metrics), len(rows.probes)), bool(run.summary) or not self.following
+        self.logged[run.path] = Logged(label, settings_of(run), run.status, ends, *counts, rows.ends(*counts))
+        if ends:
             self.tracker.end(run, label)
-            if self.following and before:
+            if self.following and before and not is_same:
                 self._notice(f"{label}: {run.status} after {rows.metrics[-1].step} steps")
 
     def _is_copy(self, run: Run) -> bool:

@@ -37,6 +37,7 @@ class Logged:
     label: str
     settings: tuple[object, ...]
     status: str
+    ended: bool  # whether the tracker was told that it has ended
     metrics: int
     probes: int
     ends: tuple[object, ...]

@@ -11,7 +11,7 @@ from resnet_repro.record.run import FIGURES
 MOST_PICTURES = 100
 LARGEST_PICTURE = 5_000_000  # bytes; ours have at most 300,000
 MOST_PIXELS = 50_000_000
-SIGNATURE = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+SIGNATURE, END = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"IEND\xaeB`\x82"
 
 
 class Picture(NamedTuple):
@@ -47,6 +47,8 @@ def read_pictures(paths: dict[Path, str], notice: Callable[[str], object]) -> li
             width, height = picture.size
             if not picture.content.startswith(SIGNATURE) or not 0 < width * height <= MOST_PIXELS:
                 raise RunError(f"{path}: is not a PNG picture of at most {MOST_PIXELS:,} pixels")
+            if not picture.content.endswith(END):
+                raise RunError(f"{path}: is cut")
             found.append(picture)
         except RunError as error:
             notice(f"{error}; it is left out")

@@ -13,6 +13,7 @@ from resnet_repro.claims.published_tables import published_column
 from resnet_repro.claims.wording import published_value
 from resnet_repro.record.provenance import decisive
 from resnet_repro.record.run import SPEC, Run
+from resnet_repro.spec.file import dump_spec
 from resnet_repro.spec.training import Precision
 
 
@@ -75,21 +76,23 @@ def origins(runs: Sequence[Run]) -> list[Origin]:
     """An origin for each experiment, in the order of the run folders."""
     mixed = {found.experiment: str(found) for found in mixed_environments(runs)}
     found = groupby(sorted(runs, key=_repeated_together), _repeated_together)
-    return [_origin(list(runs), mixed.get(folder, "")) for (folder, _), runs in found]
+    return [_origin(list(several), runs, mixed.get(key[0], "")) for key, several in found]
 
 
-def _repeated_together(run: Run) -> tuple[str, str]:
-    """The folder and the precision of a run: one command repeats those that share both."""
-    return run.experiment_path.as_posix(), run.precision
+def _repeated_together(run: Run) -> tuple[str, str, str]:
+    """The folder, precision and spec of a run: one command repeats those that share all of them."""
+    spec = dump_spec(run.experiment.model_copy(update={"seed": 0}))
+    return run.experiment_path.as_posix(), run.precision, spec
 
 
-def _origin(runs: Sequence[Run], mixed: str) -> Origin:
+def _origin(runs: Sequence[Run], others: Sequence[Run], mixed: str) -> Origin:
     seeds = sorted(run.experiment.seed for run in runs)
     together = len(seeds) > 1 and seeds == list(range(seeds[0], seeds[-1] + 1))
     chosen = f"{seeds[0]}-{seeds[-1]}" if together else ",".join(map(str, seeds))
     pinned = ["--set", f"training.precision={runs[0].precision}"] if runs[0].precision in get_args(Precision) else []
     spec = (runs[0].path / SPEC).as_posix()
-    command = shlex.join(["resnet-repro", "train", spec, "--seeds", chosen, *pinned, "--results", "again"])
+    source = [(one.path / SPEC).as_posix() for one in others if one.experiment.label == runs[0].experiment.source][:1]
+    command = shlex.join(["resnet-repro", "train", *source, spec, "--seeds", chosen, *pinned, "--results", "again"])
     columns = ["seed", "state", "steps", "test error %", "data", "device", "precision", "torch", "commit", "minutes"]
     return Origin(runs[0].experiment.name, command, mixed, SortableTable(columns, [_run(run) for run in runs]))
 

@@ -15,6 +15,7 @@ from resnet_repro.data.batches import Normalization
 from resnet_repro.errors import DataError, RunError, printable
 from resnet_repro.files import check_within, explained, make_folder, read_json, replacing, to_json
 from resnet_repro.models.network import Network
+from resnet_repro.record.imported import discard_copies
 from resnet_repro.record.run import ENVIRONMENT, SPEC, Run
 from resnet_repro.runner.datasets import Datasets
 from resnet_repro.runner.finished import load_net, read_finished, same_data
@@ -48,6 +49,7 @@ def export_run(folder: Path, output: Path, data_dir: Path) -> Iterator[Path]:
     normalization = _normalization(run, data_dir)
     files = _contents(run, net, normalization)
     make_folder(output, ELSEWHERE)
+    discard_copies(output)  # of an earlier export, which this one may not need
     for name, content in files.items():
         path = output / name
         check_within(path.parent, output)

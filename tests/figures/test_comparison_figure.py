@@ -1,5 +1,6 @@
 """The curves of compared nets, laid over each other."""
 
+import re
 from dataclasses import replace
 
 from conftest import make_run
@@ -54,7 +55,10 @@ def test_schedules_of_different_length_are_drawn_in_one_panel_without_the_drops_
     assert figure.axes[0].get_xlim() == (0, 6400)
     assert "short: CIFAR-10 · 400 steps of 64" in texts(figure)[0].replace("\n", " ")
     assert not [text for text in figure.axes[0].texts if "rate" in text.get_text()]
-    assert "Test error of short: " in caption_comparison(found)
+    caption = caption_comparison(found)
+    assert "Test error of short: " in caption
+    assert "base: Data: the true CIFAR-10" in caption
+    assert re.findall(r"Schedule: (\S+) steps of (\d+) images", caption) == [("6,400", "128"), ("400", "64")]
 
 
 def test_many_nets_with_diverged_and_unfinished_runs_and_many_schedules_have_room() -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from conftest import make_run
+from constructed import grown_run
 from hypothesis import given
 from hypothesis import strategies as st
 from made_up import group_of, with_model, xs
@@ -28,6 +29,12 @@ def test_each_group_has_its_figures() -> None:
         "degradation-cifar-10-400x64",
         "curves-synthetic-shapes-400x64",
     ]
+
+
+def test_a_grown_net_that_has_only_its_errors_before_any_step_has_the_axis_of_its_schedule() -> None:
+    begun = grown_run(0)
+    group = group_of(replace(begun, rows=begun.rows[:1], summary={}))
+    assert draw_curves(group).axes[0].get_xlim() == (0, 400)
 
 
 def test_plain_nets_are_left_and_residual_nets_right_on_one_scale() -> None:

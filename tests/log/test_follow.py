@@ -1,5 +1,6 @@
 """Following runs: what is new is logged once, whatever happens to the run folders meanwhile."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +45,17 @@ def test_rows_are_logged_as_they_come_and_none_twice(tmp_path: Path) -> None:
     assert follower.memory.begun == [LABEL]
     assert follower.memory.ended == [f"{LABEL} finished"]
     assert follower.notices == [f"{LABEL}: finished after 9 steps"]
+
+
+def test_files_that_are_written_again_with_what_they_held_change_nothing(tmp_path: Path) -> None:
+    folder, follower = begin(tmp_path), Following(tmp_path)
+    train(folder, [1, 2])
+    assert follower.seen(lambda: finish(folder)) == [1, 2, 9]
+    follower.memory.add = lambda label, points: pytest.fail("its place in the tracker is closed")  # type: ignore[method-assign]
+    for name in (METRICS, SPEC):
+        os.utime(folder.path / name, ns=(1, 1))
+        follower.look()
+    assert (follower.memory.begun, follower.memory.ended) == ([LABEL], [f"{LABEL} finished"])
 
 
 def test_a_row_that_is_just_being_written_waits_for_its_end(tmp_path: Path) -> None:
@@ -160,10 +172,12 @@ def test_figures_are_shown_and_shown_again_when_they_are_redrawn(tmp_path: Path)
         (tmp_path / place).mkdir()
         Image.new("RGB", (20, 10)).save(tmp_path / place / f"{name}.png")
     (tmp_path / "figures/no.png").write_text("<svg/>")
+    (tmp_path / "figures/half.png").write_bytes((tmp_path / "figures/curves.png").read_bytes()[:-20])
     follower.look()
     assert follower.memory.pictures == ["figures/curves", "suite/other"]
-    assert len(follower.notices) == 1
-    assert "no.png: is not a PNG picture" in follower.notices[0]
+    cut, other = follower.notices
+    assert "half.png: is cut; it is left out" in cut
+    assert "no.png: is not a PNG picture" in other
     follower.memory.pictures = []
     follower.look()
     assert follower.memory.pictures == []

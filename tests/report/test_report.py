@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY, Cli, make_run
+from constructed import suite
 from html_page import Page
 
 from resnet_repro.papers import CLAIMS, PAPERS
@@ -133,6 +134,15 @@ def test_a_command_pins_the_precision_that_was_recorded_and_repeats_no_other() -
     for seeds, precision in (("0-1", "fp32"), ("2-3", "bf16")):
         assert f"--seeds {seeds} --set training.precision={precision} --results again" in text
     assert "CPU · bf16 or fp32 · 2 seeds per net" in text
+
+
+def test_runs_of_two_specs_in_one_folder_have_a_command_each_and_grown_ones_name_their_source_too() -> None:
+    longer = make_run(seed=1, steps=800)
+    text = Page(render_page([make_run(), longer], "results")).text
+    assert list(re.findall(r"train none20/seed-\d/spec.yaml --seeds (\S+)", text)) == ["0", "1"]
+    text = Page(render_page(suite(1), "results")).text
+    grown = "none56-grown-0.02/seed-0/spec.yaml"
+    assert f"resnet-repro train none20/seed-0/spec.yaml {grown} --seeds 0 --set" in text
 
 
 def test_the_command_on_the_page_repeats_the_run(tiny: Path, tmp_path: Path, cli: Cli) -> None:

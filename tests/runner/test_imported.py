@@ -71,6 +71,10 @@ def test_evaluate_and_export_need_the_file_and_the_exported_program_does_not(cli
         "print(tuple(net(torch.zeros(5, 3, 32, 32, dtype=torch.uint8)).shape))"
     )
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "(5, 10)\n"
+    usual = ("train", spec, "--set", "model.shortcut=identity", "--set", "name=usual", "--device", "cpu")
+    assert cli(*usual).code == 0
+    assert cli("export", "results/usual/seed-0", "out").code == 0  # in the place of the earlier export
+    assert not Path("out/imported").exists()
 
 
 def test_an_export_that_torch_alone_could_not_run_is_refused(cli: Cli, spec: str) -> None:
@@ -82,6 +86,13 @@ def test_an_export_that_torch_alone_could_not_run_is_refused(cli: Cli, spec: str
     assert "torch.export cannot follow this net" in refused(cli, "export", "results/net/seed-0", "out",
                                                             "--import", "mine.py")  # fmt: skip
     assert not Path("out").exists()
+    for command in (["describe", spec], ["train", spec, "--dry-run", "--restart"]):
+        said = refused(cli, *command, "--import", "mine.py")
+        assert said.startswith("error: model.shortcut rezero: cannot be described, as torch.fx cannot trace it: ")
+    both = ("train", spec, "--vary", "training.steps=2,3,4", "--jobs", "2", "--import", "mine.py", "--device", "cpu")
+    trained = cli(*both)
+    assert trained.code == 0, trained.err
+    assert "the runs start in the order of their specs, and not the longest first: model.shortcut rezero" in trained.err
 
 
 def test_runs_made_with_different_files_are_neither_averaged_nor_taken_for_repeats(cli: Cli, spec: str) -> None:
