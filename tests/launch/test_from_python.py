@@ -157,6 +157,7 @@ def test_the_example_of_the_documentation_runs(tmp_path: Path, monkeypatch: pyte
     assert Path("results/quick/resnet20-learning_rate-0.05/seed-1").is_dir()
 
 
+@pytest.mark.usefixtures("forked_children")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_watcher_gets_the_runs_at_once_and_whenever_one_has_a_new_row_and_nothing_else_is_shown(
     small: Experiment, tmp_path: Path, capfd: pytest.CaptureFixture[str], jobs: Jobs

@@ -77,6 +77,7 @@ def test_evaluate_and_export_need_the_file_and_the_exported_program_does_not(cli
     assert not Path("out/imported").exists()
 
 
+@pytest.mark.usefixtures("forked_children")
 def test_an_export_that_torch_alone_could_not_run_is_refused(cli: Cli, spec: str) -> None:
     branching = (
         "h = self.h(x)\n        if x.mean() > 0:\n            h = h * 1\n        return h, self.scale * residual"
