@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from resnet_repro.analysis.condition import COLUMNS as COLUMNS
 from resnet_repro.analysis.condition import Condition as Condition
 from resnet_repro.analysis.estimate import Estimate, estimate
-from resnet_repro.record.run import Run
+from resnet_repro.record.run import Run, with_recorded_precision
 from resnet_repro.spec import PAPER_STEPS, Experiment, ModelSpec, StartSpec, TrainingSpec
 from resnet_repro.spec.naming import net_name
 from resnet_repro.text_tables import counted
@@ -148,7 +148,7 @@ def comparable_groups(runs: Sequence[Run]) -> list[Group]:
         condition = Condition(run.data_name, run.digest, data.validation_images, data.augmentation, training.steps,
                               training.batch_size, training.milestones, training.gamma,
                               experiment.start is not None)  # fmt: skip
-        same = experiment.model_copy(update={"seed": 0, "name": ""})
+        same = with_recorded_precision(run).model_copy(update={"seed": 0, "name": ""})
         recorded = run.precision, run.imported, run.steps_before
         groups.setdefault(condition, {}).setdefault((same, *recorded), []).append(run)
     sorted_groups = [

@@ -16,7 +16,7 @@ from resnet_repro.nearest import did_you_mean, nearest_paths
 from resnet_repro.record.finding import find_runs
 from resnet_repro.record.provenance import differing
 from resnet_repro.record.rows import LARGEST_FILE
-from resnet_repro.record.run import ENVIRONMENT, METRICS, PROBES, SPEC, SUMMARY, Run, read_run
+from resnet_repro.record.run import ENVIRONMENT, METRICS, PROBES, SPEC, SUMMARY, Run, read_run, with_recorded_precision
 from resnet_repro.spec import Experiment
 from resnet_repro.text_tables import counted
 
@@ -95,7 +95,7 @@ def _run_or_fault(folder: Path) -> Run | str:
 def _keep(run: Run, kept: dict[object, Run], notice: Callable[[str], object]) -> None:
     """Add a run to those that are kept, or choose between it and the one that it repeats."""
     recorded = run.digest, run.data_name, run.precision, run.imported, run.start_digest
-    key = run.experiment.model_copy(update={"name": ""}), *recorded
+    key = with_recorded_precision(run).model_copy(update={"name": ""}), *recorded
     first = kept.get(key)
     if first is None:
         kept[key] = run

@@ -151,6 +151,12 @@ class Run:
             return ()
 
 
+def with_recorded_precision(run: Run) -> Experiment:
+    """The run's experiment as if it had asked for the recorded precision, so that equal trainings have equal ones."""
+    training = run.experiment.training
+    return run.experiment.model_copy(update={"training": training.model_copy(update={"precision": run.precision})})
+
+
 def read_run(folder: Path) -> Run:
     """The run in `folder`. Raises RunError or SpecError with the name of the file if one is damaged."""
     experiment = read_spec(folder / SPEC, reading=True)

@@ -139,6 +139,11 @@ def test_runs_tested_on_held_out_images_are_apart_and_named_so() -> None:
     assert len({group.condition.slug for group in groups}) == 2
 
 
+def test_seeds_of_one_precision_are_one_net_whether_their_specs_asked_for_it_or_for_auto() -> None:
+    (group,) = comparable_groups([make_run(20), make_run(20, seed=1, precision="fp32")])
+    assert [len(entry.runs) for entry in group.entries] == [2]
+
+
 def test_groups_whose_rates_drop_by_other_factors_have_figures_of_other_names() -> None:
     groups = comparable_groups([make_run(20), make_run(20, gamma=0.5), make_run(20, gamma=0.25)])
     assert [group.condition.slug for group in groups] == [
