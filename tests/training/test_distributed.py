@@ -175,9 +175,11 @@ def test_a_signal_to_a_rank_or_the_loss_of_one_stops_all_and_one_process_goes_on
         output, _ = ranks.communicate(timeout=PATIENCE)
     assert ranks.returncode == 1
     assert b"forcefully exiting" not in output  # as torchrun says when it kills a rank that does not leave in 30 s
-    first, *_, last = said(tmp_path / "killed", 0)
+    first, *others = said(tmp_path / "killed", 0)
     assert first == f"long/seed-0: resumes at step {steps_done}: 240 steps of 16 on 2 ranks, each on cpu, in fp32"
-    assert last == "error: rank 0: another rank has stopped; run the same command to resume from the last checkpoint"
+    lost = "error: rank 0: another rank has stopped; run the same command to resume from the last checkpoint"
+    # On a busy machine torchrun, which has named the lost rank itself, may end this one before it says so.
+    assert [line for line in others if line.startswith("error: ")] in ([lost], [])
     assert not any("Traceback" in line for line in said(tmp_path / "killed", 0))
 
     assert cli(*arguments, "--device", "cpu").code == 0
