@@ -63,6 +63,11 @@ class Comparison:
         """The base, then the others."""
         return (self.base, *self.others)
 
+    @property
+    def has_one_condition(self) -> bool:
+        """Whether all nets were trained on the same data by the same schedule."""
+        return all(net.group.condition == self.base.group.condition for net in self.others)
+
     def of(self, net: str, measure: str = "test_error_pct") -> Difference:
         """The difference between the error of a net and that of the base. Raises KeyError."""
         for found in self.differences:

@@ -41,7 +41,7 @@ def title(found: Comparison) -> str:
 def conditions(found: Comparison) -> str:
     """The data, the schedule and so on: two lines if they are the same for all nets, else one for each net."""
     nets = found.nets
-    if all(net.group.condition == nets[0].group.condition for net in nets):
+    if found.has_one_condition:
         return nets[0].group.only([net.entry for net in nets]).title()
     titles = (net.group.only([net.entry]).title().replace("\n", " · ") for net in nets)
     return "\n".join(f"{net.name}: {text}" for net, text in zip(nets, titles, strict=True))

@@ -15,14 +15,15 @@ def known(group: Group, measure: str, entries: Sequence[Entry]) -> Known:
     The published spread counts under the papers' own conditions, for the measure that it is of.
     """
     how = MEASURES[measure]
-    values: dict[object, dict[int, float]] = {}
-    runs: dict[object, list[Run]] = {}
+    measured: dict[object, dict[int, tuple[Run, float]]] = {}
     for entry in (*group.entries, *group.beside):
         for run in entry.finished:
             if (value := how.of(run)) is not None:
-                values.setdefault(_training(entry), {}).setdefault(run.experiment.seed, value)
-                runs.setdefault(_training(entry), []).append(run)
-    spreads = {net: spread_of(estimate(found.values()), how.resolution(runs[net])) for net, found in values.items()}
+                measured.setdefault(_training(entry), {}).setdefault(run.experiment.seed, (run, value))
+    spreads = {}
+    for net, by_seed in measured.items():
+        runs, values = zip(*by_seed.values(), strict=True)
+        spreads[net] = spread_of(estimate(values), how.resolution(runs))
     own = spreads.pop(_training(entries[0]), UNKNOWN)
     others = tuple(spread for spread in spreads.values() if spread.freedom)
     return Known(own, others, PUBLISHED if how.is_published and group.condition.is_papers else UNKNOWN)

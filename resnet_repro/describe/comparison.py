@@ -9,6 +9,7 @@ from torch import nn
 
 from resnet_repro.data.torchvision import import_torchvision
 from resnet_repro.describe.description import IMAGE_SHAPE, Description, describe_net
+from resnet_repro.describe.trace import UNTRACEABLE
 from resnet_repro.errors import RunError
 from resnet_repro.models.build import network_of
 from resnet_repro.nearest import did_you_mean, nearest
@@ -45,7 +46,7 @@ def describe_published(name: str) -> Description:
             if any("Attention" in type(module).__name__ for module in net.modules()):
                 raise RunError(f"--compare {name}: has attention layers; only convolutional nets can be counted")
             return describe_net(name, net, published_image_shape(name))
-        except (torch.fx.proxy.TraceError, TypeError, RuntimeError) as error:
+        except UNTRACEABLE as error:
             raise RunError(f"--compare {name}: cannot be counted: {str(error).splitlines()[0]}") from None
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from resnet_repro.describe.trace import Layer, trace
-from resnet_repro.errors import SpecError
+from resnet_repro.describe.trace import UNTRACEABLE, Layer, trace
+from resnet_repro.errors import SpecError, summary_of
 from resnet_repro.models.build import network_of
 from resnet_repro.spec import Experiment, ModelSpec
 from resnet_repro.spec.model import LAYERS_OF_BLOCK
@@ -72,11 +72,11 @@ def describe(experiment: Experiment) -> Description:
     try:
         with torch.device("meta"):
             return describe_net(experiment.name, network_of(experiment.model), IMAGE_SHAPE)
-    except (torch.fx.proxy.TraceError, TypeError, RuntimeError) as error:
+    except UNTRACEABLE as error:
         if not (names := [f"{use.field} {use.name}" for use in uses(experiment)]):
             raise
         raise SpecError(
-            f"{', '.join(names)}: cannot be described, as torch.fx cannot trace it: {str(error).splitlines()[0]}; its "
+            f"{', '.join(names)}: cannot be described, as torch.fx cannot trace it: {summary_of(error)}; its "
             "forward should not depend on values or shapes"
         ) from None
 

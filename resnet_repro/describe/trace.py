@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, fx, nn
 
+UNTRACEABLE = (fx.proxy.TraceError, TypeError, RuntimeError)  # what `trace` raises of nets that torch.fx cannot follow
+
 
 @dataclass(frozen=True)
 class Layer:

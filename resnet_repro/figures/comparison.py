@@ -59,19 +59,19 @@ def caption_comparison(found: Comparison) -> str:
         group.entries,
     )
     verdicts = " ".join(f"{one}." for one in found.differences if one.measure == "test_error_pct")
-    nets = found.nets
-    if any(net.group.condition != group.condition for net in nets):
-        text = caption.under([f"{net.name}: {conditions_in_words(net.group.condition, [net.entry])}" for net in nets])
-    else:
+    if found.has_one_condition:
         text = caption.text(group.condition)
+    else:
+        text = caption.under(
+            [f"{net.name}: {conditions_in_words(net.group.condition, [net.entry])}" for net in found.nets]
+        )
     return f"{text}\n{verdicts[:1].upper()}{verdicts[1:]}\n"
 
 
 def _group(found: Comparison) -> Group:
     """The nets as one group, also if their schedules differ; then without milestones, as each has its own."""
     at = found.base.group.condition
-    is_one = all(net.group.condition == at for net in found.nets)
-    return Group(at if is_one else at._replace(milestones=()), tuple(net.entry for net in found.nets))
+    return Group(at if found.has_one_condition else at._replace(milestones=()), tuple(net.entry for net in found.nets))
 
 
 def _turn(place: int) -> int:

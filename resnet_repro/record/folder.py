@@ -84,12 +84,11 @@ class RunFolder:
                 "discard that run with --restart"
             )
         check_same(self.path, readable_environment(self.path / ENVIRONMENT), self.imported, OR_TRAIN)
-        if (self.path / SUMMARY).exists():
-            status: FolderStatus = read_summary(self.path / SUMMARY)["status"]
-            if status in ("finished", "diverged"):
-                read_run(self.path)  # all of it can be read
-                return status
-        return "unfinished"
+        status: FolderStatus = read_summary(self.path / SUMMARY).get("status", "unfinished")
+        if status not in ("finished", "diverged"):
+            return "unfinished"
+        read_run(self.path)  # all of it can be read
+        return status
 
     def steps_done(self) -> int:
         """The iteration from which training would resume, estimated without opening a checkpoint."""

@@ -102,14 +102,19 @@ class Run:
         return imported_name(self.environment)
 
     @property
+    def origin(self) -> dict[str, Any]:
+        """What was recorded of the net from which the run starts; empty if its weights are random."""
+        return self.environment.get("start") or {}
+
+    @property
     def steps_before(self) -> int:
         """The recorded steps of training of the net from which the run starts."""
-        return int((self.environment.get("start") or {}).get("steps", 0))
+        return int(self.origin.get("steps", 0))
 
     @property
     def start_digest(self) -> str:
         """The recorded digest of the weights from which the run starts; "" if they are random."""
-        return str((self.environment.get("start") or {}).get("weights_sha256", ""))
+        return str(self.origin.get("weights_sha256", ""))
 
     @property
     def final(self) -> Row | None:

@@ -13,7 +13,6 @@ from resnet_repro.claims.published_tables import published_column
 from resnet_repro.claims.wording import published_value
 from resnet_repro.record.provenance import decisive
 from resnet_repro.record.run import SPEC, Run
-from resnet_repro.spec.file import dump_spec
 from resnet_repro.spec.training import Precision
 
 
@@ -81,8 +80,7 @@ def origins(runs: Sequence[Run]) -> list[Origin]:
 
 def _repeated_together(run: Run) -> tuple[str, str, str]:
     """The folder, precision and spec of a run: one command repeats those that share all of them."""
-    spec = dump_spec(run.experiment.model_copy(update={"seed": 0}))
-    return run.experiment_path.as_posix(), run.precision, spec
+    return run.experiment_path.as_posix(), run.precision, run.experiment.model_dump_json(exclude={"seed"})
 
 
 def _origin(runs: Sequence[Run], others: Sequence[Run], mixed: str) -> Origin:

@@ -96,8 +96,9 @@ def validated(source: Source, reading: bool = False) -> Experiment:
 def _complete_earlier(source: Source) -> None:
     """Add the fields that did not exist yet when a resolved spec was written, with the values in force then."""
     model = source.values.get("model")
-    is_resolved = source.values.keys() >= {"name", "seed"} and isinstance(model, dict) and model.keys() >= RESOLVED
-    if isinstance(model, dict) and is_resolved and "classifier_initialization" not in model:
+    if not isinstance(model, dict) or "classifier_initialization" in model:
+        return
+    if model.keys() >= RESOLVED and source.values.keys() >= {"name", "seed"}:
         model.update(_earlier_classifier(model))
 
 

@@ -3,10 +3,12 @@
 import importlib
 import logging
 import signal
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 from typing import TypeVar
 
 import torch
@@ -133,6 +135,7 @@ def joined_ranks(device: str) -> Iterator[Ranks]:
     store = meet(seat)
     if not ranks.is_first:
         logging.getLogger("resnet_repro").setLevel(logging.CRITICAL)
+    signal.signal(signal.SIGTERM, end_unless_lost)
     try:
         backend = "cpu:gloo,cuda:nccl" if on_gpus else "gloo"
         dist.init_process_group(backend, store=store, rank=seat.rank, world_size=seat.size)
@@ -153,6 +156,16 @@ def joined_ranks(device: str) -> Iterator[Ranks]:
                 dist.destroy_process_group()
 
 
-def _is_lost_rank(error: BaseException) -> bool:
+def end_unless_lost(number: int, frame: FrameType | None) -> None:
+    """Handle SIGTERM as usual, but not on the way out after another rank was lost.
+
+    Torchrun sends it as soon as one rank has exited, perhaps before this one has said why it ends too.
+    """
+    if not _is_lost_rank(sys.exc_info()[1]):
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+
+
+def _is_lost_rank(error: BaseException | None) -> bool:
     """Whether a collective operation failed, not our own code; gloo's errors have no type of their own."""
     return isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and "gloo" in str(error))

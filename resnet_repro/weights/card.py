@@ -142,7 +142,7 @@ def _schedule(training: TrainingSpec) -> str:
 
 def _start(run: Run) -> list[tuple[str, str]]:
     """The net from which the run started, if it was that of another run."""
-    start = run.environment.get("start") or {}
+    start = run.origin
     digest = f"; SHA-256 of its weights {_code(start.get('weights_sha256'))}"
     grown = f"grown from {start.get('depth')} layers after {run.steps_before:,} steps"
     source = run.experiment.source
