@@ -15,6 +15,7 @@ The folders, roughly in the order in which a run passes through them, parts firs
     claims/    groups and the papers' numbers become verdicts
     figures/   groups become figures
     report/    all of it on one page
+    log/       rows, probes and figures go to TensorBoard or Weights & Biases
     weights/   a finished net evaluated again, or exported for others
     describe/  a net layer by layer
     bench/     how fast training is

@@ -36,6 +36,16 @@ def print_error(text: str) -> None:
     print(error_line(text), file=sys.stderr, flush=True)
 
 
+def notice(text: str) -> None:
+    """Print a note as one line on stderr."""
+    print(f"note: {printable(text)}", file=sys.stderr, flush=True)
+
+
+def reason_of(error: BaseException) -> str:
+    """What an error that is not ours says, as one line; its type if it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def summary_of(error: BaseException) -> str:
     """An error that is not ours as one line, with its type."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:300]

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from resnet_repro.errors import ReproError, RunError
+from resnet_repro.errors import RunError
 
 ELSEWHERE = "choose another --results or make room there"
 LARGEST_JSON = 1_000_000  # bytes; ours have a few thousand
@@ -213,7 +213,5 @@ def explained(path: Path, otherwise: str = ELSEWHERE) -> Iterator[None]:
     """Turn an OSError about `path` into a RunError whose message ends with the advice in `otherwise`."""
     try:
         yield
-    except ReproError:
-        raise
     except OSError as error:
         raise RunError(f"{path}: {error.strerror or error}; {otherwise}") from None

@@ -1,4 +1,4 @@
-"""What a mistyped name may have meant: the names and paths that exist and are nearest to it."""
+"""What a mistyped name may have meant: the names and paths that exist and are nearest to it. Lists in words."""
 
 import difflib
 import os
@@ -40,9 +40,12 @@ def _inside(folder: Path, name: str, fits: Callable[[Path], bool]) -> list[Path]
 
 def did_you_mean(names: Sequence[object]) -> str:
     """The end of a message about a mistyped name: "; did you mean a, b or c?", or nothing if no name is near."""
-    texts = [str(name) for name in names]
-    listed = " or ".join([*filter(None, [", ".join(texts[:-1])]), *texts[-1:]])
-    return f"; did you mean {listed}?" if names else ""
+    return f"; did you mean {listed([str(name) for name in names], 'or')}?" if names else ""
+
+
+def listed(items: Sequence[str], word: str = "and") -> str:
+    """A list in words: "a, b and c"."""
+    return f" {word} ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
 
 
 def first_of(values: Sequence[object], most: int) -> str:

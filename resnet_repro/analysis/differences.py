@@ -100,7 +100,7 @@ def differing_training(entries: Sequence[Entry]) -> dict[str, list[str]]:
 
 
 def told_apart(names: Sequence[str], entries: Sequence[Entry], ignored: Collection[str] = ()) -> list[str]:
-    """Names of nets, to which equal ones get what differs in their training: "plain-20, learning rate 0.05"."""
+    """The names; equal ones are followed by what differs in their training: "plain-20, learning rate 0.05"."""
     fields = {name: texts for name, texts in differing_training(entries).items() if name not in ignored}
     more = [", ".join(f"{name} {texts[place]}" for name, texts in fields.items()) for place in range(len(entries))]
     told = list(names)

@@ -8,13 +8,13 @@ from resnet_repro.analysis.condition import COLUMNS as COLUMNS
 from resnet_repro.analysis.condition import Condition as Condition
 from resnet_repro.analysis.estimate import Estimate, estimate
 from resnet_repro.record.run import Run, with_recorded_precision
-from resnet_repro.spec import PAPER_STEPS, Experiment, ModelSpec, StartSpec, TrainingSpec
-from resnet_repro.spec.naming import net_name
+from resnet_repro.spec import Experiment, ModelSpec, StartSpec, TrainingSpec
+from resnet_repro.spec.naming import drops_phrase, net_name, schedule_phrase
 from resnet_repro.text_tables import counted
 
+LENGTH = {"steps", "milestones"}  # fields of `training` that say how long a net trains, and when its rate drops
 # Fields of `training` that change how a run is recorded or computed, but its result only in the last digits. What the
 # precision was is recorded, whatever the spec asked for.
-LENGTH = {"steps", "milestones"}  # fields of `training` that say how long a net trains, and when its rate drops
 BOOKKEEPING = {"evaluate_every", "record_every", "clean_images", "precision", "recompute"}
 ABOUT_ERRORS = (
     "Training error is the running one, as in the papers' figures: the mean over the augmented mini-batches of the "
@@ -122,8 +122,7 @@ class Group:
         """Two lines: data and schedule, and if it is a short one; learning rates, devices, precisions and seeds."""
         at = self.condition
         rates = sorted({entry.training.learning_rate for entry in self.entries})
-        drops = f", ×{at.gamma:g} after {' and '.join(map(str, at.milestones))}" if at.milestones else ""
-        short = f" (short: the paper's schedule has {PAPER_STEPS})" if at.is_short else ""
+        schedule = self.entries[0].training
         unaugmented = "" if at.augmentation == "crop_flip" else ", no augmentation"
         grown = " · from grown nets" if at.grown else ""
         devices = sorted({run.device_name for run in self.runs})
@@ -132,8 +131,8 @@ class Group:
         missing, repeats = uncounted(self.runs), sum(run.left_out for run in self.runs)
         seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
         return (
-            f"{at.data}{unaugmented} · {at.steps} steps of {at.batch_size}{short}{grown}\n"
-            f"learning rate {' or '.join(f'{rate:g}' for rate in rates)}{drops} · "
+            f"{at.data}{unaugmented} · {schedule_phrase(schedule)}{grown}\n"
+            f"learning rate {' or '.join(f'{rate:g}' for rate in rates)}{drops_phrase(schedule)} · "
             f"{', '.join(devices)} · {' or '.join(precisions)} · {seeds} seed{'' if seeds == '1' else 's'} per net"
             + (f" · of {counted(len(self.runs) + repeats, 'run')} {', '.join(missing)}" if missing else "")
         )

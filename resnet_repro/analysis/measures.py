@@ -33,14 +33,17 @@ def result(column: str) -> Callable[[Run], float | None]:
 
 
 def train_images(run: Run) -> int:
+    """The number of images of a training epoch."""
     return run.experiment.data.epoch_images
 
 
 def test_images(run: Run) -> int:
+    """The number of images that the net is tested on: held-out training images if there are any."""
     return run.experiment.data.validation_images or run.experiment.data.test_images
 
 
 def parameters(run: Run) -> float | None:
+    """The number of trainable values of the net; None if the run did not record it."""
     return run.summary.get("parameters")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-LONGEST_CAUSE = 600  # characters
+from resnet_repro.errors import summary_of
 
 
 class Part(NamedTuple):
@@ -42,7 +42,7 @@ def work_off(
             try:
                 part.measure()
             except Exception as error:
-                cause = f"{type(error).__name__}: {' '.join(str(error).split())}"[:LONGEST_CAUSE]
+                cause = summary_of(error)
                 found["failures"].append({"part": part.name, "cause": cause})
                 outcome = f"failed: {cause}"
             found["elapsed_seconds"] = clock() - began

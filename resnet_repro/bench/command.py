@@ -1,6 +1,5 @@
 """Runs the benchmarks of `bench`: results go to stdout, progress to stderr."""
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -12,7 +11,7 @@ from resnet_repro.bench.budget import work_off
 from resnet_repro.bench.gpu_check import GpuCheck
 from resnet_repro.bench.gpu_tables import check_tables, problems, remarks
 from resnet_repro.bench.measurement import measure
-from resnet_repro.bench.page import MEANINGS, Measurements, renew_page, save, save_check, table_of
+from resnet_repro.bench.page import ELSEWHERE, MEANINGS, Measurements, renew_page, save, save_check, table_of
 from resnet_repro.bench.scaling import measure_scaling
 from resnet_repro.errors import RunError
 from resnet_repro.files import make_folder, to_json
@@ -81,7 +80,7 @@ def _ready(device: str, output: Path | None) -> torch.device:
     os.environ.setdefault(QUEUES, "32")
     on = resolve_device(device)
     if output:
-        make_folder(output, "choose another --output")
+        make_folder(output, ELSEWHERE)
     return on
 
 
@@ -90,7 +89,7 @@ def _show(measurements: Measurements, output: Path | None, as_json: bool) -> Non
         _say(str(save(measurements, output)))
         renew_page(output)
     if as_json:
-        print(json.dumps(measurements, indent=2))
+        print(to_json(measurements), end="")
     else:
         print_table(*table_of(measurements))
 

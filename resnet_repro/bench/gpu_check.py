@@ -177,9 +177,8 @@ class GpuCheck:
         """Seconds of a step of each kept run alone. Raises LookupError if there is none."""
         if not self.trainers:
             raise LookupError("no net has been measured alone")
-        step_ms = {
-            row["spec"]: row["step_ms"] for row in reversed(self.found["speed"])
-        }  # the first row is that of the kept run
+        # The first row of a net is that of the kept run.
+        step_ms = {row["spec"]: row["step_ms"] for row in reversed(self.found["speed"])}
         return {name: step_ms[name] / 1000 for name in self.trainers}
 
 

@@ -15,6 +15,7 @@ from resnet_repro.text_tables import markdown_table, markdown_text
 LARGEST_PAGE = 1_000_000  # bytes
 LARGEST_TABLES = 10_000_000  # characters of all measurements on a page
 PAGE, BEGIN, END = "README.md", "<!-- table -->", "<!-- /table -->"
+ELSEWHERE = "choose another --output or make room there"
 Measurements = Sequence[dict[str, Any]]
 
 
@@ -66,14 +67,14 @@ def table_of(measurements: Measurements) -> TextTable:
 def save(measurements: Measurements, folder: Path) -> Path:
     """Write the measurements to a file named after the machine, replacing earlier ones. Raises RunError."""
     path = _file_of(measurements[0]["device"], "-scaling" * ("curve" in measurements[0]), folder)
-    write_text(path, json.dumps(measurements, indent=2) + "\n")
+    write_text(path, to_json(measurements), ELSEWHERE)
     return path
 
 
 def save_check(found: dict[str, Any], folder: Path) -> Path:
     """Write the result of a GPU check to a file named after the machine. Raises RunError."""
     path = _file_of(found["device"], "-check", folder)
-    write_text(path, to_json(found))
+    write_text(path, to_json(found), ELSEWHERE)
     return path
 
 
@@ -109,5 +110,5 @@ def renew_page(folder: Path) -> Path | None:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise RunError(f"{page}: has no {BEGIN} with {END} after it, between which the tables go")
-    write_text(page, f"{before}{BEGIN}\n{tables(folder)}{END}{after}")
+    write_text(page, f"{before}{BEGIN}\n{tables(folder)}{END}{after}", "make room there")
     return page

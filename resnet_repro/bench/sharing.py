@@ -16,8 +16,8 @@ from resnet_repro.bench.specs import with_few_images
 from resnet_repro.runner.processes import with_variables
 from resnet_repro.spec import Experiment
 from resnet_repro.training.device import usable_cores
+from resnet_repro.training.threads import SPINS
 
-SPINS = "GOMP_SPINCOUNT"  # read by OpenMP when torch loads; every command sets it
 LONG_WAITS, SHORT_WAITS, SIDE_BY_SIDE = "long waits", "short waits", "side by side"
 ROUNDS = 3
 READY_SECONDS = 300.0

@@ -55,6 +55,7 @@ def random_images(data: DataSpec) -> Dataset:
 
 @lru_cache(maxsize=1)
 def random_dataset(train_images: int, test_images: int) -> Dataset:
+    """Images of random bytes with random labels, the same in every process."""
     random = np.random.default_rng(0)
     train, test = (
         Split(random.integers(0, 256, (count, 32, 32, 3), np.uint8), random.integers(0, 10, count))

@@ -24,6 +24,18 @@ def published_column(at: Condition) -> str:
     )
 
 
+def error_columns(group: Group, fields: Sequence[str]) -> list[str]:
+    """The headings of a table of final errors: net, `fields`, precision if there are several, ours, published."""
+    published = published_column(group.condition)
+    return [
+        "net",
+        *fields,
+        *["precision"] * group.is_mixed,
+        *(f"{label} %" for label in group.condition.labels.values()),
+        *[published] * bool(published),
+    ]
+
+
 @dataclass(frozen=True)
 class TableRow:
     """A published number and our result for that net under one set of conditions; None if nothing was run."""

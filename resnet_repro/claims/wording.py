@@ -86,6 +86,7 @@ def published(evidence: Evidence) -> str:
 
 
 def published_value(number: Number | None) -> str:
+    """A published number with its spread and relation, as the papers print it; "?" if there is none."""
     if number is None:
         return "?"
     relation = "" if number.relation == "=" else f"{number.relation} "

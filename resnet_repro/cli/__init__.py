@@ -17,13 +17,12 @@ from resnet_repro.cli.data import check, fetch
 from resnet_repro.cli.demo import demo
 from resnet_repro.cli.log import log
 from resnet_repro.cli.nets import deepen, describe, evaluate, export
-from resnet_repro.cli.options import notice
 from resnet_repro.cli.results import claims, list_runs, plot, report, table
 from resnet_repro.cli.specs import experiments, schema
 from resnet_repro.cli.streams import keep_streams_usable
 from resnet_repro.cli.train import reproduce, train
 from resnet_repro.cli.version import show_version
-from resnet_repro.errors import SIMPLER, DismissedError, LostRankError, ReproError, print_error
+from resnet_repro.errors import SIMPLER, DismissedError, LostRankError, ReproError, notice, print_error
 from resnet_repro.training.threads import shorten_waits
 
 app = typer.Typer(

@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
+from resnet_repro.cli.completion import carried_specs
 from resnet_repro.cli.options import LIMITS, SPECS, Compiled, Device, Import, Json, Override, import_files
 
 
 def bench(
     specs: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="SPEC", help=f"{SPECS} If none: ResNet-20, -56 and -110."),
+        typer.Argument(metavar="SPEC", help=f"{SPECS} If none: ResNet-20, -56 and -110.", autocompletion=carried_specs),
     ] = None,
     scaling: Annotated[
         bool, typer.Option("--scaling", help="How the cost grows with depth, width, batch size and runs side by side.")
@@ -47,6 +48,10 @@ def bench(
     """Measure the speed of training on random images, beside a usual training script and the machine's limit."""
     if (specs or compiled or imported) and (scaling or page or gpu_check):
         raise typer.BadParameter("--scaling, --gpu-check and --page take neither specs nor --compile nor --import")
+    if page and (output or as_json):
+        raise typer.BadParameter("--page measures nothing: it takes neither --output nor --json")
+    if not baseline and (scaling or page or gpu_check):
+        raise typer.BadParameter("--no-baseline is for the speed of specs, not for --scaling, --gpu-check or --page")
     if (scaling, gpu_check, page is not None).count(True) > 1:
         raise typer.BadParameter("--scaling, --gpu-check and --page exclude each other")
     from resnet_repro.bench import command, default_experiments, fig6_experiments

@@ -7,8 +7,9 @@ import typer
 
 from resnet_repro.cli.completion import FORMATS, trained_nets
 from resnet_repro.cli.matplotlib_loading import load_matplotlib
-from resnet_repro.cli.options import Csv, FigureStyle, Json, Latex, Markdown, ResultsOption, notice, one_format
-from resnet_repro.errors import RunError
+from resnet_repro.cli.options import Csv, FigureStyle, Json, Latex, Markdown, ResultsOption, one_format
+from resnet_repro.errors import RunError, notice
+from resnet_repro.nearest import listed
 
 BASE = "The net to compare with: the name of its spec, such as quick/plain20, or a folder of its runs."
 OTHERS = (
@@ -59,7 +60,7 @@ def _ending(figure: Path) -> str:
     """The format of the figure's file. Raises RunError if there is none."""
     ending = figure.suffix.removeprefix(".")
     if ending not in FORMATS:
-        raise RunError(f"--figure {figure}: should end in .{', .'.join(FORMATS[:-1])} or .{FORMATS[-1]}")
+        raise RunError(f"--figure {figure}: should end in {listed([f'.{name}' for name in FORMATS], 'or')}")
     if figure.is_dir():
         raise RunError(f"--figure {figure}: is a folder; name a file in it")
     return ending

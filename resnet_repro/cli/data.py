@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from resnet_repro.cli.options import DataDir, notice
+from resnet_repro.cli.options import DataDir
+from resnet_repro.errors import notice
 
 INSTEAD = (
     "Use one of: another address (--url URL); a folder that already has CIFAR-10 (--data-dir DIR); "

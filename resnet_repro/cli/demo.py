@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from resnet_repro.cli.options import DataDir, Device, ResultsOption, notice
+from resnet_repro.cli.options import DataDir, Device, ResultsOption
 from resnet_repro.cli.results import plot, table
+from resnet_repro.errors import notice
 
 MOST_SECONDS = 300.0  # that the demo waits for a download
 STAND_IN = "trains on synthetic images instead; the results are not those of CIFAR-10"

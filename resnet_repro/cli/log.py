@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from resnet_repro.cli.completion import TRACKERS, one_of
-from resnet_repro.cli.options import Nets, Results, ShownSeeds, among, notice, selection
+from resnet_repro.cli.options import Nets, Results, ShownSeeds, among, selection
+from resnet_repro.errors import notice
 
 
 def log(

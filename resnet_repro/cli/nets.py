@@ -1,16 +1,20 @@
 """The commands for nets: `describe`, and with the weights of a run `evaluate`, `deepen` and `export`."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from resnet_repro.cli.completion import carried_specs
 from resnet_repro.cli.matplotlib_loading import load_matplotlib
 from resnet_repro.cli.options import SPECS, DataDir, Device, Import, Json, Override, import_files
 
 
 def describe(
-    specs: Annotated[list[Path] | None, typer.Argument(metavar="SPEC", help=SPECS)] = None,
+    specs: Annotated[
+        list[Path] | None, typer.Argument(metavar="SPEC", help=SPECS, autocompletion=carried_specs)
+    ] = None,
     diff: Annotated[bool, typer.Option("--diff", help="Show how two specs and their nets differ.")] = False,
     compare: Annotated[
         str | None, typer.Option(metavar="NETS", help="Compare with torchvision's nets: vgg19,resnet34,googlenet.")
@@ -65,11 +69,9 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Evaluate a finished run again from its weights: test error, error of each class, confusion matrix."""
-    load_matplotlib()
+    if output:
+        load_matplotlib()  # before what takes long, as it may fail
     from resnet_repro.cli.show import evaluation as show
-    from resnet_repro.figures.confusion import draw_confusion
-    from resnet_repro.figures.saving import save_figure
-    from resnet_repro.figures.style import WEB
     from resnet_repro.files import to_json
     from resnet_repro.weights.evaluate import evaluate_run
 
@@ -80,10 +82,14 @@ def evaluate(
     else:
         show.print_evaluation(evaluation)
     if output:
+        from resnet_repro.figures.confusion import draw_confusion
+        from resnet_repro.figures.saving import save_figure
+        from resnet_repro.figures.style import WEB
+
         figure = draw_confusion(evaluation.confusion, evaluation.classes, show.conditions(evaluation))
         path_of_figure = output / show.figure_name(evaluation)
         for path in save_figure(figure, show.caption(evaluation), path_of_figure, WEB):
-            typer.echo(path, err=as_json)
+            print(path, file=sys.stderr if as_json else sys.stdout)
 
 
 def deepen(

@@ -1,6 +1,5 @@
-"""The options that several commands share, and notices on stderr."""
+"""The options that several commands share."""
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, cast, get_args
@@ -9,8 +8,8 @@ import typer
 
 from resnet_repro.cli.completion import DEVICES, STYLES, carried_specs, fields_to_set, nets_to_show, one_of
 from resnet_repro.cli.values import parse_seeds
-from resnet_repro.errors import printable
 from resnet_repro.launch import DATA_DIR_VARIABLE
+from resnet_repro.nearest import listed
 
 if TYPE_CHECKING:
     from resnet_repro.analysis.selection import Selection
@@ -25,7 +24,7 @@ def among(values: tuple[str, ...]) -> Callable[[str], str]:
 
     def checked(value: str) -> str:
         if value not in values:
-            raise typer.BadParameter(f"{value} should be {', '.join(values[:-1])} or {values[-1]}")
+            raise typer.BadParameter(f"{value} should be {listed(values, 'or')}")
         return value
 
     return checked
@@ -170,8 +169,3 @@ def selection(nets: Sequence[str] | None, seeds: str | None) -> "Selection":
 
     names = [name.strip() for text in nets or () for name in text.split(",")]
     return Selection(names, parsed(parse_seeds, seeds) if seeds is not None else ())
-
-
-def notice(text: str) -> None:
-    """Print one line on stderr."""
-    print(f"note: {printable(text)}", file=sys.stderr)

@@ -18,12 +18,11 @@ from resnet_repro.cli.options import (
     Results,
     ShownSeeds,
     Title,
-    notice,
     one_format,
     parsed,
     selection,
 )  # fmt: skip
-from resnet_repro.errors import RunError
+from resnet_repro.errors import RunError, notice
 
 
 def plot(
@@ -171,7 +170,6 @@ def report(
     """Write one page about results folders: verdicts, figures, tables, and how to repeat the runs."""
     load_matplotlib()
     from resnet_repro.analysis.loading import load_runs
-    from resnet_repro.errors import RunError
     from resnet_repro.files import make_folder, write_text
     from resnet_repro.record.run import REPORT
     from resnet_repro.report import render_page

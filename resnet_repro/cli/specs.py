@@ -1,4 +1,4 @@
-"""The commands for who chooses or writes specs: `experiments` and `schema`."""
+"""The commands for people who choose or write specs: `experiments` and `schema`."""
 
 import shlex
 from pathlib import Path

@@ -2,7 +2,6 @@
 
 import math
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -25,11 +24,12 @@ from resnet_repro.cli.options import (
     ResultsOption,
     Specs,
     TimeLimit,
+    among,
     import_files,
-    notice,
     parsed,
 )  # fmt: skip
 from resnet_repro.cli.values import parse_duration, parse_jobs, parse_on, parse_seeds
+from resnet_repro.errors import notice
 
 
 def train(
@@ -110,8 +110,9 @@ def train(
     with joined_ranks(device) as ranks:
         files = ranks.each(lambda: import_files(imported))
         options = TrainOptions(
-            results, data_dir, device, side_by_side, restart, compiled, deterministic, checkpoint_seconds, ranks,
-            deadline, require_graph, files, cluster=cluster,
+            results, data_dir, device, side_by_side, restart=restart, compiled=compiled, deterministic=deterministic,
+            checkpoint_seconds=checkpoint_seconds, ranks=ranks, deadline=deadline, require_graph=require_graph,
+            imported=files, cluster=cluster,
         )  # fmt: skip
         tasks = ranks.first(
             lambda: find_tasks(load_suite(specs, override or (), seeds_wanted, parse_varied(vary or ()), name), options)
@@ -129,8 +130,9 @@ def reproduce(
     schedule: Annotated[
         str,
         typer.Option(
-            metavar="full|tenth|auto",
+            metavar="|".join(SCHEDULES),
             help="auto: the papers' schedule on a CUDA GPU, else a tenth of it.",
+            callback=among(SCHEDULES),
             autocompletion=one_of(SCHEDULES),
             rich_help_panel=RUNS,
         ),
@@ -157,20 +159,19 @@ def reproduce(
     cluster = None if on is None else parsed(parse_on, on)
     from resnet_repro.launch import command
     from resnet_repro.launch.on_cluster import cluster_device
-    from resnet_repro.launch.reproduce import load_tiers, parse_schedule
+    from resnet_repro.launch.reproduce import load_tiers
     from resnet_repro.launch.tasks import find_tasks
     from resnet_repro.runner.options import TrainOptions
     from resnet_repro.spec.carried import carried_folder
     from resnet_repro.training.device import resolve_device
 
-    options = TrainOptions(results, data_dir, device, side_by_side, deadline=deadline, cluster=cluster)
+    files = import_files(imported)
+    options = TrainOptions(results, data_dir, device, side_by_side, deadline=deadline, imported=files, cluster=cluster)
     if schedule == "auto":
         kind = resolve_device(device).type if cluster is None else cluster_device(options)
         schedule = "full" if kind == "cuda" else "tenth"
         notice(f"the {schedule} schedule, which suits the device; choose another with --schedule")
-    files = import_files(imported)
-    tiers = load_tiers(parsed(parse_schedule, schedule), experiments or carried_folder())
-    options = replace(options, imported=files)
+    tiers = load_tiers(schedule, experiments or carried_folder())
     tasks = [task for tier, suite in enumerate(tiers) for task in find_tasks(suite, options, tier)]
     code = 0
     if dry_run:

@@ -20,7 +20,7 @@ def parse_seeds(text: str) -> list[int]:
         if bounds[1] < bounds[0]:
             raise ValueError(f"seeds {text}: {part.strip()} should rise")
         if bounds[1] - bounds[0] >= MOST_SEEDS:
-            raise ValueError(f"seeds {text}: should be at most {MOST_SEEDS}")
+            raise ValueError(f"seeds {text}: are more than {MOST_SEEDS} seeds")
         chosen += range(bounds[0], bounds[1] + 1)
     if max(chosen) > LARGEST_SEED:
         raise ValueError(f"seeds {text}: should be from 0 to at most {LARGEST_SEED}")

@@ -43,7 +43,7 @@ def epoch_plan(seed: int, epoch: int, images: int, augmentation: str) -> EpochPl
     if augmentation == "none":
         return EpochPlan(order, torch.full((images, 2), PADDING), torch.zeros(images, dtype=torch.bool))
     random = generator(seed, Stream.AUGMENTATION, epoch)
-    corners = torch.randint(0, 2 * PADDING + 1, (images, 2), generator=random)
+    corners = torch.randint(0, CORNERS, (images, 2), generator=random)
     flips = torch.randint(0, 2, (images,), generator=random).bool()
     return EpochPlan(order, corners, flips)
 

@@ -14,6 +14,8 @@ Labels = npt.NDArray[np.int64]  # (N,), 0 to 9
 
 @dataclass(frozen=True, eq=False)  # equal only to itself, so that it can be a key of a cache
 class Split:
+    """The training or the test images: (N, 32, 32, 3) bytes, and (N,) labels from 0."""
+
     images: Images
     labels: Labels
 

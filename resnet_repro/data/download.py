@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from resnet_repro.errors import DataError
+from resnet_repro.errors import DataError, reason_of
 
 TRIAL = 10.0  # seconds over which the rate of an address is measured
 SILENCE = 20.0  # seconds without a connection or without a byte, after which a connection is given up
@@ -69,7 +69,7 @@ def download(client: httpx.Client, url: str, wanted: Wanted, enough: float) -> N
     except httpx.TimeoutException:
         raise DataError(f"{url}: no answer for {SILENCE:g} seconds") from None
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise DataError(f"{url}: {' '.join(str(error).split()) or type(error).__name__}") from None
+        raise DataError(f"{url}: {reason_of(error)}") from None
 
 
 class _Transfer:

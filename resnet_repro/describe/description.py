@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -107,11 +107,23 @@ def describe_net(name: str, net: nn.Module, image_shape: tuple[int, ...]) -> Des
     return Description(name, image_shape, parameters, fully_connected, trace(net.eval(), image_shape))
 
 
-def layer_differences(left: Description, right: Description) -> list[tuple[str, str, str, int, int, int]]:
-    """Where the counts differ: (stage, operation, output shape, its parameters, count in the left net, the right)."""
+class LayerDifference(NamedTuple):
+    """A kind of layer of which two nets have different numbers."""
+
+    stage: str
+    operation: str
+    output: str  # the shape of its output: "16x32x32"
+    parameters: int  # of one such layer
+    left: int  # how many the left net has
+    right: int
+
+
+def layer_differences(left: Description, right: Description) -> list[LayerDifference]:
+    """The kinds of layer of which two nets have different numbers, in the order of the nets."""
     counts = [Counter(map(_kind, description.layers)) for description in (left, right)]
     kinds = dict.fromkeys(_kind(layer) for description in (left, right) for layer in description.layers)
-    return [(*kind, counts[0][kind], counts[1][kind]) for kind in kinds if counts[0][kind] != counts[1][kind]]
+    found = [LayerDifference(*kind, counts[0][kind], counts[1][kind]) for kind in kinds]
+    return [layer for layer in found if layer.left != layer.right]
 
 
 def _kind(layer: Layer) -> tuple[str, str, str, int]:

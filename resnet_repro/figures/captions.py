@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from resnet_repro.analysis.groups import Condition, Entry
 from resnet_repro.errors import printable
+from resnet_repro.nearest import listed
 from resnet_repro.papers.data import CIFAR10_DIGEST
 from resnet_repro.record.run import Run
 from resnet_repro.spec import PAPER_STEPS
@@ -34,11 +35,6 @@ class Caption(NamedTuple):
         return "\n\n".join(printable(paragraph) for paragraph in paragraphs) + "\n"
 
 
-def listed(items: Sequence[str], word: str = "and") -> str:
-    """A list in words: "a, b and c"."""
-    return f" {word} ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
-
-
 def conditions_in_words(at: Condition, entries: Sequence[Entry]) -> str:
     """Data, schedule, devices and precisions of nets that were trained under these conditions, as sentences."""
     runs = [run for entry in entries for run in entry.runs]
@@ -49,7 +45,7 @@ def conditions_in_words(at: Condition, entries: Sequence[Entry]) -> str:
     views = "random crops and flips" if at.augmentation == "crop_flip" else "no augmentation"
     rates = listed([f"{rate:g}" for rate in sorted({entry.training.learning_rate for entry in entries})], "or")
     drops = f", times {at.gamma:g} after step {listed([f'{step:,}' for step in at.milestones])}"
-    short = f"a short schedule; the paper's has {PAPER_STEPS:,} steps" if at.steps < PAPER_STEPS else ""
+    short = f"a short schedule; the paper's has {PAPER_STEPS:,} steps" if at.is_short else ""
     short = "the paper's schedule" if at.is_papers else short
     precisions = listed(sorted({run.precision for run in runs}))
     devices = listed(sorted({run.device_name for run in runs}))

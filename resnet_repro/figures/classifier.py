@@ -12,7 +12,7 @@ from resnet_repro.figures.probed import averaged
 from resnet_repro.figures.style import WEB, Style
 from resnet_repro.spec import ModelSpec
 from resnet_repro.spec.model import default_classifier
-from resnet_repro.spec.naming import CLASSIFIER_NAMES, net_name
+from resnet_repro.spec.naming import CLASSIFIER_NAMES, net_name, value_name
 
 
 def draw_classifier(group: Group, style: Style = WEB) -> Figure | None:
@@ -51,4 +51,5 @@ def _is_default(entry: Entry) -> bool:
 
 def _label(entry: Entry) -> str:
     std = entry.model.classifier_initialization_std
-    return CLASSIFIER_NAMES[entry.model.classifier_initialization] + (f", std {std:.3g}" if std else "")
+    name = value_name(entry.model.classifier_initialization, CLASSIFIER_NAMES)
+    return name + (f", std {std:.3g}" if std else "")

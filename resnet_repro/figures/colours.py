@@ -14,7 +14,7 @@ PLAIN_COLOUR, RESIDUAL_COLOUR = "#D55E00", "#0072B2"
 
 
 def depth_colours(depths: Sequence[int]) -> dict[int, str]:
-    """A colour for each depth: fixed for the papers' depths, in turn for others, among which are those not in use."""
+    """A colour for each depth: fixed for the papers' depths; others take the free colours in turn."""
     others = [depth for depth in sorted(set(depths)) if depth not in DEPTH_COLOURS]
     free = (*(colour for depth, colour in reversed(DEPTH_COLOURS.items()) if depth not in depths), *OTHER_COLOURS)
     return DEPTH_COLOURS | {depth: free[i % len(free)] for i, depth in enumerate(others)}

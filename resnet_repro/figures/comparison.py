@@ -8,18 +8,12 @@ from resnet_repro.analysis.comparison import Comparison
 from resnet_repro.analysis.comparison_text import conditions, title
 from resnet_repro.analysis.differences import field_text
 from resnet_repro.analysis.groups import Entry, Group
-from resnet_repro.figures.captions import Caption, conditions_in_words, listed
+from resnet_repro.figures.captions import Caption, conditions_in_words
 from resnet_repro.figures.colours import MANY_COLOURS
 from resnet_repro.figures.curves import curve_legend, draw_panel, how_to_read
 from resnet_repro.figures.labels import LINE, label_ends
-from resnet_repro.figures.style import (
-    WEB,
-    Style,
-    add_legend,
-    add_title,
-    drawing,
-    new_figure,
-)
+from resnet_repro.figures.style import WEB, Style, add_legend, add_title, drawing, new_figure
+from resnet_repro.nearest import listed
 
 MOST_FIELDS = 2  # that the label of a curve names; with more, it is the name of the net
 LONGEST_LABEL = 34  # characters

@@ -10,20 +10,13 @@ from matplotlib.lines import Line2D
 
 from resnet_repro.analysis.families import DepthFamily, depth_families, family_names, why_no_depths
 from resnet_repro.analysis.groups import Group, comparable_groups
-from resnet_repro.figures.captions import ABOUT_LAST_EPOCH, Caption, listed
+from resnet_repro.figures.captions import ABOUT_LAST_EPOCH, Caption
 from resnet_repro.figures.colours import PLAIN_COLOUR, RESIDUAL_COLOUR
 from resnet_repro.figures.labels import EndLabel, label_ends
 from resnet_repro.figures.limits import NOT_FROM_0, error_limits
 from resnet_repro.figures.readout import error_of, mark_curve
-from resnet_repro.figures.style import (
-    WEB,
-    Style,
-    add_legend,
-    add_title,
-    drawing,
-    mark,
-    new_figure,
-)
+from resnet_repro.figures.style import WEB, Style, add_legend, add_title, drawing, mark, new_figure
+from resnet_repro.nearest import listed
 from resnet_repro.papers import final_error
 from resnet_repro.record.run import Run
 

@@ -11,13 +11,7 @@ from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.colours import STEP_COLOURS
 from resnet_repro.figures.probed import averaged, geometric_mean, grid, is_first, probed, spread_steps
 from resnet_repro.figures.readout import mark_curve
-from resnet_repro.figures.style import (
-    WEB,
-    Style,
-    add_legend,
-    drawing,
-    mark,
-)
+from resnet_repro.figures.style import WEB, Style, add_legend, drawing, mark
 
 PROBE = "gradient_norm"
 

@@ -10,14 +10,7 @@ from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.colours import entry_styles
 from resnet_repro.figures.probed import averaged, probed
 from resnet_repro.figures.readout import mark_curve
-from resnet_repro.figures.style import (
-    WEB,
-    Style,
-    add_legend,
-    add_title,
-    drawing,
-    new_figure,
-)
+from resnet_repro.figures.style import WEB, Style, add_legend, add_title, drawing, new_figure
 
 PROBE = "layer_response"
 WIDE = 15  # if the largest value exceeds the smallest by this factor, the axis is logarithmic

@@ -30,7 +30,7 @@ def geometric_mean(values: list[float]) -> float:
 
 
 def _over_seeds(entry: Entry, probe: str, mean: Mean) -> dict[int, Values]:
-    """Only of steps that all runs have measured which have measured any, so that each mean is over the same seeds."""
+    """The mean over seeds at the steps that every run with this probe has measured, by step and place."""
     rows = [found for run in entry.runs if (found := [row for row in run.probes if row.probe == probe])]
     common = set.intersection(*({row.step for row in found} for found in rows)) if rows else set()
     collected: dict[int, dict[tuple[str, str], list[float]]] = defaultdict(lambda: defaultdict(list))

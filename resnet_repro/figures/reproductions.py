@@ -9,12 +9,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from resnet_repro.analysis.groups import Entry, Group
-from resnet_repro.figures.captions import Caption, listed
+from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.contrasts import OTHER_COLOURS, USUAL_COLOUR
 from resnet_repro.figures.curve_lines import mean_curve
 from resnet_repro.figures.probed import averaged, grid, is_first
 from resnet_repro.figures.readout import error_of, mark_curve
 from resnet_repro.figures.style import GREY, WEB, Style, add_legend, drawing
+from resnet_repro.nearest import listed
 from resnet_repro.papers.nets import papers_net
 from resnet_repro.papers.public_reproductions import REPRODUCTIONS, Reproduction
 from resnet_repro.spec import ModelSpec, TrainingSpec
@@ -71,7 +72,7 @@ def _draw(axes: Axes, style: Style, net: tuple[str, int], entries: Sequence[Entr
 def _panels(group: Group) -> dict[tuple[str, int], list[Entry]]:
     """Our runs of nets that others trained with the same recipe, by shortcut and depth, if they have a first epoch."""
     found: dict[tuple[str, int], list[Entry]] = defaultdict(list)
-    for entry in group.entries if group.condition.data == "CIFAR-10" else ():
+    for entry in group.entries if group.condition.has_papers_data else ():
         model, training, usual = entry.model, entry.training, TrainingSpec()
         net = (model.shortcut, model.depth)
         theirs = [_of(other, net) for other in REPRODUCTIONS]

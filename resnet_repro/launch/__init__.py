@@ -1,4 +1,4 @@
-"""Many runs on one machine: a queue over its devices, with several runs side by side on each.
+"""Many runs, on one machine or a Ray cluster: a queue over the devices, several runs side by side on each.
 
 On the CPU each run has its own process; the runs of a GPU are threads of one process.
 """

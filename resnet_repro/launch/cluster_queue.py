@@ -134,7 +134,7 @@ class ClusterQueue(Scheduler):
         return f"{self.names.get(node, node)}/{device}"
 
     def _end(self, run: QueuedRun, task: Any) -> None:
-        """End a run whose task has ended without a word: its folder says how far it got."""
+        """End a run whose task has ended without a last event: its folder says how far it got."""
         reason = self._reason(task)
         status: FolderStatus = "new"
         if run.status == "running" and not self.options.restart:
@@ -186,6 +186,6 @@ class ClusterQueue(Scheduler):
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error of Ray, whose others have advice about its own log files."""
+    """The first line of an error of Ray; the other lines are about its own log files."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (lines[0] if lines else type(error).__name__)[:300]

@@ -1,7 +1,6 @@
 """Runs `train` once its specs are read: a dry run, one run after another, or several side by side."""
 
 import os
-import sys
 import time
 import traceback
 from collections.abc import Sequence
@@ -99,7 +98,7 @@ def _one_by_one(ahead: Sequence[Task], asked: TrainOptions, notice: Notice) -> i
         if ranks.any(time.monotonic() >= options.deadline)[0]:
             if ranks.is_first:
                 left = f"{len(ready) - number} of {counted(len(ready), 'run')}"
-                print(f"note: time is up with {left} left; run the same command to resume", file=sys.stderr)
+                notice(f"time is up with {left} left; run the same command to resume")
             return 130
         if task.after and (source := statuses.get(task.after)) != "finished":
             if ranks.is_first:
@@ -140,7 +139,7 @@ def _logged(error: Exception, task: Task, results: Path) -> str:
 def _side_by_side(tasks: Sequence[Task], wanted: Sequence[Task], options: TrainOptions, notice: Notice) -> int:
     if not (ahead := _with_data(wanted, Datasets(options.data_dir))):
         return 1
-    return _exit_code(train_side_by_side(tasks, ahead, options, notice)) or int(len(ahead) < len(wanted))
+    return _exit_code(train_side_by_side(tasks, ahead, options, notice), notice) or int(len(ahead) < len(wanted))
 
 
 def _on_cluster(tasks: Sequence[Task], wanted: Sequence[Task], options: TrainOptions, notice: Notice) -> int:
@@ -149,7 +148,8 @@ def _on_cluster(tasks: Sequence[Task], wanted: Sequence[Task], options: TrainOpt
     datasets = Datasets(options.data_dir)
     if not (ahead := _with_data(wanted, datasets)):
         return 1
-    return _exit_code(train_on_cluster(tasks, ahead, options, datasets, notice)) or int(len(ahead) < len(wanted))
+    runs = train_on_cluster(tasks, ahead, options, datasets, notice)
+    return _exit_code(runs, notice) or int(len(ahead) < len(wanted))
 
 
 def train_side_by_side(
@@ -174,7 +174,7 @@ def _growths(runs: Sequence[QueuedRun], slots: Sequence[Slot]) -> dict[str, Grow
     return {device: Growth(device, devices.count(device), unit) for device in devices}
 
 
-def _exit_code(runs: Sequence[QueuedRun]) -> int:
+def _exit_code(runs: Sequence[QueuedRun], notice: Notice) -> int:
     """Print the runs that failed, and return the exit code of `train`."""
     statuses = {run.status for run in runs}
     for run in runs:
@@ -182,7 +182,7 @@ def _exit_code(runs: Sequence[QueuedRun]) -> int:
             where = f" ({run.log})" if os.path.isfile(run.log) else ""  # False, too, if its folder cannot be read
             print_error(f"{run.label}: {run.error}{where}")
     if statuses & {"interrupted", "waiting"}:
-        print("note: run the same command to resume", file=sys.stderr)
+        notice("run the same command to resume")
         return 130
     return 1 if "failed" in statuses else 0
 

@@ -1,7 +1,6 @@
 """`resnet_repro.train`: trains from Python, also in a notebook, what the command `train` trains."""
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from operator import index
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import overload
 
 from resnet_repro.analysis.loading import read_one
-from resnet_repro.errors import RunError, SpecError, printable
+from resnet_repro.errors import RunError, SpecError, notice
 from resnet_repro.launch import DATA_DIR_VARIABLE
 from resnet_repro.launch.board import Board
 from resnet_repro.launch.command import train_side_by_side
@@ -151,8 +150,8 @@ def _side_by_side(
     quiet: bool,
     changed: Callable[[], object],
 ) -> None:
-    notice, board = ((lambda text: None), _RowBoard(changed)) if quiet else (_notice, None)
-    runs = train_side_by_side(tasks, ahead, options, notice, board)
+    say, board = ((lambda text: None), _RowBoard(changed)) if quiet else (notice, None)
+    runs = train_side_by_side(tasks, ahead, options, say, board)
     for run in runs:
         if run.status == "failed":
             raise RunError(f"{run.label}: {run.error}" if run.label not in run.error else run.error)
@@ -198,7 +197,3 @@ def _checked(jobs: Jobs) -> Jobs:
 
 def _path(path: str | Path) -> Path:
     return Path(os.path.expanduser(path))
-
-
-def _notice(text: str) -> None:
-    print(f"note: {printable(text)}", file=sys.stderr)

@@ -73,7 +73,7 @@ def _await(asked: Mapping[Any, str]) -> set[str]:
 
 
 def pinned(node: str) -> object:
-    """Ray's word for a task that must run on this node."""
+    """Ray's scheduling strategy for a task that must run on this node."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     return NodeAffinitySchedulingStrategy(node, soft=False)

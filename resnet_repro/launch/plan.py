@@ -47,7 +47,7 @@ def print_plan(
     print(f"work ahead: {work:,.1f} x 10^12 multiply-adds of training")
     if not rate:
         if ahead:
-            print("no hours: this machine has no GPU on which to measure the speed of the cluster's")
+            print("no time estimate: a GPU's speed is measured on one, and this machine, unlike the cluster, has none")
         return
     ends = side_by_side_ends([seconds[task.label] for task in ahead], _at_a_time(slots, measured))
     print(f"time ahead: about {max(ends) / 3600:,.2f} hours, evaluation included")

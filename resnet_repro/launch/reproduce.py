@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from resnet_repro.errors import SpecError
 from resnet_repro.nearest import did_you_mean, nearest_paths
+from resnet_repro.papers.claims import TABLE_1
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.suite import load_suite
 
@@ -36,8 +37,7 @@ SCHEDULES: dict[str, tuple[Tier, ...]] = {
         Tier(_pairs(110, 32, 44), MORE),
         Tier(_mappings(*(f"{unit}-{depth}" for unit in ("original", "full-preactivation") for depth in (110, 164)))),
         Tier(_mappings(*(f"{unit}-{depth}" for unit in UNITS for depth in (110, 164)))),
-        Tier(_mappings("scaled-0-1", "scaled-0.5-1", "scaled-0.5-0.5", *(f"exclusive-gate-{bias}" for bias in range(8)),
-                "shortcut-only-gate-0", "shortcut-only-gate-6", "conv1x1", "dropout")),
+        Tier(_mappings(*TABLE_1)),
         Tier((*_pairs(20, 56, 110, ending="-nobn"), "resnet110-cold")),
         Tier(("resnet110-cold",), MORE),
         Tier((*_mappings("original-110-single-layer", "full-preactivation-110-single-layer", "original-1001",
@@ -53,13 +53,6 @@ SCHEDULES: dict[str, tuple[Tier, ...]] = {
         Tier(_pairs(56, 32, 44, folder="tenth/"), MORE),
     ),
 }  # fmt: skip
-
-
-def parse_schedule(text: str) -> str:
-    """The name of a schedule. Raises ValueError, naming the valid ones."""
-    if text not in SCHEDULES:
-        raise ValueError(f"schedule {text}: should be {' or '.join(SCHEDULES)}, or auto")
-    return text
 
 
 def load_tiers(schedule: str, experiments: Path) -> list[Sequence[Experiment]]:

@@ -46,10 +46,12 @@ KINDS = {kind.__name__: kind for kind in get_args(Event)}
 
 
 def to_plain(event: Event) -> Plain:
+    """The event as its kind and plain values, which cross to another process."""
     return type(event).__name__, astuple(event) if isinstance(event, Row) else tuple(event)
 
 
 def from_plain(plain: Plain) -> Event:
+    """The event that `to_plain` made plain."""
     name, values = plain
     return KINDS[name](*values)
 

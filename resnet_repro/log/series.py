@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from resnet_repro.errors import printable
 from resnet_repro.record.rows import ProbeRow, Row
 from resnet_repro.record.run import Run
+from resnet_repro.spec.file import leaves
 from resnet_repro.spec.naming import net_name
 
 METRICS, PROBE = "metrics", "probe"  # begin the sections of the columns of metrics.csv, and of each probe after them
@@ -75,17 +76,11 @@ def flat_config(run: Run) -> dict[str, str | float | bool]:
     for name in ("name", "seed"):
         del found[name]
     found["environment"] = {name: run.environment.get(name) for name in ENVIRONMENT} | {"data": run.data_name}
-    return dict(_flat(found, ""))
-
-
-def _flat(values: dict[str, Any], prefix: str) -> Iterator[tuple[str, str | float | bool]]:
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
-        elif isinstance(value, list):
-            yield prefix + name, json.dumps(value)
-        elif value is not None:
-            yield prefix + name, value
+    return {
+        ".".join(key): json.dumps(value) if isinstance(value, list) else value
+        for key, value in leaves(found)
+        if value is not None
+    }
 
 
 def summary(run: Run) -> dict[str, str | float]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from PIL import Image
 
-from resnet_repro.errors import RunError
+from resnet_repro.errors import RunError, reason_of
 from resnet_repro.log.pictures import Picture
 from resnet_repro.log.series import Point, config, identity, summary
 from resnet_repro.log.tracker import load, make_place
@@ -114,5 +114,4 @@ def _explained() -> Iterator[None]:
     except (RunError, KeyboardInterrupt):
         raise
     except Exception as error:
-        said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        raise RunError(f"--to wandb: {said}; {REMEDY}") from None
+        raise RunError(f"--to wandb: {reason_of(error).rstrip('.')}; {REMEDY}") from None

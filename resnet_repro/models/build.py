@@ -1,4 +1,4 @@
-"""Builds the net of a spec. Only this file and `initialization` read the spec's `model` section."""
+"""Builds the net of a spec. In this folder only this file and `initialization` read the `model` section."""
 
 import threading
 from collections.abc import Callable

@@ -5,13 +5,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from resnet_repro.models.layers import Addition, Layers, in_order, is_watched
-from resnet_repro.models.shortcuts import (
-    DropoutShortcut,
-    ExclusiveGate,
-    ScaledShortcut,
-    Shortcut,
-    ShortcutOnlyGate,
-)
+from resnet_repro.models.shortcuts import DropoutShortcut, ExclusiveGate, ScaledShortcut, Shortcut, ShortcutOnlyGate
 
 # After these, F(x) may be overwritten by the sum; the backward pass of somebody else's shortcut may need it.
 OURS = {Shortcut, ScaledShortcut, ShortcutOnlyGate, ExclusiveGate, DropoutShortcut}

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from resnet_repro.errors import RunError
-from resnet_repro.files import check_within, delete, explained, make_folder, read_bytes, replacing
+from resnet_repro.files import ELSEWHERE, check_within, delete, explained, make_folder, read_bytes, replacing
 from resnet_repro.spec.own import IMPORTED, LARGEST, OwnFile
 
-OR_TRAIN = ", give yours another name, or discard that run with --restart"  # advice for who trains
+OR_TRAIN = ", give yours another name, or discard that run with --restart"  # advice of `train`
 
 
 def recorded_files(files: Sequence[OwnFile]) -> dict[str, dict[str, str]]:
@@ -48,11 +48,11 @@ def write_copies(run: Path, files: Sequence[OwnFile]) -> None:
             copy.write(file.content)
 
 
-def discard_copies(run: Path) -> None:
-    """Delete the copies, and their folder if it holds nothing else."""
+def discard_copies(run: Path, otherwise: str = ELSEWHERE) -> None:
+    """Delete the copies, and their folder if it holds nothing else. Raises RunError, which ends with `otherwise`."""
     folder = run / IMPORTED
     if folder.is_dir() and not folder.is_symlink():
-        with explained(folder):
+        with explained(folder, otherwise):
             for copy in folder.glob("*.py"):
                 delete(copy)
             if not any(folder.iterdir()):

@@ -8,7 +8,6 @@ from typing import Any
 
 from resnet_repro.errors import RunError
 from resnet_repro.papers.data import CIFAR10_DIGEST, CIFAR10_NAME
-from resnet_repro.record.documents import Status as Status
 from resnet_repro.record.documents import read_environment, read_summary
 from resnet_repro.record.last_epoch import RUNNING, last_epoch, line_up, mean_between
 from resnet_repro.record.provenance import imported_name

@@ -16,16 +16,7 @@ from matplotlib.lines import Line2D
 
 from resnet_repro.figures.colours import STEP_COLOURS
 from resnet_repro.figures.readout import frame, marked_curves, net_of, readout
-from resnet_repro.figures.style import (
-    FAINT,
-    GREY,
-    GRID,
-    NET,
-    TITLE,
-    WEB,
-    drawing,
-    settle,
-)
+from resnet_repro.figures.style import FAINT, GREY, GRID, NET, TITLE, WEB, drawing, settle
 from resnet_repro.report.compact_svg import compact, rounded
 
 NAMESPACE = "http://www.w3.org/2000/svg"

@@ -9,7 +9,7 @@ from resnet_repro.analysis.differences import field_columns
 from resnet_repro.analysis.groups import COLUMNS, Entry, Group
 from resnet_repro.analysis.loading import mixed_environments
 from resnet_repro.claims.net_results import published_number
-from resnet_repro.claims.published_tables import published_column
+from resnet_repro.claims.published_tables import error_columns
 from resnet_repro.claims.wording import published_value
 from resnet_repro.record.provenance import decisive
 from resnet_repro.record.run import SPEC, Run
@@ -41,16 +41,8 @@ class Origin(NamedTuple):
 
 def final_errors(group: Group) -> SortableTable:
     """The final errors of each net in %, beside the papers' values, if these are of the same data."""
-    published = published_column(group.condition)
     fields, _ = field_columns(group.entries)
-    columns = [
-        "net",
-        *fields,
-        *["precision"] * group.is_mixed,
-        *(f"{label} %" for label in group.condition.labels.values()),
-        *([published] if published else []),
-    ]
-    columns += ["ours − the paper's"] * group.condition.is_papers
+    columns = error_columns(group, list(fields)) + ["ours − the paper's"] * group.condition.is_papers
     rows = [_errors(entry, group, texts) for entry, *texts in zip(group.entries, *fields.values(), strict=True)]
     return SortableTable(columns, [row[: len(columns)] for row in rows])
 

@@ -1,1 +1,1 @@
-"""One run from its spec to its folder. Only this package imports net, data, training and record together."""
+"""One run from its spec to its folder. Puts net, data, training and record together."""

@@ -91,7 +91,7 @@ def _read(run: Run, expected: dict[str, Tensor]) -> tuple[dict[str, Tensor], str
     remedy = f"train the run again, beside this one, with '{again}'"
     if not path.exists():
         raise RunError(f"{path}: there is no such file, as weights are not committed; {remedy}")
-    if not path.is_file():  # safetensors would wait for the other end of a FIFO
+    if not path.is_file():
         raise RunError(f"{path}: is not a regular file; restore it, or {remedy}")
     if path.stat().st_size > (largest := sum(tensor.nbytes for tensor in expected.values()) + LARGEST_HEADER):
         raise RunError(f"{path}: is too large for the net in {SPEC}; restore it, or {remedy}")

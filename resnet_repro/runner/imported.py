@@ -20,7 +20,7 @@ from resnet_repro.models.build import SHORTCUTS
 from resnet_repro.models.initialization import CLASSIFIER_INITIALIZATIONS, INITIALIZATIONS
 from resnet_repro.models.layers import ACTIVATIONS
 from resnet_repro.models.units import BLOCKS, UNITS
-from resnet_repro.nearest import did_you_mean, nearest_paths
+from resnet_repro.nearest import did_you_mean, listed, nearest_paths
 from resnet_repro.probes import GRADIENT_NORM, PROBES, WEIGHT_SCALE
 from resnet_repro.spec.model import CLASSES as OUTPUTS
 from resnet_repro.spec.model import LAYERS_OF_BLOCK
@@ -180,8 +180,8 @@ def _added(file: OwnFile, before: dict[str, dict[str, Any]]) -> dict[str, list[s
                 f"CLASSES[{name!r}], a table of resnet_repro.data"
             )
     if not any(added.values()):
-        *most, last = (table.name for table in TABLES.values())
-        raise RunError(f"{file.path}: adds no row to {', '.join(most)} or {last}; docs/own-ideas.md shows how")
+        tables = listed([table.name for table in TABLES.values()], "or")
+        raise RunError(f"{file.path}: adds no row to {tables}; docs/own-ideas.md shows how")
     return {field: names for field, names in added.items() if names}
 
 

@@ -45,23 +45,25 @@ def explain(error: ValidationError, place: Callable[[Key], str]) -> str:
 
 
 def _suggestion(key: Key) -> str:
-    section: type[Section] = Experiment
-    for part in key[:-1]:
-        section = section_in(section.model_fields[part].annotation) or section
-    known = list(section.model_fields)
+    known = list(_section_at(key[:-1]).model_fields)
     for candidates, prefix in ((known, ""), *((list(inner), f"{name}.") for name, inner in _sections())):
         if close := nearest(key[-1], candidates, most=1):
             return did_you_mean([prefix + close[0]])
     return f"; known here: {', '.join(known)}"
 
 
+def _section_at(key: Key) -> type[Section]:
+    """The section that this key leads to, or the one around it."""
+    section: type[Section] = Experiment
+    for part in key:
+        section = section_in(section.model_fields[part].annotation) or section
+    return section
+
+
 def _remedy(key: Key, value: object, spec: Path) -> str:
     """How to make a name valid that is none of the choices of a field which may have names of the user's own."""
-    section: type[Section] = Experiment
-    for part in key[:1]:
-        section = section_in(section.model_fields[part].annotation) or section
     field = [part for part in key if not part.isdecimal()]  # without the place in a list
-    choices = growing(section).get(field[-1])
+    choices = growing(_section_at(key[:1])).get(field[-1])
     return "" if choices is None else remedy(value, (*choices, *ADDED.get(".".join(field), {})), spec)
 
 

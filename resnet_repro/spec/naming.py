@@ -82,6 +82,13 @@ def schedule_phrase(training: TrainingSpec) -> str:
     )
 
 
+def drops_phrase(training: TrainingSpec) -> str:
+    """What follows a learning rate that drops: ", ×0.1 after 32000 and 48000"; empty if it does not."""
+    if not training.milestones:
+        return ""
+    return f", ×{training.gamma:g} after {' and '.join(map(str, training.milestones))}"
+
+
 def short_phrase(training: TrainingSpec) -> str:
     """Empty if the schedule is at least as long as that of [R] section 4.2."""
     return f"short: the paper's schedule has {PAPER_STEPS}" if training.steps < PAPER_STEPS else ""

@@ -16,7 +16,7 @@ from pydantic import GetCoreSchemaHandler, ValidationError, ValidationInfo, Vali
 from pydantic_core import PydanticCustomError, core_schema
 
 from resnet_repro.errors import SpecError
-from resnet_repro.nearest import did_you_mean, nearest
+from resnet_repro.nearest import did_you_mean, listed, nearest
 from resnet_repro.spec.section import Section
 
 IMPORTED = "imported"  # the folder inside a run folder that has the copies of these files
@@ -66,9 +66,9 @@ class Grows:
             try:
                 return literal(value)
             except ValidationError:
-                *most, last = (repr(name) for name in (*get_args(source), *added))
+                expected = listed([repr(name) for name in (*get_args(source), *added)], "or")
                 raise PydanticCustomError(
-                    "literal_error", "Input should be {expected}", {"expected": f"{', '.join(most)} or {last}"}
+                    "literal_error", "Input should be {expected}", {"expected": expected}
                 ) from None
 
         return core_schema.with_info_wrap_validator_function(

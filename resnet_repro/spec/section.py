@@ -17,6 +17,8 @@ NAME_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
 class Section(BaseModel):
+    """A section of a spec: frozen; unknown fields, wrong types and values that are not finite are refused."""
+
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )

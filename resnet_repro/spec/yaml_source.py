@@ -73,6 +73,7 @@ class Source:
 
 
 def read_source(path: Path) -> Source:
+    """Read a spec file without its `extends`. Raises SpecError, which names the file and the line."""
     try:
         if path.is_dir():
             raise SpecError(f"{path}: is a folder, not a spec")

@@ -25,6 +25,8 @@ class Contender:
 
 @dataclass
 class Timing:
+    """What measuring a training step gave."""
+
     steps: int = 1  # in a turn
     step_seconds: list[float] = field(default_factory=list)  # for each round, the mean over its turn
 

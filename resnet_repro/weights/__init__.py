@@ -1,1 +1,1 @@
-"""Uses the final weights of a run: evaluates its net again, and exports it for others."""
+"""Uses the final weights of a run: evaluates its net again, makes it deeper, and exports it."""

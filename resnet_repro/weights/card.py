@@ -11,7 +11,7 @@ from resnet_repro.papers.data import CIFAR10_NAME
 from resnet_repro.papers.sources import PAPERS, Paper
 from resnet_repro.record.run import SPEC, Run
 from resnet_repro.spec import PAPER_STEPS, ModelSpec, TrainingSpec
-from resnet_repro.spec.naming import net_name, short_phrase
+from resnet_repro.spec.naming import drops_phrase, net_name, short_phrase
 from resnet_repro.spec.own import IMPORTED, used_files
 from resnet_repro.spec.yaml_source import dump
 from resnet_repro.text_tables import counted, markdown_table
@@ -129,13 +129,12 @@ def _facts(run: Run, parameters: int) -> list[tuple[str, str]]:
 
 
 def _schedule(training: TrainingSpec) -> str:
-    drops = f", ×{training.gamma:g} after {' and '.join(map(str, training.milestones))}" if training.milestones else ""
     warmup = f", from {training.warmup.learning_rate:g} in a warm-up" if training.warmup else ""
     short = f" (**{phrase}**)" if (phrase := short_phrase(training)) else ""
     nesterov = " (Nesterov)" if training.nesterov else ""
     return (
         f"{counted(training.steps, 'step')} of {training.batch_size}{short}; "
-        f"learning rate {training.learning_rate:g}{warmup}{drops}; "
+        f"learning rate {training.learning_rate:g}{warmup}{drops_phrase(training)}; "
         f"SGD with momentum {training.momentum:g}{nesterov}, weight decay {training.weight_decay:g}"
     )
 

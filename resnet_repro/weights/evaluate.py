@@ -45,9 +45,8 @@ class Evaluation:
     test_loss: float
     test_error_pct: float
     classes: tuple[str, ...]
-    confusion: tuple[
-        tuple[int, ...], ...
-    ]  # numbers of images: a row for each true class, a column for each predicted one
+    # numbers of images: a row for each true class, a column for each predicted one
+    confusion: tuple[tuple[int, ...], ...]
 
     @property
     def images(self) -> int:

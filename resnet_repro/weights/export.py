@@ -26,14 +26,8 @@ from resnet_repro.weights.card import CONFIG, MODEL, PREPROCESSING, PROGRAM, REA
 from resnet_repro.weights.program import FromBytes, exported
 
 MADE_BY = "resnet-repro export"  # in config.json, marks a folder as an export
-EXPORTED_KEYS = (
-    "device_name",
-    "precision",
-    "python",
-    "platform",
-    "versions",
-    "git",
-)  # not the command, which may name private folders
+# Not the command, which may name private folders.
+EXPORTED_KEYS = ("device_name", "precision", "python", "platform", "versions", "git")
 ELSEWHERE = "choose another OUTPUT or make room there"
 
 
@@ -49,7 +43,7 @@ def export_run(folder: Path, output: Path, data_dir: Path) -> Iterator[Path]:
     normalization = _normalization(run, data_dir)
     files = _contents(run, net, normalization)
     make_folder(output, ELSEWHERE)
-    discard_copies(output)  # of an earlier export, which this one may not need
+    discard_copies(output, ELSEWHERE)  # of an earlier export, which this one may not need
     for name, content in files.items():
         path = output / name
         check_within(path.parent, output)

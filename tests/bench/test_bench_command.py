@@ -9,7 +9,7 @@ from conftest import REPOSITORY, Cli
 from helpers import assert_mistake_named
 
 from resnet_repro.bench import default_experiments
-from resnet_repro.bench.page import BEGIN, END, renew_page, save, tables
+from resnet_repro.bench.page import BEGIN, END, renew_page, save, save_check, tables
 from resnet_repro.errors import RunError
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -123,6 +123,13 @@ def test_the_page_can_be_rewritten_without_measuring(cli: Cli, tmp_path: Path) -
     assert (tmp_path / "README.md").read_text() == f"{BEGIN}\n{tables(tmp_path)}{END}"
 
 
+def test_numbers_that_cannot_be_saved_name_the_option_of_bench(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="choose another --output or make room there"):
+        save([ROW], tmp_path / "missing")
+    with pytest.raises(RunError, match="choose another --output or make room there"):
+        save_check(ROW, tmp_path / "missing")
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", "[1]", '[{"spec": "a"}]', "null"])
 def test_a_damaged_measurement_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "cpu.json").write_text(text)
@@ -148,6 +155,9 @@ def test_a_damaged_measurement_is_named(tmp_path: Path, text: str) -> None:
         (("--gpu-check", "--device", "cpu"), 1, "--gpu-check: needs a CUDA device, and the device is cpu"),
         (("tiny.yaml", "--gpu-check"), 2, "take neither specs nor"),
         (("--gpu-check", "--scaling"), 2, "exclude each other"),
+        (("--page", "empty", "--json"), 2, "--page measures nothing"),
+        (("--page", "empty", "--output", "empty"), 2, "--page measures nothing"),
+        (("--scaling", "--no-baseline"), 2, "--no-baseline is for the speed of specs"),
         (("--seconds", "0"), 2, "0.001"),
     ],
 )

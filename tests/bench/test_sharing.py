@@ -11,6 +11,7 @@ import pytest
 
 from resnet_repro.bench import scaling, sharing
 from resnet_repro.spec import DataSpec, Experiment, ModelSpec, TrainingSpec
+from resnet_repro.training.threads import SPINS
 
 EXPERIMENT = Experiment(
     name="tiny",
@@ -28,7 +29,7 @@ def test_three_ways_to_train_take_turns_beside_each_number_of_busy_processes(mon
     def in_a_thread(target: Callable[..., None], *arguments: object) -> Iterator[Connection]:
         ours, theirs = multiprocessing.Pipe()
         if target is sharing._train:
-            started.append(("train", int(str(arguments[1])), os.environ.get(sharing.SPINS)))
+            started.append(("train", int(str(arguments[1])), os.environ.get(SPINS)))
             threading.Thread(target=_until_closed, args=(target, theirs, *arguments), daemon=True).start()
         else:
             busy.append(target)
@@ -38,11 +39,11 @@ def test_three_ways_to_train_take_turns_beside_each_number_of_busy_processes(mon
     monkeypatch.setattr(sharing, "_process", in_a_thread)
     monkeypatch.setattr(sharing, "usable_cores", lambda: 2)
     monkeypatch.setattr("torch.set_num_threads", lambda threads: None)
-    monkeypatch.setenv(sharing.SPINS, "77")
+    monkeypatch.setenv(SPINS, "77")
     speeds = sharing.shared_speeds(EXPERIMENT, (0, 2), seconds=0.2)
     assert started == [("train", 2, None), ("train", 2, "77"), ("train", 1, "77"), ("train", 1, "77")]
     assert busy == [sharing._be_busy] * 2
-    assert os.environ[sharing.SPINS] == "77"
+    assert os.environ[SPINS] == "77"
     assert list(speeds) == [0, 2]
     assert all(speed[way] > 0 for speed in speeds.values() for way in ("long waits", "short waits", "side by side"))
 

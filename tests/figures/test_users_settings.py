@@ -90,11 +90,11 @@ def test_figures_need_no_backend_of_the_notebook_around_them() -> None:
     assert listed.stdout.startswith("curves ")
 
 
-@pytest.mark.parametrize("command", ["plot", "report", "evaluate"])
+@pytest.mark.parametrize("command", [("plot",), ("report",), ("evaluate", "--output", "out")], ids=" ".join)
 def test_every_command_that_draws_leaves_the_settings_around_it_unread(
-    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
     monkeypatch.setenv("MPLBACKEND", "a backend that is not installed")
     monkeypatch.setenv("MATPLOTLIBRC", str(tmp_path))
-    assert cli(command, tmp_path).code == 1  # there is no run
+    assert cli(*command, tmp_path).code == 1  # there is no run
     assert (os.environ["MPLBACKEND"], os.environ["MATPLOTLIBRC"]) == ("agg", os.devnull)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from conftest import Cli
 
+from resnet_repro.errors import notice
 from resnet_repro.launch import command
 from resnet_repro.launch.tasks import Task
 from resnet_repro.launch.tracking import QueuedRun
@@ -108,7 +109,7 @@ def test_a_run_side_by_side_whose_log_cannot_be_written_is_one_line_that_names_n
     run = QueuedRun(Task(experiment, "new"), folder.log)
     run.take(send.call_args.args[1])
     assert capsys.readouterr().err == ""
-    assert command._exit_code([run]) == 1
+    assert command._exit_code([run], notice) == 1
     assert capsys.readouterr().err == (
         f"error: tiny/seed-0: {folder.path}: File exists; choose another --results or make room there\n"
     )

@@ -73,7 +73,7 @@ def test_it_trains_the_missing_runs_and_says_when_none_is_missing(
 def test_an_unknown_schedule_is_wrong_usage(cli: Cli) -> None:
     outcome = cli("reproduce", "--schedule", "half")
     assert outcome.code == 2
-    assert "schedule half: should be full or tenth, or auto" in outcome.err
+    assert "half should be auto, full or tenth" in outcome.err
 
 
 def test_a_missing_spec_is_named(cli: Cli, tmp_path: Path) -> None:

@@ -37,13 +37,21 @@ def test_a_file_may_add_to_every_table_and_results_are_read_without_it(
     described = cli("describe", "net.yaml", "--import", "mine.py", "--json")
     assert json.loads(described.out)["layers"] == 11
     assert described.err == "is shown on stderr\n"
+    lines = cli("describe", "net.yaml", "--import", "mine.py").out.splitlines()
+    assert lines[-2:] == [
+        "initialisation of convolutions: lecun, of an own file",
+        "initialisation of the classifier: tiny, of an own file",
+    ]
     trained = cli("train", "net.yaml", "--import", "mine.py", "--seeds", "0-1", "--device", "cpu")
     assert trained.code == 0, trained.err
     assert Path("results/net/seed-1/imported/mine.py").read_text() == EVERYTHING
+    usual = ("--set", "model.classifier_initialization=uniform", "--name", "usual")
+    assert cli("train", "net.yaml", "--import", "mine.py", *usual, "--device", "cpu").code == 0
     forget_all()
     for reader, *options in READERS:
         read = cli(reader, "results", *options)
         assert (read.code, read.err) == (0, ""), read
+    assert list(Path("results/figures").glob("classifier-*.svg"))
     shown = cli("table", "results").out
     assert "ResNet-11 (triple, no last relu, noisy, F × 0.5, swish, lecun, tiny classifier, width 2)" in shown
     assert cli("list", "results").out.count("≠") == 0

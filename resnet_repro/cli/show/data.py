@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from resnet_repro.cli.options import notice
+from resnet_repro.errors import notice
 from resnet_repro.text_tables import print_table
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from resnet_repro.analysis.effects import ABOUT_EFFECTS, Effect, effect_lines, e
 from resnet_repro.analysis.estimate import Estimate
 from resnet_repro.analysis.groups import ABOUT_ERRORS, ABOUT_SPREAD, COLUMNS, Entry, Group, uncounted
 from resnet_repro.claims.net_results import published_number
-from resnet_repro.claims.published_tables import published_column
+from resnet_repro.claims.published_tables import error_columns
 from resnet_repro.claims.wording import published_value
 from resnet_repro.cli.options import Format
 from resnet_repro.cli.show.formats import marked, print_as
@@ -39,18 +39,12 @@ def print_groups(groups: Sequence[Group], form: Format) -> None:
 
 def _print_group(group: Group, form: Format) -> None:
     """A table of final errors, the degradation and its fix in points, and what ± means in both."""
-    title, column, clean = group.title(), published_column(group.condition), f"{group.condition.labels[COLUMNS[1]]} %"
+    title, clean = group.title(), f"{group.condition.labels[COLUMNS[1]]} %"
     fields, others = field_columns(group.entries)
-    columns = [
-        "net",
-        *fields,
-        *["precision"] * group.is_mixed,
-        *(f"{label} %" for label in group.condition.labels.values()),
-        *[column] * bool(column),
-    ]
+    columns = error_columns(group, list(fields))
     rows = [
         [entry.name, *texts, *[entry.runs[0].precision] * group.is_mixed, *_finals(entry),
-         *[_published(entry)] * bool(column)]
+         *[_published(entry)] * group.condition.has_papers_data]
         for entry, *texts in zip(group.entries, *fields.values(), strict=True)
     ]  # fmt: skip
     lines = effect_lines(group)
@@ -98,7 +92,7 @@ def _published(entry: Entry) -> str:
 
 
 def _number(group: Group, entry: Entry) -> Number | None:
-    return published_number(entry, "test_error_pct") if published_column(group.condition) else None
+    return published_number(entry, "test_error_pct") if group.condition.has_papers_data else None
 
 
 def _effect_json(effect: Effect) -> dict[str, Any]:

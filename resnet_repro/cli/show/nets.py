@@ -1,9 +1,10 @@
 """What `describe` prints: nets layer by layer, the differences of two nets, or the totals of several."""
 
-import json
 from collections.abc import Sequence
 
 from resnet_repro.describe import Description, describe, describe_published, forward_seconds, layer_differences
+from resnet_repro.describe.description import LayerDifference
+from resnet_repro.files import to_json
 from resnet_repro.spec import Experiment, ModelSpec
 from resnet_repro.spec.file import differences
 from resnet_repro.text_tables import print_table
@@ -33,7 +34,7 @@ def show_nets(experiments: Sequence[Experiment], as_json: bool) -> None:
             print(_initialization(experiment.model))
         return
     totals = [_totals(experiment, net) for experiment, net in zip(experiments, descriptions, strict=True)]
-    print(json.dumps(totals if len(totals) > 1 else totals[0], indent=2))
+    print(to_json(totals if len(totals) > 1 else totals[0]), end="")
 
 
 def show_difference(left: Experiment, right: Experiment, as_json: bool) -> None:
@@ -41,9 +42,8 @@ def show_difference(left: Experiment, right: Experiment, as_json: bool) -> None:
     nets = describe(left), describe(right)
     fields, layers = differences(left, right), layer_differences(*nets)
     if as_json:
-        keys = ("stage", "operation", "output", "parameters", "left", "right")
-        found = [dict(zip(keys, layer, strict=True)) for layer in layers]
-        print(json.dumps({"fields": fields, "layers": found, "totals": [net.totals() for net in nets]}, indent=2))
+        found = [layer._asdict() for layer in layers]
+        print(to_json({"fields": fields, "layers": found, "totals": [net.totals() for net in nets]}), end="")
     else:
         _print_difference(*nets, fields, layers)
 
@@ -58,7 +58,7 @@ def show_comparison(experiments: Sequence[Experiment], names: Sequence[str], dev
         seconds, timed_on = forward_seconds(experiments, names, on), device_name(on)
     if as_json:
         times: list[dict[str, float]] = [{"forward_ms": 1000 * time} for time in seconds] or [{} for _ in nets]
-        print(json.dumps([{**net.totals(), **time} for net, time in zip(nets, times, strict=True)], indent=2))
+        print(to_json([{**net.totals(), **time} for net, time in zip(nets, times, strict=True)]), end="")
     else:
         _print_totals(nets, seconds, timed_on)
 
@@ -93,11 +93,15 @@ def _initialization(model: ModelSpec) -> str:
     convolutions, classifier = (
         (text.format(std=std) if std is not None else text)
         for text, std in (
-            (CONVOLUTIONS[model.initialization], model.initialization_std),
-            (CLASSIFIERS[model.classifier_initialization], model.classifier_initialization_std),
+            (_described(model.initialization, CONVOLUTIONS), model.initialization_std),
+            (_described(model.classifier_initialization, CLASSIFIERS), model.classifier_initialization_std),
         )
     )
     return f"initialisation of convolutions: {convolutions}\ninitialisation of the classifier: {classifier}"
+
+
+def _described(method: str, known: dict[str, str]) -> str:
+    return known.get(method, f"{method}, of an own file")
 
 
 def _print_totals(descriptions: Sequence[Description], seconds: Sequence[float], timed_on: str) -> None:
@@ -127,7 +131,7 @@ def _print_difference(
     left: Description,
     right: Description,
     fields: Sequence[str],
-    layers: Sequence[tuple[str, str, str, int, int, int]],
+    layers: Sequence[LayerDifference],
 ) -> None:
     print(f"{left.name} against {right.name}\n")
     print("".join(f"  {line}\n" for line in fields) or "  the specs are equal\n")
