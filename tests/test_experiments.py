@@ -149,7 +149,8 @@ def test_every_row_of_the_tables_of_identity_mappings_is_there() -> None:
     usual = TrainingSpec.model_validate({"warmup": {"learning_rate": 0.01, "steps": 400}})
     for experiment in experiments:
         halved = experiment.name.endswith("batch64")
-        assert experiment.training == (usual.model_copy(update={"batch_size": 64}) if halved else usual)
+        epochs: dict[str, object] = {"batch_size": 64, "steps": 200 * 782, "milestones": (80 * 782, 121 * 782)}
+        assert experiment.training == (usual.model_copy(update=epochs) if halved else usual)
         assert experiment.data.dataset == "cifar10"
 
 

@@ -162,6 +162,8 @@ def _incomparable(measure: str, base: Net, net: Net) -> str:
         return "it was tested on other images"
     if measure == "train_error_pct" and at.augmentation != of_base.augmentation:
         return "it is measured on images of another augmentation"
+    if measure == "train_error_clean_pct" and net.entry.training.clean_images != base.entry.training.clean_images:
+        return "it is measured on another number of images"
     for one in (net, base):
         if not one.entry.final(measure):
             if one.entry.finished:

@@ -6,11 +6,17 @@ from typing import NamedTuple
 from resnet_repro.analysis.families import depth_families, why_no_depths, why_no_fix
 from resnet_repro.analysis.groups import COLUMNS, Entry, Group
 from resnet_repro.analysis.known import known
-from resnet_repro.analysis.noise import Interval, interval
+from resnet_repro.analysis.noise import ABOUT_BORROWED, BORROWED, Interval, interval
 
 ABOUT_EFFECTS = (
     "Beside a difference of two nets, ± is half the width of its 95 % confidence interval (docs/statistics.md)."
 )
+
+
+def about_effects(found: Sequence["Effect"]) -> str:
+    """What ± means beside these effects, and †; empty if there are none."""
+    borrowed = any(effect.interval and effect.interval.borrowed for effect in found)
+    return " ".join([ABOUT_EFFECTS] * bool(found) + [ABOUT_BORROWED] * borrowed)
 
 
 class Effect(NamedTuple):
@@ -25,7 +31,7 @@ class Effect(NamedTuple):
     n: tuple[int, int]  # number of runs of `worse` and of `better`
 
     def __str__(self) -> str:
-        width = "" if self.interval is None else f" ± {self.interval.half_width:.1f}"
+        width = "" if self.interval is None else f" ± {self.interval.half_width:.1f}{BORROWED * self.interval.borrowed}"
         unknown = "" if self.interval else "; a second seed is needed"
         return f"{self.points:+.1f}{width} points (n={self.n[0]}, {self.n[1]}{unknown})"
 

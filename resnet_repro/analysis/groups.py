@@ -45,6 +45,11 @@ class Entry:
         return self.runs[0].experiment.start
 
     @property
+    def imported(self) -> str:
+        """The user's own files that its nets need, with their digests; empty if there are none."""
+        return self.runs[0].imported
+
+    @property
     def steps_in_all(self) -> int:
         """The steps of training of its nets, with those of the nets from which they start."""
         return self.training.steps + self.runs[0].steps_before

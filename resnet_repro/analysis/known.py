@@ -12,11 +12,12 @@ from resnet_repro.record.run import Run
 def known(group: Group, measure: str, entries: Sequence[Entry]) -> Known:
     """What is known of the spread of the net in `entries`, which were trained alike: its own, and the group's.
 
-    The published spread counts under the papers' own conditions, for the measure that it is of.
+    Of the nets beside grown ones, only those count that trained for as long and began alike. The published spread
+    counts under the papers' own conditions, for the measure that it is of.
     """
     how = MEASURES[measure]
     measured: dict[object, dict[int, tuple[Run, float]]] = {}
-    for entry in (*group.entries, *group.beside):
+    for entry in (one for one in (*group.entries, *group.beside) if _length(one) == _length(entries[0])):
         for run in entry.finished:
             if (value := how.of(run)) is not None:
                 measured.setdefault(_training(entry), {}).setdefault(run.experiment.seed, (run, value))
@@ -29,6 +30,11 @@ def known(group: Group, measure: str, entries: Sequence[Entry]) -> Known:
     return Known(own, others, PUBLISHED if how.is_published and group.condition.is_papers else UNKNOWN)
 
 
-def _training(entry: Entry) -> tuple[object, str]:
+def _length(entry: Entry) -> tuple[int, bool]:
+    """What nets share whose seeds may differ alike: the length of the training, and how it began."""
+    return entry.training.steps, entry.start is None
+
+
+def _training(entry: Entry) -> tuple[object, str, str]:
     """What differs between nets and trainings, but not between seeds or ways of recording."""
-    return entry.model, str(entry.recipe)
+    return entry.model, str(entry.recipe), entry.imported

@@ -28,6 +28,6 @@ def seeds_missing(found: Evidence) -> str:
     fixed = [not result.entries for result in results]
     needed = seeds_needed(found.known, counts, fixed, distance, found.interval.chance)
     if needed is None:
-        return f"{what}, even with {MOST_SEEDS} seeds{' of each' if len(ours) > 1 else ''}"
+        return f"{what}, even with {max(MOST_SEEDS, *counts)} seeds{' of each' if len(ours) > 1 else ''}"
     more = in_words(still_missing(needed, {result.name: len(result.runs) for result in ours}))
     return f"{what}; about {more} would decide it, if the difference stays"

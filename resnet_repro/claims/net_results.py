@@ -72,10 +72,16 @@ def net_result(group: Group, net: str, measure: str) -> NetResult:
         entries = [entry for entry in entries if _follows(entry, training, beside=LENGTH)]
     if not entries:
         return NetResult(net, name, (), None)
-    if any(entry.recipe != entries[0].recipe for entry in entries):
-        specs = ", ".join(f"{entry.runs[0].experiment.name} in {entry.runs[0].precision}" for entry in entries)
-        return NetResult(net, name, (), None, fault=f"{name} was trained in more than one way ({specs}); keep one")
+    if any((entry.recipe, entry.imported) != (entries[0].recipe, entries[0].imported) for entry in entries):
+        ways = ", ".join(map(_way, entries))
+        return NetResult(net, name, (), None, fault=f"{name} was trained in more than one way ({ways}); keep one")
     return _summarise(net, name, entries, measure)
+
+
+def _way(entry: Entry) -> str:
+    """How a net was trained, as far as one net is told from another: "plain20 in bf16 with mine.py 0123456789"."""
+    spec = f"{entry.runs[0].experiment.name} in {entry.runs[0].precision}"
+    return f"{spec} with {entry.imported}" if entry.imported else spec
 
 
 def _constructed(group: Group, net: str, measure: str) -> NetResult:
@@ -84,7 +90,8 @@ def _constructed(group: Group, net: str, measure: str) -> NetResult:
     ours = (RECIPES["plain20"][0], RECIPES["plain56"][0])
     for found in constructions(group):
         changed = set(found.grown.training_differences(found.source)) - {"start"}
-        if (found.source.model, found.grown.model) == ours and not changed:
+        same_images = found.source.training.clean_images == found.grown.training.clean_images
+        if (found.source.model, found.grown.model) == ours and not changed and same_images:
             entry = {SHALLOW: found.source, GROWN: found.grown, SCRATCH: found.scratch}[net]
             return _summarise(net, name, [entry] if entry else [], measure) if entry else NetResult(net, name, (), None)
     return NetResult(net, name, (), None)

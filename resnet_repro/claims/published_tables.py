@@ -12,7 +12,7 @@ from resnet_repro.record.run import Run
 from resnet_repro.spec import PAPER_STEPS
 
 MEASURE = "test_error_pct"
-TABLES = ("[R] Table 6", "[R] Fig. 6, plain nets", "[I] Table 1", "[I] Table 2", "[I] Table 3")
+TABLES = ("[R] Table 6", "[R] Fig. 6, plain nets", "[I] Table 1", "[I] Table 2", "[I] Table 3", "[I] Table 4")
 
 
 def published_column(at: Condition) -> str:

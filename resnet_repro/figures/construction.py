@@ -66,7 +66,7 @@ def _draw(axes: Axes, style: Style, found: Sequence[Construction]) -> list[EndLa
     """Draw the nets of one panel. Returns the labels for the ends of their lines."""
     label_counts(axes, "iterations in all")
     axes.tick_params(labelbottom=True)
-    axes.set_ylabel("training error (%)")
+    axes.set_ylabel("clean training error (%)")
     axes.set_xlim(0, max(one.grown.steps_in_all for one in found))
     ends: list[EndLabel] = []
     grown = [one.grown.runs[0].path for one in found]  # a source that has grown itself is drawn as such

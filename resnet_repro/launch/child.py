@@ -1,8 +1,10 @@
 """A child process of the queue, in which runs train: starts it, sends it runs, and learns how it ended."""
 
+import math
 import multiprocessing
 import signal
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
@@ -18,6 +20,7 @@ from resnet_repro.runner.signals import held_back
 
 # How many streams a GPU can work on at once before some wait for others; CUDA's default is 8.
 CONNECTIONS = {"CUDA_DEVICE_MAX_CONNECTIONS": "32"}
+STUCK_SECONDS = 60.0  # after which a process that uses a GPU and was told to stop has hung; runs stop within 100 steps
 
 
 class Place(NamedTuple):
@@ -30,12 +33,13 @@ class Place(NamedTuple):
 class Child:
     """A process and the runs that train in it: one run, or all runs of a GPU."""
 
-    def __init__(self, slot: Slot, options: TrainOptions) -> None:
-        """Start the process. Raises OSError if that fails."""
-        self.slot = slot
+    def __init__(self, slot: Slot, options: TrainOptions, shared: bool) -> None:
+        """Start the process, for one run or, if `shared`, for several. Raises OSError if that fails."""
+        self.slot, self.shared = slot, shared
         self.places: dict[str, Place] = {}
         self.takes_more = True
         self.is_dismissed = False
+        self.stopped = math.inf  # the time at which it was told to stop
         self.pipe, theirs = multiprocessing.Pipe()
         spawning = multiprocessing.get_context("spawn")
         self.process = spawning.Process(target=work, args=(slot, options, theirs), daemon=True)
@@ -46,13 +50,13 @@ class Child:
 
     def can_take(self, slot: Slot) -> bool:
         """Whether a run in this slot can train as another thread of this process."""
-        return slot.shared and slot.device == self.slot.device and self.takes_more and self.process.is_alive()
+        return self.shared and slot.device == self.slot.device and self.takes_more and self.process.is_alive()
 
     def take(self, run: QueuedRun, slot: Slot, urgent: bool) -> None:
         """Have the process train a run, on a GPU with priority if `urgent`. Raises OSError if the process has died."""
         self.pipe.send(Assignment(run.task.experiment, urgent))
         self.places[run.label] = Place(run, slot)
-        self.takes_more = slot.shared
+        self.takes_more = self.shared
 
     def receive(self) -> tuple[str, Event] | None:
         """An event and the label of its run, if there is one. Raises EOFError once the process has ended.
@@ -74,9 +78,14 @@ class Child:
 
     def stop(self) -> None:
         """Have the process stop its runs, resumably, and end. Windows has no signal for that."""
-        self.takes_more = False
+        self.takes_more, self.stopped = False, time.monotonic()
         with suppress(OSError):  # it has died
             self.pipe.send(STOP)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it should have ended by now. On a CPU, a step or an evaluation can take minutes."""
+        return is_cuda(self.slot.device) and time.monotonic() - self.stopped > STUCK_SECONDS
 
     def dismiss(self) -> None:
         """Tell the process to end; its runs have ended already."""
@@ -85,9 +94,12 @@ class Child:
             self.pipe.send(None)
 
     def join(self) -> str:
-        """Wait until the process ends, and return in words how it ended."""
+        """Wait until the process ends, and return in words how it ended. One that hangs on a GPU is killed."""
         self.pipe.close()
-        self.process.join()
+        self.process.join(STUCK_SECONDS if is_cuda(self.slot.device) else None)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
         reason = _exit_reason(self.process.exitcode or 0)
         self.process.close()
         return reason
@@ -118,7 +130,7 @@ def _without_main() -> Iterator[None]:
 
 def _exit_reason(exit_code: int) -> str:
     if exit_code == LOST_DEVICE:
-        return "the GPU became unusable after an error of another run; run the same command to resume"
+        return "the GPU became unusable after an error of another run"
     if exit_code >= 0:
         return f"its process ended with exit code {exit_code} and no message"
     name = signal.Signals(-exit_code).name

@@ -4,6 +4,7 @@ import multiprocessing.connection
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from resnet_repro.launch.board import Board
 from resnet_repro.launch.child import Child
@@ -20,6 +21,8 @@ MOST_AWAITED = 60  # pipes; Windows can wait for 63 at once. More are looked at 
 
 class Queue(Scheduler):
     """Trains `runs` in their order, each in its own process; the runs of a CUDA device share one.
+
+    If a shared process dies, each of its runs goes on from its last checkpoint in a process of its own, once.
 
     `growths` limit how many slots of each device are in use. `notice` prints what they find.
     """
@@ -51,6 +54,7 @@ class Queue(Scheduler):
                 while self.children or (self.waiting and not stopped()):
                     if stopped():
                         self._stop()
+                        self._kill_stuck()
                     elif (slot := self._usable_slot()) and (run := self._ready_run()):
                         self.waiting.remove(run)
                         self._start(run, slot)
@@ -81,9 +85,11 @@ class Queue(Scheduler):
         if growth := self.growths.get(slot.device):
             growth.started(run.label)
         try:
-            child = next((child for child in self.children if child.can_take(slot)), None)
+            alone = not slot.shared or run.lost_processes > 0
+            child = None if alone else next((child for child in self.children if child.can_take(slot)), None)
             if not child:
-                child = Child(slot, self.options)
+                restart = self.options.restart and not run.lost_processes  # else it would lose its checkpoint
+                child = Child(slot, replace(self.options, restart=restart), shared=not alone)
                 self.children.append(child)
             child.take(run, slot, urgent=run.weight == 1)
         except OSError as error:  # such as no memory, or too many open files
@@ -144,10 +150,27 @@ class Queue(Scheduler):
         for child in self.children:
             child.stop()
 
+    def _kill_stuck(self) -> None:
+        for child in self.children:
+            if child.is_stuck:
+                child.process.kill()
+
     def _end(self, child: Child) -> None:
+        """Take the end of a process. Its runs have failed, unless they were stopped, or may go on in another one."""
         reason = child.join()
         self.children.remove(child)
         for run, slot in child.places.values():
+            if child.shared and not self.stopping:
+                self._wait_again(run, slot, reason)
+                continue
             run.status = "interrupted" if self.stopping else "failed"
             run.error = reason
             self._release(run, slot)
+
+    def _wait_again(self, run: QueuedRun, slot: Slot, reason: str) -> None:
+        self.notice(f"{run.label}: {reason}; it goes on from its last checkpoint, in a process of its own")
+        run.status, run.lost_processes = "waiting", run.lost_processes + 1
+        self.waiting.insert(0, run)
+        self.free.append(slot)
+        if growth := self.growths.get(slot.device):
+            growth.ended(run.label)

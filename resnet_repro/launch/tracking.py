@@ -67,6 +67,7 @@ class QueuedRun:
     progress: TrainingProgress | None = None
     test_error_pct: float | None = None
     error: str = ""
+    lost_processes: int = 0  # how many processes have died with this run
     weight: float = 1.0  # multiply-adds of its net, as a share of those of the queue's largest net
 
     @property

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from resnet_repro.analysis.differences import field_columns
-from resnet_repro.analysis.effects import ABOUT_EFFECTS, effect_lines
+from resnet_repro.analysis.effects import about_effects, effect_lines, effects
 from resnet_repro.analysis.groups import ABOUT_ERRORS, ABOUT_SPREAD, Group, comparable_groups
 from resnet_repro.claims import Outcome, Verdict, judge
 from resnet_repro.claims.verdict import ABOUT_INTERVALS, ABOUT_OUTCOMES
@@ -59,7 +59,6 @@ def render_page(runs: Sequence[Run], name: str, title: str = "", options: str = 
         papers=PAPERS,
         units=Markup(units_svg(PAGE)),  # noqa: S704 - ours
         about_errors=ABOUT_ERRORS,
-        about_effects=ABOUT_EFFECTS,
         about_spread=ABOUT_SPREAD,
         about_intervals=ABOUT_INTERVALS,
         about_outcomes=ABOUT_OUTCOMES,
@@ -91,6 +90,7 @@ def _group(number: int, group: Group, drawn: Sequence[Drawn]) -> dict[str, Any]:
         "published": group.condition.is_short and group.condition.has_papers_data,
         "table": final_errors(group),
         "effects": effect_lines(group),
+        "about_effects": about_effects(effects(group)),
         "others": field_columns(group.entries)[1],
         "figures": [
             _figure(found, f"f{number}{slug(found.family)}", f"f{number}n{place}")

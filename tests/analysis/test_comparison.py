@@ -127,6 +127,13 @@ def test_other_test_images_are_not_compared_and_another_schedule_is() -> None:
     assert set(data.values) == {"CIFAR-10", "CIFAR-10, tested on 5000 held-out training images", "synthetic shapes"}
 
 
+def test_clean_training_errors_on_other_numbers_of_images_are_not_compared() -> None:
+    found = compare(net("a", [60.0, 60.1]) + net("b", [55.0, 55.1], depth=56, clean_images=2000), base="a")
+    verdicts = {one.measure: (one.verdict, one.reason) for one in found.differences}
+    assert verdicts["train_error_clean_pct"] == ("not compared", "it is measured on another number of images")
+    assert verdicts["test_error_pct"][0] == "lower"
+
+
 def test_fields_that_change_no_error_come_last_and_are_no_difference_alone() -> None:
     probed = [replace(run, experiment=run.experiment.model_copy(update={"probes": ProbesSpec(every=7)}))
               for run in net("probed", [60.0, 61.0])]  # fmt: skip

@@ -97,7 +97,7 @@ def test_an_effect_has_its_interval_and_numbers_of_runs() -> None:
     assert found.interval.error.freedom == pytest.approx(1 + 2 / 8)  # of plain-56 and, for a variance 8 times as small
     assert str(found) == f"+30.0 ± {found.interval.half_width:.1f} points (n=2, 3)"
     borrowed = effects(comparable_groups([*shallow, deep[0]])[0])[0]
-    assert str(borrowed) == f"+28.0 ± {4.302653 * (4 / 3) ** 0.5:.1f} points (n=1, 3)"  # t of 2 degrees
+    assert str(borrowed) == f"+28.0 ± {4.302653 * (4 / 3) ** 0.5:.1f}† points (n=1, 3)"  # t of 2 degrees
 
 
 def test_an_effect_of_single_runs_has_no_interval_however_large_it_is() -> None:

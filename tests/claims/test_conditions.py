@@ -131,6 +131,13 @@ def test_a_full_run_of_one_net_leaves_what_the_opening_says_as_it_is() -> None:
         assert (found.outcome, found.setting) == ("reproduced", "short schedule, in part")
 
 
+def test_full_runs_of_one_net_and_the_opening_of_the_other_say_in_part() -> None:
+    """Whether both end with a similar error is open, though the first comparison is made at full length."""
+    warm = [warming(seed, True, 400, steps=64_000, milestones=(32_000, 48_000)) for seed in (0, 1)]
+    found = verdict_on("C9", [*warm, *(warming(seed, False, 1100) for seed in (0, 1))])
+    assert (found.outcome, found.setting) == ("reproduced", "short schedule, in part")
+
+
 def test_a_schedule_on_which_a_run_diverged_does_not_hide_another() -> None:
     longer: dict[str, Any] = {"steps": 6400, "milestones": (3200, 4800)}
     runs = [*(warming(seed, True, 400, **longer) for seed in range(3)),
@@ -210,6 +217,17 @@ def test_two_ways_of_training_one_net_are_not_averaged() -> None:
     runs = [make_run(20, name="a"), make_run(20, name="b", learning_rate=0.5), make_run(56)]
     missing = verdict_on("C2", runs).missing
     assert "plain-20 was trained in more than one way (a in fp32, b in fp32); keep one" in missing
+
+
+def test_runs_that_needed_different_files_of_the_users_own_are_not_averaged() -> None:
+    def with_file(run: Run, digest: str) -> Run:
+        return replace(run, environment=run.environment | {"imported": {"mine.py": digest}})
+
+    runs = [with_file(make_run(20, seed=seed), digit * 64) for seed, digit in enumerate("ab")]
+    missing = verdict_on("C2", [make_run(56), *runs, make_run(20, seed=2)]).missing
+    ways = ("none20 in fp32 with mine.py aaaaaaaaaa", "none20 in fp32 with mine.py bbbbbbbbbb", "none20 in fp32")
+    assert "plain-20 was trained in more than one way (" in missing
+    assert all(way in missing for way in ways)
 
 
 def test_a_net_in_two_precisions_is_judged_in_each_and_the_one_with_more_runs_comes_first() -> None:

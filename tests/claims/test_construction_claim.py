@@ -37,6 +37,23 @@ def test_c13_needs_all_three_nets_and_a_second_seed() -> None:
     assert verdict_on("C13", [grown_run(0)]).outcome == "not run"
 
 
+def test_a_single_net_from_random_weights_does_not_take_the_spread_of_shorter_trainings() -> None:
+    found = verdict_on(
+        "C13", [run for run in suite(3) if run.experiment.label not in ("none56/seed-1", "none56/seed-2")]
+    )
+    assert found.outcome == "inconclusive"
+    assert "a second seed is needed of plain-56 from random weights" in found.missing
+
+
+def test_clean_errors_on_other_numbers_of_images_are_not_compared() -> None:
+    def measured_on_all(run: Run) -> Run:
+        training = run.experiment.training.model_copy(update={"clean_images": 50_000})
+        return replace(run, experiment=run.experiment.model_copy(update={"training": training}))
+
+    runs = [measured_on_all(run) if run.experiment.source else run for run in suite(3)]
+    assert verdict_on("C13", runs).outcome == "not run"
+
+
 def test_grown_nets_say_nothing_about_the_other_claims() -> None:
     without = {
         verdict.claim.id: verdict.outcome for verdict in judge([run for run in suite() if not run.experiment.source])

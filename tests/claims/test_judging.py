@@ -1,6 +1,7 @@
 """Outcomes of claims on made-up runs: every outcome, and the edges between them."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from conftest import make_run
@@ -56,6 +57,9 @@ def test_as_many_seeds_as_a_verdict_asks_for_decide_it() -> None:
 def test_a_difference_that_no_reasonable_number_of_seeds_decides_says_so() -> None:
     runs = runs_of(20, "none", [9.4, 9.7, 10.0]) + runs_of(56, "none", [9.41, 9.71, 10.01])
     assert verdict_on("C2", runs).missing.endswith("), even with 20 seeds of each")
+    close = [value for number in range(11) for value in (9.4 + number / 1000, 10.0)]
+    many = runs_of(20, "none", close) + runs_of(56, "none", [value + 0.1 for value in close])
+    assert verdict_on("C2", many).missing.endswith("), even with 22 seeds of each")
 
 
 @pytest.mark.parametrize(("gap", "outcome"), [(1.0, "reproduced"), (0.9, "inconclusive"), (-1.0, "contradicted")])
@@ -182,6 +186,29 @@ def test_a_net_that_diverges_is_worse_than_a_finished_one_if_it_also_fails_in_th
         runs = [original, run_of_net(f"identity_mappings/{net}", status="diverged")]
         [found] = [found for found in ruling_on("I1", runs).evidence if net in found.check.net]
         assert found.outcome == outcome
+
+
+def test_a_net_that_diverged_is_not_compared_with_one_that_was_trained_otherwise_or_diverged_too() -> None:
+    net, original = "identity_mappings/scaled-0-1", "identity_mappings/original-110"
+    fast = [run_of_net(net, status="diverged", steps=6400, learning_rate=50.0) for _ in range(2)]
+    runs = [replace(run, experiment=run.experiment.model_copy(update={"seed": seed})) for seed, run in enumerate(fast)]
+    others = [run_of_net(original, steps=6400)]
+    [found] = [one for one in ruling_on("I1", runs + others).evidence if "scaled-0-1" in one.check.net]
+    assert found.missing == "ResNet-110 (h × 0, F × 1) and ResNet-110 were trained differently (learning_rate)"
+    also = run_of_net(original, status="diverged")
+    also = replace(also, experiment=also.experiment.model_copy(update={"seed": 1}))
+    runs = [run_of_net(net, status="diverged"), run_of_net(original), also]
+    [found] = [one for one in ruling_on("I1", runs).evidence if "scaled-0-1" in one.check.net]
+    assert found.outcome == "inconclusive"
+
+
+def test_a_single_run_that_diverged_decides_nothing_on_a_short_schedule() -> None:
+    def diverged(seeds: int) -> list[Run]:
+        return runs_of(110, "none", [70.0] * seeds, status="diverged", steps=6400)
+
+    found = verdict_on("C4", diverged(1))
+    assert (found.outcome, found.missing) == ("inconclusive", "a second seed is needed of plain-110")
+    assert verdict_on("C4", diverged(2)).outcome == "reproduced"
 
 
 def test_divergence_reproduces_a_claim_that_a_net_fails() -> None:

@@ -18,7 +18,7 @@ def test_runs_of_each_net_are_found_under_its_name_only(net: str) -> None:
 
 
 def test_another_batch_size_matches_all_nets_that_differ_only_in_it() -> None:
-    [group] = comparable_groups([run_of_net(BATCH_64, batch_size=32, steps=800)])
+    [group] = comparable_groups([run_of_net(BATCH_64, batch_size=32, steps=800, milestones=())])
     assert nets_of(group.entries[0]) == [BATCH_128, BATCH_64]
     number = published_number(group.entries[0], "test_error_pct")
     assert number is not None

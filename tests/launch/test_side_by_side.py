@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,15 +106,74 @@ def test_a_second_interrupt_a_second_later_kills_the_process(tiny: Path, tmp_pat
     assert (queue.stopping, queue.children) == (True, [])
 
 
-def test_after_a_lost_gpu_the_waiting_runs_train_in_a_new_process(tiny: Path, tmp_path: Path) -> None:
+def test_after_a_lost_gpu_the_other_runs_go_on_and_the_waiting_ones_train_in_new_processes(
+    tiny: Path, tmp_path: Path
+) -> None:
     lost = load_spec(tiny, ("name=lost", f"data.train_images={UNAFFORDABLE}"))
-    runs = queued(tmp_path, [*experiments(tiny, LONG, 1), lost, *experiments(tiny, ("name=later",), 1)])
-    board = Recorder()
+    steps = ("training.steps=200", "training.evaluate_every=200")
+    runs = queued(tmp_path, [*experiments(tiny, steps, 1), lost, *experiments(tiny, ("name=later",), 1)])
+    board, notices = Recorder(), list[str]()
     board.queue = make_queue(runs, options(tmp_path, LostGpu), board, slots=2, shared=True)
+    board.queue.notice = notices.append
     board.queue.train_all()
-    assert [run.status for run in runs] == ["failed", "failed", "finished"]
-    assert runs[0].error == "the GPU became unusable after an error of another run; run the same command to resume"
+    assert [run.status for run in runs] == ["finished", "failed", "finished"]
+    assert notices == [
+        "tiny/seed-0: the GPU became unusable after an error of another run; it goes on from its last checkpoint, in a "
+        "process of its own"
+    ]
     assert runs[1].error.startswith("OutOfMemoryError")
+
+
+def test_a_crash_costs_no_run_and_a_run_that_crashes_again_fails_alone(tiny: Path, tmp_path: Path) -> None:
+    """The runs go on from their checkpoints, though the command began with --restart, and give the same bits."""
+
+    class Crasher(Recorder):
+        kills = 0
+
+        def received(self, run: QueuedRun, event: Event) -> None:
+            super().received(run, event)
+            first = isinstance(event, Row) and run is runs[0] and event.step == 30
+            if (first and self.kills == 0) or (run is runs[1] and self.kills == 1 and isinstance(event, Row)):
+                self.kills += 1
+                [child] = [child for child in self.queue.children if run.label in child.places]
+                os.kill(child.process.pid or 0, signal.SIGSEGV)
+
+    wanted = [*experiments(tiny, PIECES, 1), *experiments(tiny, ("name=culprit", *LONG, "training.record_every=2"), 1)]
+    runs = queued(tmp_path / "r", wanted)
+    board, notices = Crasher(), list[str]()
+    often = replace(options(tmp_path / "r"), restart=True, checkpoint_seconds=0.0)
+    board.queue = make_queue(runs, often, board, shared=True)
+    board.queue.notice = notices.append
+    board.queue.train_all()
+    assert [run.status for run in runs] == ["finished", "failed"]
+    assert runs[1].error == "its process was killed by SIGSEGV"
+    assert len(board.processes) == 3
+    assert sorted(notice.split(":")[0] for notice in notices) == ["culprit/seed-0", "tiny/seed-0"]
+    assert sum(" resumes at step " in line for line in board.lines["tiny/seed-0"]) == 1
+    train_alone(tmp_path / "alone", wanted[:1])
+    assert_same_result(tmp_path / "r/tiny/seed-0", tmp_path / "alone/tiny/seed-0")
+
+
+def test_a_process_that_hangs_on_a_gpu_is_killed_a_while_after_the_signal(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Suspender(Recorder):
+        has_sent = False
+
+        def received(self, run: QueuedRun, event: Event) -> None:
+            if isinstance(event, Row) and not self.has_sent:
+                self.has_sent = True
+                os.kill(self.queue.children[0].process.pid or 0, signal.SIGSTOP)
+                signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("resnet_repro.launch.child.STUCK_SECONDS", 0.5)
+    monkeypatch.setattr("resnet_repro.launch.child.is_cuda", lambda device: True)
+    runs = queued(tmp_path, experiments(tiny, LONG, 2))
+    board = Suspender()
+    queue = board.queue = make_queue(runs, options(tmp_path), board, shared=True)
+    queue.train_all()
+    assert [run.status for run in runs] == ["interrupted", "interrupted"]
+    assert queue.children == []
 
 
 def test_a_signal_to_one_process_interrupts_its_runs_and_the_waiting_ones_train(tiny: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from resnet_repro.analysis.differences import field_columns
-from resnet_repro.analysis.effects import ABOUT_EFFECTS, Effect, effect_lines, effects
+from resnet_repro.analysis.effects import Effect, about_effects, effect_lines, effects
 from resnet_repro.analysis.estimate import Estimate
 from resnet_repro.analysis.groups import ABOUT_ERRORS, ABOUT_SPREAD, COLUMNS, Entry, Group, uncounted
 from resnet_repro.claims.net_results import published_number
@@ -48,7 +48,7 @@ def _print_group(group: Group, form: Format) -> None:
         for entry, *texts in zip(group.entries, *fields.values(), strict=True)
     ]  # fmt: skip
     lines = effect_lines(group)
-    about = " ".join(filter(None, [others, ABOUT_SPREAD, ABOUT_EFFECTS if effects(group) else ""]))
+    about = " ".join(filter(None, [others, ABOUT_SPREAD, about_effects(effects(group))]))
     print_as(form, title, columns, rows, marked(form, lines), about, optional=[clean])
     if form == "text":
         print()
@@ -97,7 +97,10 @@ def _number(group: Group, entry: Entry) -> Number | None:
 
 def _effect_json(effect: Effect) -> dict[str, Any]:
     found = effect.interval
-    return {**effect._asdict(), "interval": found and {"half_width": found.half_width, "basis": found.basis}}
+    return {
+        **effect._asdict(),
+        "interval": found and {"half_width": found.half_width, "basis": found.basis, "borrowed": found.borrowed},
+    }
 
 
 def _estimate_json(value: Estimate | None) -> dict[str, Any] | None:
