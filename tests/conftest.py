@@ -1,6 +1,7 @@
 """Shared by all tests: one thread, as tests run side by side, a spec that trains in a second, and the command line."""
 
 import gc
+import logging
 import multiprocessing
 import os
 import signal
@@ -109,6 +110,15 @@ def _own_files_forgotten() -> Iterator[None]:
     """A command ends its process, and with it what --import has added."""
     yield
     imported.forget_all()
+
+
+@pytest.fixture(autouse=True)
+def _log_level_restored() -> Iterator[None]:
+    """A process of a rank or a node may set it for good; here it runs in the process of other tests."""
+    logger = logging.getLogger("resnet_repro")
+    before = logger.level
+    yield
+    logger.setLevel(before)
 
 
 @pytest.fixture

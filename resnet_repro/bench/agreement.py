@@ -14,6 +14,7 @@ from resnet_repro.runner.assembly import build_trainer
 from resnet_repro.spec import Experiment
 from resnet_repro.spec.file import overridden
 from resnet_repro.training.capture import GRAPHS
+from resnet_repro.training.device import tuned_convolutions
 
 STEPS, ORDER_STEPS = 200, 20
 TEST_IMAGES = 100
@@ -73,10 +74,14 @@ def orders_agree(experiment: Experiment, device: torch.device, steps: int = ORDE
 
 @contextmanager
 def launched_eagerly(device: torch.device) -> Iterator[None]:
-    """Inside, runs are built without a graph."""
+    """Inside, runs are built without a graph, and their convolutions are tuned as in one.
+
+    cuDNN keeps what it chose first for a shape, so that untuned convolutions here would slow all later runs.
+    """
     graph = GRAPHS.pop(device.type, None)
     try:
-        yield
+        with tuned_convolutions():
+            yield
     finally:
         if graph:
             GRAPHS[device.type] = graph

@@ -22,6 +22,7 @@ from resnet_repro.training.kernels import choose_kernels
 from resnet_repro.training.loop import Trainer
 from resnet_repro.training.schedule import Schedule
 from resnet_repro.training.stepping import Stepper
+from resnet_repro.training.streams import LAUNCHING
 
 log = logging.getLogger(__name__)
 
@@ -64,16 +65,18 @@ def build_trainer(
         raise RunError(f"--compile: not in {engine.precision}, which this CPU lacks; --set training.precision=fp32")
     if compiled:
         net.compile_units()
-    if kernels is None:
-        kernels = "torch" if compiled else choose_kernels(engine, net.fuse, training.batch_size)
-    net.fuse(kernels == "fused")
-    engine.kernels = kernels
+    with LAUNCHING:  # the trial and the tuning of convolutions need the GPU for themselves
+        if kernels is None:
+            kernels = "torch" if compiled else choose_kernels(engine, net.fuse, training.batch_size)
+        net.fuse(kernels == "fused")
+        engine.kernels = kernels
     normalization = normalization_of(dataset.train, device)
     batches = TrainingBatches(
         dataset.train, normalization, training.batch_size, experiment.seed, data.augmentation, device
     )
     stepper = _stepper(experiment, engine, batches)
-    _capture(stepper, engine, require_graph)
+    with LAUNCHING:
+        _capture(stepper, engine, require_graph)
     if compiled:
         engine.name += ", compiled units"
     share = {"start": ranks.rank, "every": ranks.count}

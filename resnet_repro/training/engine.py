@@ -60,8 +60,7 @@ class Engine:
         self.net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
         self.device = device
         self.precision = precision
-        if precision == "fp32":  # otherwise cuDNN rounds the inputs of convolutions to TF32
-            torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False  # otherwise cuDNN rounds the inputs of fp32 convolutions
         parallel = ranks.parallel(self.net)
         self.training_net = parallel if precision == "fp32" else CastNet(parallel, COMPUTED_IN[precision])
         self.statistics = [buffer for buffer in self.net.buffers() if buffer.is_floating_point()]  # of BN's population

@@ -8,9 +8,9 @@ from functools import cache
 
 import torch
 
-# Held by the thread that launches a net's operations one by one, or captures them. How cuDNN chooses its algorithms and
-# when torch returns memory to the GPU are settings of the process: a thread that evaluates must not tune convolutions,
-# or free memory, while another captures. Replaying a graph needs no lock.
+# Held by the thread that launches a net's operations one by one, captures them, or chooses kernels. How cuDNN chooses
+# its algorithms and when torch returns memory to the GPU are settings of the process: a thread that evaluates must not
+# tune convolutions, or free memory, while another captures. Replaying a graph needs no lock.
 LAUNCHING = threading.RLock()
 
 _free: dict[tuple[torch.device, int], list[torch.cuda.Stream]] = defaultdict(list)  # by device and priority

@@ -110,13 +110,13 @@ def test_after_a_lost_gpu_the_other_runs_go_on_and_the_waiting_ones_train_in_new
     tiny: Path, tmp_path: Path
 ) -> None:
     lost = load_spec(tiny, ("name=lost", f"data.train_images={UNAFFORDABLE}"))
-    steps = ("training.steps=200", "training.evaluate_every=200")
+    steps = ("training.steps=400", "training.evaluate_every=400")
     runs = queued(tmp_path, [*experiments(tiny, steps, 1), lost, *experiments(tiny, ("name=later",), 1)])
     board, notices = Recorder(), list[str]()
     board.queue = make_queue(runs, options(tmp_path, LostGpu), board, slots=2, shared=True)
     board.queue.notice = notices.append
     board.queue.train_all()
-    assert [run.status for run in runs] == ["finished", "failed", "finished"]
+    assert [run.status for run in runs] == ["finished", "failed", "finished"], runs[0].error
     assert notices == [
         "tiny/seed-0: the GPU became unusable after an error of another run; it goes on from its last checkpoint, in a "
         "process of its own"

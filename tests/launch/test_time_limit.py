@@ -9,6 +9,7 @@ from conftest import TINY, Cli
 from helpers import assert_same_result, train
 
 from resnet_repro.cli.values import parse_duration
+from resnet_repro.errors import notice
 from resnet_repro.launch import command
 from resnet_repro.launch.tasks import find_tasks
 from resnet_repro.record.run import read_run
@@ -49,7 +50,7 @@ def test_runs_stopped_by_the_limit_resume_and_give_the_same_bits(
 def test_no_run_starts_once_time_is_up(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = TrainOptions(tmp_path / "r", Path("data"), "cpu", deadline=time.monotonic())
     tasks = find_tasks([load_spec(tiny)], options)
-    assert command.train(tasks, options, print) == 130
+    assert command.train(tasks, options, notice) == 130
     assert capsys.readouterr().err == "note: time is up with 1 of 1 run left; run the same command to resume\n"
     assert not (tmp_path / "r").exists()
 

@@ -1,5 +1,7 @@
 """Options that break a run in the child process that trains it. They act when they are unpickled there."""
 
+import time
+from functools import partial
 from pathlib import Path
 from threading import Event
 from unittest.mock import patch
@@ -30,10 +32,20 @@ class OutOfMemory(TrainOptions):
         patch.dict(DATASETS, synthetic=_load).start()
 
 
+def _load_late(results: Path, folder: Path, train_images: int, test_images: int) -> Dataset:
+    while train_images == UNAFFORDABLE and not any(results.glob("*/*/metrics.csv")):
+        time.sleep(0.01)
+    return _load(folder, train_images, test_images)
+
+
 class LostGpu(OutOfMemory):
-    """After that the GPU is unusable, as after an illegal memory access: even freeing its memory fails."""
+    """Once another run trains, the GPU is unusable after that, as after an illegal memory access.
+
+    Even freeing its memory fails.
+    """
 
     def __setstate__(self, state: dict[str, object]) -> None:
         super().__setstate__(state)
+        patch.dict(DATASETS, synthetic=partial(_load_late, self.results)).start()
         patch.object(worker, "is_lost", side_effect=lambda device: failed.is_set()).start()
         patch.object(worker, "free_memory", side_effect=torch.AcceleratorError("CUDA error")).start()
