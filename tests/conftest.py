@@ -35,7 +35,7 @@ gc.set_threshold(50_000)  # looking through all of torch and hypothesis at each 
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # runs Triton's kernels on the CPU
 
-SHARED = {"arena", "trained_by_two_ranks", "classroom"}  # fixtures that take ten seconds and more
+SHARED = {"arena", "trained_by_two_ranks", "classroom", "forked_children"}  # fixtures that take five seconds and more
 REPOSITORY = Path(__file__).parent.parent
 REAL_DATA = REPOSITORY / "data"
 

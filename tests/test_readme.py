@@ -72,6 +72,7 @@ def test_the_verdicts_and_the_page_are_what_the_committed_runs_give(
     assert verdicts.partition(": ")[2].partition(";")[0] in README.replace("\n", " ")  # how many of each
     blank = Element("svg", viewBox="0 0 1 1")  # as another matplotlib draws otherwise, and drawing takes its time
     monkeypatch.setattr("resnet_repro.report.inline_svg._drawn", lambda figure, prefix: (copy(blank), []))
+    monkeypatch.setattr("resnet_repro.figures.labels.arrange", lambda figure: None)
     assert cli("report", "results", "--output", tmp_path / "report.html").code == 0
     made, kept = (
         re.sub(r"<svg.*?</svg>", "", page.read_text(), flags=re.DOTALL)

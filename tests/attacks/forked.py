@@ -7,6 +7,7 @@ stdout as a line. POSIX only.
 
 import gc
 import json
+import multiprocessing
 import os
 import resource
 import signal
@@ -49,6 +50,8 @@ def _become(arguments: list[str], folder: str, out: int, err: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
         signal.alarm(SECONDS)
         sys.argv = ["resnet-repro", *arguments]
+        forking = multiprocessing.get_context("fork")
+        multiprocessing.get_context = lambda method=None: forking  # type: ignore[assignment]  # else --jobs imports torch
         from resnet_repro.cli import main
 
         main()

@@ -118,12 +118,12 @@ def test_the_outside_share_is_measured_on_the_real_loop_with_a_row(start: StartS
 def test_scaling_measures_each_curve_and_runs_side_by_side() -> None:
     said: list[str] = []
     curves = {"model.depth": (8, 14), "training.batch_size": (4, 8)}
-    deep = EXPERIMENT.model_copy(update={"name": "deep", "model": ModelSpec(depth=98, width=16)})
+    deep = EXPERIMENT.model_copy(update={"name": "deep", "model": ModelSpec(depth=98, width=8)})
     points = measure_scaling(CPU, 0.2, SMALL, curves, runs=(2,), deepest=deep, busy=(), say=said.append)
     kept, recomputed = points[-2:]
     assert [point["curve"] for point in points[-2:]] == ["training.recompute of deep, batches of 16"] * 2
     assert [point["value"] for point in points[-2:]] == [0, 1]
-    assert kept["memory_bytes"] > recomputed["memory_bytes"] + 16 * 2e6  # 96 layers of 16 to 64 maps, in bf16 at least
+    assert kept["memory_bytes"] > recomputed["memory_bytes"] + 16 * 1e6  # 96 layers of 8 to 32 maps, in bf16 at least
     points = points[:-2]
     assert {point["memory_bytes"] for point in points} == {None}
     assert [(point["curve"], point["value"]) for point in points] == [

@@ -3,8 +3,6 @@
 import hashlib
 import os
 import pickle
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,18 +11,20 @@ import numpy.typing as npt
 import pytest
 from conftest import REAL_DATA
 
+from resnet_repro.data import cifar10
 from resnet_repro.data.cifar10 import CLASSES, find_cifar10, load_cifar10
 from resnet_repro.data.torchvision import import_torchvision
 from resnet_repro.errors import DataError
 
 NAMES = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
-BYTES = 30_730_000  # of one file of the binary version
+IMAGES = 50  # of a file, instead of 10,000
+BYTES = IMAGES * cifar10.RECORD  # of one file of the binary version
 
 
 class Fake(NamedTuple):
     """Random images in both layouts, well-formed."""
 
-    records: npt.NDArray[np.uint8]  # (60000, 3073), the test set last
+    records: npt.NDArray[np.uint8]  # (300, 3073), the test set last
     binary: Path
     python: Path
     digests: dict[str, str]  # the MD5 of each file in `python`
@@ -45,18 +45,24 @@ def write_python(folder: Path, files: dict[str, npt.NDArray[np.uint8]]) -> None:
 
 
 @pytest.fixture(scope="module")
-def fake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fake]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Fake:
     base = tmp_path_factory.mktemp("fake")
     random = np.random.default_rng(0)
-    records = random.integers(0, 256, (60_000, 3073), np.uint8)
-    records[:, 0] = random.integers(0, 10, 60_000)
+    records = random.integers(0, 256, (6 * IMAGES, 3073), np.uint8)
+    records[:, 0] = random.integers(0, 10, 6 * IMAGES)
     files = dict(zip(NAMES, np.split(records, 6), strict=True))
     binary, python = base / "cifar-10-batches-bin", base / "cifar-10-batches-py"
     write_binary(binary, files)
     write_python(python, files)
     digests = {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in python.iterdir()}
-    yield Fake(records, binary, python, digests)
-    shutil.rmtree(base)  # 370 MB
+    return Fake(records, binary, python, digests)
+
+
+@pytest.fixture
+def fake(made: Fake, monkeypatch: pytest.MonkeyPatch) -> Fake:
+    """The images, as files of IMAGES of which the package knows."""
+    monkeypatch.setattr(cifar10, "IMAGES_A_FILE", IMAGES)
+    return made
 
 
 def linked(folder: Path, goal: Path) -> Path:
@@ -75,10 +81,10 @@ def replace(path: Path, content: bytes) -> Path:
 
 def make_official(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make torchvision accept the Python version as the official one."""
-    cifar10 = import_torchvision().datasets.CIFAR10
-    monkeypatch.setattr(cifar10, "train_list", [[name, fake.digests[name]] for name in NAMES[:5]])
-    monkeypatch.setattr(cifar10, "test_list", [["test_batch", fake.digests["test_batch"]]])
-    monkeypatch.setattr(cifar10, "meta", {**cifar10.meta, "md5": fake.digests["batches.meta"]})
+    official = import_torchvision().datasets.CIFAR10
+    monkeypatch.setattr(official, "train_list", [[name, fake.digests[name]] for name in NAMES[:5]])
+    monkeypatch.setattr(official, "test_list", [["test_batch", fake.digests["test_batch"]]])
+    monkeypatch.setattr(official, "meta", {**official.meta, "md5": fake.digests["batches.meta"]})
 
 
 def test_both_layouts_give_the_same_images_and_name_data_that_is_not_cifar10(
@@ -89,7 +95,7 @@ def test_both_layouts_give_the_same_images_and_name_data_that_is_not_cifar10(
     digests = set()
     for folder in (fake.binary, fake.python):
         dataset = load_cifar10(folder)
-        for split, part in [(dataset.train, slice(50_000)), (dataset.test, slice(50_000, None))]:
+        for split, part in [(dataset.train, slice(5 * IMAGES)), (dataset.test, slice(5 * IMAGES, None))]:
             assert np.array_equal(split.images, planes[part].transpose(0, 2, 3, 1))
             assert np.array_equal(split.labels, fake.records[part, 0])
             assert split.images.dtype == np.uint8
@@ -121,12 +127,12 @@ def test_a_missing_binary_file_is_named(fake: Fake, tmp_path: Path, name: str) -
     assert f"{folder / name}.bin: damaged: expected {BYTES} bytes, no such file;" in str(failure.value)
 
 
-@pytest.mark.parametrize(("name", "row", "label"), [("data_batch_1", 0, 10), ("test_batch", 9_999, 255)])
+@pytest.mark.parametrize(("name", "row", "label"), [("data_batch_1", 0, 10), ("test_batch", IMAGES - 1, 255)])
 def test_a_binary_file_with_a_label_above_nine_is_damaged(
     fake: Fake, tmp_path: Path, name: str, row: int, label: int
 ) -> None:
     folder = linked(fake.binary, tmp_path / fake.binary.name)
-    records = np.zeros((10_000, 3073), np.uint8)
+    records = np.zeros((IMAGES, 3073), np.uint8)
     records[row, 0] = label
     replace(folder / f"{name}.bin", records.tobytes())
     with pytest.raises(DataError) as failure:
@@ -173,8 +179,9 @@ def test_a_missing_python_file_is_named(fake: Fake, tmp_path: Path, monkeypatch:
 
 
 def test_torchvision_knows_the_official_files() -> None:
-    cifar10 = import_torchvision().datasets.CIFAR10
-    assert [name for name, _ in [*cifar10.train_list, *cifar10.test_list]] == NAMES
+    official = import_torchvision().datasets.CIFAR10
+    assert [name for name, _ in [*official.train_list, *official.test_list]] == NAMES
+    assert cifar10.IMAGES_A_FILE * cifar10.RECORD == 30_730_000  # bytes of a file of the binary version
 
 
 @pytest.mark.skipif(find_cifar10(REAL_DATA) is None, reason=f"there is no CIFAR-10 in {REAL_DATA}")

@@ -78,6 +78,7 @@ def test_a_proxy_that_cannot_be_used_is_one_line(
     assert_mistake_named(cli("data", "fetch", "--data-dir", tmp_path), 1, "the proxy in HTTPS_PROXY, HTTP_PROXY or ")
 
 
+@pytest.mark.usefixtures("forked_children")
 def test_a_demo_does_not_wait_for_a_slow_download_but_says_how_long_it_would_take(
     cli: Cli, tiny: Path, archive: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,7 @@
 """torchvision's nets: their published sizes, and one line for a net that cannot be counted."""
 
+from functools import cache
+
 import pytest
 import torch
 from conftest import REPOSITORY
@@ -8,6 +10,8 @@ from resnet_repro.describe import describe_published, forward_seconds
 from resnet_repro.errors import RunError
 from resnet_repro.models.network import Network
 from resnet_repro.spec.file import load_spec
+
+described = cache(describe_published)
 
 
 @pytest.mark.parametrize(
@@ -22,16 +26,16 @@ from resnet_repro.spec.file import load_spec
 def test_published_nets_have_their_parameters_and_layers(
     name: str, parameters: int, layers: int, receptive_field: int
 ) -> None:
-    net = describe_published(name)
+    net = described(name)
     assert (net.name, net.parameters, net.layers_counted) == (name, parameters, layers)
     assert net.receptive_field == receptive_field
     assert net.image_shape == (3, 224, 224)
 
 
 def test_the_multiply_adds_are_those_of_the_papers_tables() -> None:
-    assert describe_published("resnet34").multiply_adds == pytest.approx(3.6e9, rel=0.03)  # [R] Table 1
-    assert describe_published("resnet152").multiply_adds == pytest.approx(11.3e9, rel=0.03)
-    assert describe_published("vgg19").multiply_adds == pytest.approx(19.6e9, rel=0.01)  # [R] section 3.3
+    assert described("resnet34").multiply_adds == pytest.approx(3.6e9, rel=0.03)  # [R] Table 1
+    assert described("resnet152").multiply_adds == pytest.approx(11.3e9, rel=0.03)
+    assert described("vgg19").multiply_adds == pytest.approx(19.6e9, rel=0.01)  # [R] section 3.3
 
 
 @pytest.mark.parametrize(
@@ -45,7 +49,7 @@ def test_the_multiply_adds_are_those_of_the_papers_tables() -> None:
     ],
 )
 def test_all_fully_connected_parameters_are_counted(name: str, fully_connected: int) -> None:
-    assert describe_published(name).fully_connected == fully_connected
+    assert described(name).fully_connected == fully_connected
 
 
 def test_the_image_has_the_size_of_the_published_net() -> None:

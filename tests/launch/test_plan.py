@@ -85,8 +85,11 @@ def test_hours_are_work_divided_by_speed(cli: Cli, tiny: Path, rate: float, tmp_
     assert table(shown.out)["tiny/seed-0"][-1] == f"{work / rate / 3600:.2f}"
 
 
-def test_nothing_is_measured_if_no_work_is_left(cli: Cli, tiny: Path, tmp_path: Path) -> None:
+def test_nothing_is_measured_if_no_work_is_left(
+    cli: Cli, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cli("train", tiny, "--results", tmp_path / "r", "--device", "cpu")
+    monkeypatch.setattr("resnet_repro.launch.plan.measure_rate", lambda *_: pytest.fail("measures"))
     shown = cli("train", tiny, "--dry-run", "--results", tmp_path / "r", "--device", "cpu")
     assert "work ahead: 0.0 x" in shown.out
     assert "time ahead" not in shown.out

@@ -60,7 +60,7 @@ def grown(model: dict[str, Any], dataset: Dataset, kind: torch.dtype) -> tuple[N
     shallow, deep = DEPTHS.get(model.get("block", ""), (8, 14))
     net = build_net(experiment(shallow, model))
     random = torch.Generator().manual_seed(0)
-    images = torch.randn(32, 3, 32, 32, generator=random)
+    images = torch.randn(8, 3, 32, 32, generator=random)
     for _ in range(10):
         net(images)  # moves the population statistics
     for parameter in net.parameters():

@@ -2,17 +2,15 @@
 
 import errno
 import os
-import resource
 import shutil
-import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Cli
-from helpers import assert_same_result, command_line, train
+from forked_command import ForkedCommand
+from helpers import assert_same_result, train
 from short_run import LABEL, error_of, short_run, status_of, uninterrupted_run
 
 from resnet_repro.files import TEMPORARY
@@ -120,21 +118,17 @@ def test_a_disk_that_refuses_any_one_write_costs_nothing_that_was_there(
     assert calls < fatal
 
 
+@pytest.mark.usefixtures("forked_children")
 def test_a_full_file_system_is_one_error_line_and_the_run_resumes_when_there_is_room(
     cli: Cli, tiny: Path, tmp_path: Path
 ) -> None:
     """A real limit of the system, in a child process: no file may exceed 30 kB, which the checkpoint does."""
     results = tmp_path / "r"
-    command = command_line("train", tiny, "--results", results, "--checkpoint-seconds", "0")
-
-    def limit() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
-
-    unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}  # a file too
-    full = subprocess.run(command, capture_output=True, text=True, preexec_fn=limit, env=unmeasured, timeout=120)
-    assert full.returncode == 1
-    assert full.stderr.splitlines()[-1].startswith(f"error: {results / 'tiny/seed-0/checkpoint.pt'}: File too large")
-    assert "Traceback" not in full.stderr
+    command = ("train", tiny, "--results", results, "--checkpoint-seconds", "0")
+    full = ForkedCommand(tmp_path / "said", *command, largest_file=30_000)
+    assert full.code(120) == 1
+    said = full.said.read_text()
+    assert said.splitlines()[-1].startswith(f"error: {results / 'tiny/seed-0/checkpoint.pt'}: File too large")
+    assert "Traceback" not in said
     assert cli("train", tiny, "--results", results).code == 0
     assert read_run(results / LABEL).status == "finished"

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -10,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import TINY
-from helpers import DieAt, StopAt, assert_same_result, command_line, result_of, train, wait_until
+from forked_command import ForkedCommand
+from helpers import DieAt, StopAt, assert_same_result, result_of, train, wait_until
 
 from resnet_repro.errors import RunError
 from resnet_repro.record.run import read_run
@@ -128,16 +128,16 @@ def test_equal_seeds_give_equal_runs_and_other_seeds_do_not(
     assert result_of(tmp_path / "tiny/seed-0")[0] != result_of(tmp_path / "tiny/seed-1")[0]
 
 
+@pytest.mark.usefixtures("forked_children")
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_the_program_resumably(tiny: Path, tmp_path: Path, signal_number: signal.Signals) -> None:
     arguments = ("--device", "cpu", "--set", "training.steps=100000")
-    command = command_line("train", tiny, "--results", tmp_path / "r", *arguments)
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = ForkedCommand(tmp_path / "said", "train", tiny, "--results", tmp_path / "r", *arguments)
     metrics = tmp_path / "r/tiny/seed-0/metrics.csv"
     wait_until(lambda: metrics.exists() and metrics.read_text().count("\n") > 2)
     process.send_signal(signal_number)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.code(60) == 130
+    err = process.said.read_text()
     assert "run the same command to resume" in err
     assert "Traceback" not in err
     assert (metrics.parent / "checkpoint.pt").exists()

@@ -153,7 +153,7 @@ def wait_for_more_rows(folder: Path, launcher: subprocess.Popen[bytes]) -> None:
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds the processes of ranks in /proc")
 def test_a_signal_to_a_rank_or_the_loss_of_one_stops_all_and_one_process_goes_on(cli: Cli, tmp_path: Path) -> None:
     spec = tmp_path / "long.yaml"
-    steps = "training: {steps: 240, evaluate_every: 120, record_every: 8}"
+    steps = "training: {steps: 160, evaluate_every: 80, record_every: 8}"
     (tmp_path / "smooth.yaml").write_text(SMOOTH)
     spec.write_text(f"extends: smooth.yaml\nmodel: {{normalization: none}}\n{steps}\n")
     folder = tmp_path / "r/long/seed-0"
@@ -167,7 +167,7 @@ def test_a_signal_to_a_rank_or_the_loss_of_one_stops_all_and_one_process_goes_on
     stopped = read_run(folder)
     assert stopped.status == "interrupted"
     steps_done = stopped.summary["steps"]
-    went_on = f"long/seed-0: stopped at step {steps_done} of 240; run the same command to resume"
+    went_on = f"long/seed-0: stopped at step {steps_done} of 160; run the same command to resume"
     assert said(tmp_path / "stopped", 0)[-1] == went_on
     assert said(tmp_path / "stopped", 1) == []
 
@@ -178,7 +178,7 @@ def test_a_signal_to_a_rank_or_the_loss_of_one_stops_all_and_one_process_goes_on
     assert ranks.returncode == 1
     assert b"forcefully exiting" not in output  # as torchrun says when it kills a rank that does not leave in 30 s
     first, *_, last = said(tmp_path / "killed", 0)
-    assert first == f"long/seed-0: resumes at step {steps_done}: 240 steps of 16 on 2 ranks, each on cpu, in fp32"
+    assert first == f"long/seed-0: resumes at step {steps_done}: 160 steps of 16 on 2 ranks, each on cpu, in fp32"
     assert last == "error: rank 0: another rank has stopped; run the same command to resume from the last checkpoint"
     assert not any("Traceback" in line for line in said(tmp_path / "killed", 0))
 

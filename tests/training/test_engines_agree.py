@@ -4,6 +4,7 @@ On a GPU as on a GPU; elsewhere torch.compile takes its graphs apart again, and 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 from small_runs import experiment, random_dataset
 from torch import nn
 
+from resnet_repro.data.dataset import Split
 from resnet_repro.runner.assembly import build_trainer
 from resnet_repro.training.capture import GRAPHS
 
@@ -18,6 +20,9 @@ STEPS = 50
 ON_GPU = torch.cuda.is_available()
 DEVICE = torch.device("cuda" if ON_GPU else "cpu")
 TOLERANCE = {"fp32": 0.002, "bf16": 0.05, "fp16": 0.02}  # of a loss, relative
+BATCH = 8
+DATASET = random_dataset()
+DATASET = replace(DATASET, test=Split(DATASET.test.images[:BATCH], DATASET.test.labels[:BATCH]))  # compiled once
 ENGINES = {"eager": {}, "compiled": {"compiled": True}, "fused": {"kernels": "fused"}, "captured": {}}
 
 
@@ -33,8 +38,9 @@ def losses(engine: str, precision: str, monkeypatch: pytest.MonkeyPatch) -> Sequ
         if engine == "fused" and not ON_GPU:
             patch.setattr("resnet_repro.models.fused_kernels.TILE", 8192)  # fewer programs: the interpreter is slow
             patch.setattr("resnet_repro.models.fused_kernels.BLOCK", 4)  # the width of the net
-        spec = experiment(steps=STEPS, record_every=1, evaluate_every=STEPS, learning_rate=0.05, precision=precision)
-        trainer = build_trainer(spec, random_dataset(), DEVICE, **ENGINES[engine])  # type: ignore[arg-type]  # as named
+        spec = experiment(steps=STEPS, record_every=1, evaluate_every=STEPS, clean_images=BATCH, learning_rate=0.05,
+                          precision=precision)  # fmt: skip
+        trainer = build_trainer(spec, DATASET, DEVICE, **ENGINES[engine])  # type: ignore[arg-type]  # as named
         return [row.train_loss for row in trainer.run() if row and row.train_loss is not None]
 
 

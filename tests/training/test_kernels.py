@@ -128,20 +128,24 @@ def test_a_net_without_a_layer_for_the_kernels_has_no_trial(
 
 
 @pytest.mark.parametrize("missing", ["graphs", "Triton"])
-def test_without_graphs_or_triton_torchs_kernels_are_used(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_graphs_or_triton_torchs_kernels_are_used(
+    missing: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(kernels, "GRAPHS", {} if missing == "graphs" else {"cpu": Again})
     monkeypatch.setattr(kernels, "find_spec", lambda name: None if missing == "Triton" else name)
     net = Net(Clock(), 0.5)
     assert choose_kernels(Engine(net, CPU, "fp32", 0.9, False, 1e-4), net.fuse, 8) == "torch"
+    assert (net.clock.seconds, caplog.messages) == (0, [])  # there was no trial
 
 
-def test_several_ranks_use_torchs_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_ranks_use_torchs_kernels(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(kernels, "GRAPHS", {"cpu": Again})
     monkeypatch.setattr(kernels, "find_spec", lambda name: name)
     net = Net(Clock(), 0.5)
     engine = Engine(net, CPU, "fp32", 0.9, False, 1e-4)
     engine.ranks = Ranks(0, 2)
     assert choose_kernels(engine, net.fuse, 8) == "torch"
+    assert (net.clock.seconds, caplog.messages) == (0, [])
 
 
 @pytest.mark.parametrize("asked", [None, "torch", "fused"])
