@@ -117,19 +117,20 @@ def _evidence(check: Check, group: Group) -> Evidence:
         right = (papers_result if check.is_published else partial(net_result, group))(check.than, check.measure)
     results = [left] if right is None else [left, right]
     of = partial(Evidence, check, group, left, right)
-    compared = [result for result in results if result.entries]
-    fields = compared[0].entries[0].training_differences(compared[-1].entries[0]) if compared else []
-    if fields and not MEASURES[check.measure].is_exact and not group.condition.grown:
-        names = " and ".join(result.name for result in compared)
-        return of(None, "inconclusive", f"{names} were trained differently ({', '.join(fields)})")
-    if _should_fail(check) and left.diverged and not left.estimate and (right is None or _has_mean(right)):
-        if left.diverged > 1 or group.condition.is_papers:
-            return of(None, "reproduced")
-        return of(None, "inconclusive", f"a second seed is needed of {left.name}")
-    if not all(result.estimate for result in results):
+    fails = _should_fail(check) and left.diverged > 0 and not left.estimate and (right is None or _has_mean(right))
+    if not fails and not all(result.estimate for result in results):
         diverged = any(result.diverged for result in results)
         faults = ", ".join(result.fault for result in results if result.fault)
         return of(None, "inconclusive" if diverged else "not run", faults)
+    compared = [result for result in results if result.entries]
+    fields = compared[0].entries[0].training_differences(compared[-1].entries[0]) if not group.condition.grown else []
+    if fields and not MEASURES[check.measure].is_exact:
+        names = " and ".join(result.name for result in compared)
+        return of(None, "inconclusive", f"{names} were trained differently ({', '.join(fields)})")
+    if fails:
+        if left.diverged > 1 or group.condition.is_papers:
+            return of(None, "reproduced")
+        return of(None, "inconclusive", f"a second seed is needed of {left.name}")
     accounts = [_known(result, check.measure, group) for result in results]
     found = _interval(check, results, accounts)
     if found is None:
