@@ -91,7 +91,7 @@ class Queue(Scheduler):
                 restart = self.options.restart and not run.lost_processes  # else it would lose its checkpoint
                 child = Child(slot, replace(self.options, restart=restart), shared=not alone)
                 self.children.append(child)
-            child.take(run, slot, urgent=run.weight == 1)
+            child.take(run, slot, urgent=run.is_largest)
         except OSError as error:  # such as no memory, or too many open files
             run.status, run.error = "failed", f"its process cannot start: {error.strerror or error}"
             self._release(run, slot)

@@ -18,7 +18,7 @@ def queue_up(
     tasks: Sequence[Task], ahead: Sequence[Task], options: TrainOptions, in_order: bool
 ) -> tuple[list[QueuedRun], list[QueuedRun]]:
     """The runs `ahead`, and those of all tasks that are skipped. `in_order`: the longest first, if they differ."""
-    weights: dict[str, float] = {}
+    weights = dict.fromkeys((task.label for task in ahead), 1.0)
     differ = len({(task.experiment.model, task.training_images) for task in ahead}) > 1
     nets: Nets = {}
     if differ and in_order:
@@ -30,8 +30,14 @@ def queue_up(
         ahead = longest_first(ahead, nets)
         work = {task.label: nets[task.experiment.model].multiply_adds for task in ahead}
         weights = {label: one / max(work.values()) for label, one in work.items()}
+    largest: dict[int, float] = {}  # by tier
+    for task in ahead:
+        largest[task.tier] = max(largest.get(task.tier, 0.0), weights[task.label])
     logs = {task.label: RunFolder(options.results, task.experiment).log for task in tasks}
-    runs = [QueuedRun(task, logs[task.label], weight=weights.get(task.label, 1.0)) for task in ahead]
+    runs = [
+        QueuedRun(task, logs[task.label], weight=one, is_largest=one == largest[task.tier])
+        for task, one in ((task, weights[task.label]) for task in ahead)
+    ]
     return runs, [QueuedRun(task, logs[task.label], "skipped") for task in tasks if task.is_ended]
 
 

@@ -69,6 +69,7 @@ class QueuedRun:
     error: str = ""
     lost_processes: int = 0  # how many processes have died with this run
     weight: float = 1.0  # multiply-adds of its net, as a share of those of the queue's largest net
+    is_largest: bool = True  # whether no net of its tier has more; it has priority on a GPU, as it takes longest
 
     @property
     def label(self) -> str:

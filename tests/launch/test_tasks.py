@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from resnet_repro.launch.duration import side_by_side_ends
+from resnet_repro.launch.scheduler import queue_up
 from resnet_repro.launch.tasks import Task, begun_first, describe_nets, find_tasks, longest_first
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.runner.options import TrainOptions
@@ -55,6 +56,18 @@ def test_an_interrupted_run_starts_first_then_the_longest_and_equal_ones_keep_th
     assert len(nets) == 2
     assert [task.experiment.name for task in longest_first(tasks, nets)] == ["half", "long", "deep", "a", "b"]
     assert [task.experiment.name for task in begun_first(tasks[::-1])] == ["half", "long", "deep", "b", "a"]
+
+
+def test_the_largest_nets_of_each_tier_have_priority_on_a_gpu(tiny: Path, tmp_path: Path) -> None:
+    depths, tiers = (8, 14, 14, 20, 8), (0, 0, 0, 1, 1)
+    tasks = [
+        Task(load_spec(tiny, [f"model.depth={depth}", f"name=n{number}"]), "new", tier=tier)
+        for number, (depth, tier) in enumerate(zip(depths, tiers, strict=True))
+    ]
+    runs, _ = queue_up(tasks, tasks, TrainOptions(tmp_path, tmp_path, "cpu"), in_order=True)
+    assert {run.task.experiment.name for run in runs if run.is_largest} == {"n1", "n2", "n3"}
+    equal, _ = queue_up(tasks[1:3], tasks[1:3], TrainOptions(tmp_path, tmp_path, "cpu"), in_order=True)
+    assert all(run.is_largest for run in equal)
 
 
 def test_side_by_side_the_first_free_slot_takes_the_next_run() -> None:
