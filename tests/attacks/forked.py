@@ -97,7 +97,9 @@ def _draw() -> None:
     from matplotlib.figure import Figure
 
     from resnet_repro.data import synthetic
+    from resnet_repro.figures import labels
 
+    vars(labels)["arrange"] = lambda figure: None  # the layout is made once more when a figure is saved
     synthetic.draw = cache(synthetic.draw)
     synthetic.load_synthetic(Path(), 64, 32)
 
