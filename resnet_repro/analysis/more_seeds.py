@@ -15,9 +15,9 @@ def seeds_needed(
     """The least number of seeds of each net for an interval narrower than `distance` on each side.
 
     It supposes that the spreads stay as they are, and gives more seeds to the nets that are not `fixed`. None if
-    MOST_SEEDS of each are not enough.
+    MOST_SEEDS of each, or as many as one of them has, are not enough.
     """
-    for seeds in range(min(counts) + 1, MOST_SEEDS + 1):
+    for seeds in range(min(counts) + 1, max(MOST_SEEDS, *counts) + 1):
         wanted = [count if stays else max(count, seeds) for count, stays in zip(counts, fixed, strict=True)]
         spreads = [_after(one, count) for one, count in zip(known, wanted, strict=True)]
         if half_width(error_of(spreads, wanted), chance) < distance:

@@ -67,7 +67,7 @@ class _Reader(fx.Interpreter):
     def call_module(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """BN changes no shape. On the meta device torch computes it by a decomposition that takes half of the time."""
         module = self.fetch_attr(str(target))
-        if isinstance(module, nn.BatchNorm2d) and args[0].shape[1] == module.num_features:
+        if isinstance(module, nn.BatchNorm2d) and args and args[0].shape[1] == module.num_features:
             return args[0]
         return super().call_module(target, args, kwargs)
 

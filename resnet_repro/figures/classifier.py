@@ -14,6 +14,8 @@ from resnet_repro.spec import ModelSpec
 from resnet_repro.spec.model import default_classifier
 from resnet_repro.spec.naming import CLASSIFIER_NAMES, net_name, value_name
 
+RULES = {"uniform": "authors' code", "he": "He's rule"}  # in place of the names in tables
+
 
 def draw_classifier(group: Group, style: Style = WEB) -> Figure | None:
     """A panel for each net that was trained with several initialisations; None if there is none."""
@@ -51,5 +53,5 @@ def _is_default(entry: Entry) -> bool:
 
 def _label(entry: Entry) -> str:
     std = entry.model.classifier_initialization_std
-    name = value_name(entry.model.classifier_initialization, CLASSIFIER_NAMES)
+    name = value_name(entry.model.classifier_initialization, CLASSIFIER_NAMES | RULES)
     return name + (f", std {std:.3g}" if std else "")

@@ -23,7 +23,7 @@ from resnet_repro.record.run import Run
 # Colour and marker of each family: of the first plain one, the first with shortcuts, and others.
 LOOKS = ((PLAIN_COLOUR, "o"), (RESIDUAL_COLOUR, "s"))
 OTHER_LOOKS = (("#009E73", "^"), ("#CC79A7", "D"), ("#E69F00", "v"), ("#56B4E9", "P"), ("#000000", "X"))
-SIDES = (0.9, -1.6)  # the offset of a value from its marker, above plain and below other nets, in sizes of its text
+SIDES = (0.9, -0.6)  # the offset of a value from its marker, above plain and below other nets, in sizes of its text
 PANELS = {"train_error_pct": " (running)", "test_error_pct": ""}  # columns, and what follows their labels
 ROOM = 0.12  # the share of the axis that a value below its point takes
 
@@ -132,8 +132,14 @@ def _found(group: Group) -> dict[DepthFamily, Look]:
         looks[family] = Look(name, colour, marker, SIDES[not plain] if len(shown) <= len(LOOKS) else None)
         taken.add(plain)
     if len(shown) == len(LOOKS) and len(taken) == 1:  # one above, one below
-        looks = {family: look._replace(side=side) for (family, look), side in zip(looks.items(), SIDES, strict=True)}
+        higher_first = sorted(shown, key=_mean_error, reverse=True)
+        looks = {family: look._replace(side=SIDES[higher_first.index(family)]) for family, look in looks.items()}
     return looks
+
+
+def _mean_error(family: DepthFamily) -> float:
+    finals = [final.mean for entry in family.entries if (final := entry.final("test_error_pct"))]
+    return sum(finals) / len(finals) if finals else 0.0
 
 
 def _usual_first(family: DepthFamily) -> tuple[bool, ...]:
@@ -172,6 +178,7 @@ def _draw(
               linewidth=1.8 * style.line, markersize=0, label=label if finals else None)  # fmt: skip
     kind = family.entries[0].model.shortcut
     published = {depth: final_error(kind, depth, column) for depth in depths} if papers else {}
+    several = any(final.n > 1 for *_, final in finals)
     for entry, place, final in finals:
         bar = axes.errorbar(place, final.mean, final.std or 0, color=colour, marker=marker, capsize=3 * style.line,
                             elinewidth=1.8 * style.line, capthick=style.line)  # fmt: skip
@@ -183,7 +190,9 @@ def _draw(
         spread, theirs = final.std or 0, published.get(entry.model.depth)
         ends = [final.mean + spread, final.mean - spread, final.mean if theirs is None else theirs]
         edge = max(ends) if side > 0 else min(ends)  # the value is written beyond the bar and the published point
-        written = axes.annotate(f"{final.mean:.1f}", (place, edge), xytext=(0, side * style.small), ha="center",
+        alone = "\n(1 run)" if final.n == 1 and several else ""  # else it would look as sure as a mean
+        written = axes.annotate(f"{final.mean:.1f}{alone}", (place, edge), xytext=(0, side * style.small), ha="center",
+                                va="baseline" if side > 0 else "top",
                                 textcoords="offset points", fontsize=style.small, color=colour,
                                 bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5})  # fmt: skip
         mark(written, entry)

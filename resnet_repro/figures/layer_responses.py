@@ -1,10 +1,12 @@
 """Standard deviation of each layer's response, by layer and sorted, as in [R] Fig. 7."""
 
 import math
+import statistics
 
 from matplotlib.figure import Figure
 
 from resnet_repro.analysis.groups import Group
+from resnet_repro.analysis.measures import median_layer_response
 from resnet_repro.figures.axes import label_counts, log_scale
 from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.colours import entry_styles
@@ -13,7 +15,8 @@ from resnet_repro.figures.readout import mark_curve
 from resnet_repro.figures.style import WEB, Style, add_legend, add_title, drawing, new_figure
 
 PROBE = "layer_response"
-WIDE = 15  # if the largest value exceeds the smallest by this factor, the axis is logarithmic
+MANY_DECADES = 1000  # with a smaller factor, the logarithmic axis has ticks between powers of ten
+WIDE = 5  # if the largest value exceeds the smallest by this factor, the axis is logarithmic
 
 
 def draw_layer_responses(group: Group, style: Style = WEB) -> Figure | None:
@@ -30,7 +33,8 @@ def draw_layer_responses(group: Group, style: Style = WEB) -> Figure | None:
             values = list(by_step[max(by_step)].values())
             everything += values
             colour, dashes = styles[entry]
-            label = f"{entry.name}: median {sorted(values)[len(values) // 2]:.2f}"
+            medians = [median for run in entry.runs if (median := median_layer_response(run)) is not None]
+            label = f"{entry.name}: median {statistics.fmean(medians):.2f}"
             shown_as = ((values, "of layer {x}"), (sorted(values, reverse=True), "at place {x} from the largest"))
             for axes, (shown, place) in zip(panels, shown_as, strict=True):
                 (line,) = axes.plot(range(1, len(values) + 1), shown, dashes, color=colour,
@@ -38,7 +42,7 @@ def draw_layer_responses(group: Group, style: Style = WEB) -> Figure | None:
                 mark_curve(line, entry, f"standard deviation {{y:.3g}} {place}", steps=False)
         positive = [value for value in everything if value > 0]
         if positive and max(positive) / min(positive) > WIDE:
-            log_scale(panels[0])
+            log_scale(panels[0], decades=max(positive) / min(positive) > MANY_DECADES)
         for axes, title, unit in zip(
             panels,
             ("by layer", "sorted by size"),
@@ -61,6 +65,7 @@ def caption_layer_responses(group: Group) -> Caption:
         "Standard deviation of each layer's response at the last measured step, by layer (left) and sorted by size "
         "(right).",
         "A response is the output of a 3x3 layer after its batch normalisation, if it has one, and before the ReLU or "
-        f"the addition. A line is a net; the legend gives the median over its layers.{averaged(entries)}",
+        f"the addition. A line is a net; the legend gives the median over its layers, as a mean "
+        f"over the seeds if there are several.{averaged(entries)}",
         entries,
     )

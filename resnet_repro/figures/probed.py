@@ -55,8 +55,11 @@ def averaged(entries: Sequence[Entry], means: str = "means") -> str:
 def grid(
     group: Group, style: Style, title: str, names: Sequence[str], share_y: bool, wider: float = 1.0
 ) -> tuple[Figure, list[Axes]]:
-    """A titled panel for each name, three in a row. `wider` scales the width, to leave room for labels beside lines."""
-    columns = min(COLUMNS, len(names))
+    """A titled panel for each name, three in a row, or two by two.
+
+    `wider` scales the width, to leave room for labels beside lines.
+    """
+    columns = 2 if len(names) == 4 else min(COLUMNS, len(names))
     rows = -(-len(names) // columns)
     figure = new_figure(style, wider * max(3.1 * columns, 6.2), 0.9 + 2.1 * rows, columns)
     panels = figure.subplots(rows, columns, sharey=share_y, squeeze=False).flatten().tolist()

@@ -18,9 +18,12 @@ from resnet_repro.runner.options import TrainOptions
 from resnet_repro.runner.processes import with_variables
 from resnet_repro.runner.signals import held_back
 
+CRASH_SIGNALS = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE")
 # How many streams a GPU can work on at once before some wait for others; CUDA's default is 8.
 CONNECTIONS = {"CUDA_DEVICE_MAX_CONNECTIONS": "32"}
-STUCK_SECONDS = 60.0  # after which a process that uses a GPU and was told to stop has hung; runs stop within 100 steps
+STUCK_SECONDS = 120.0  # after which a process that uses a GPU and was told to stop has hung: 100 steps, two evaluations
+# Ends of a process that another one may well be spared. SIGKILL is none: memory has run out, or somebody wanted it.
+CRASHES = {LOST_DEVICE, *(-getattr(signal, name) for name in CRASH_SIGNALS if hasattr(signal, name))}
 
 
 class Place(NamedTuple):
@@ -40,6 +43,7 @@ class Child:
         self.takes_more = True
         self.is_dismissed = False
         self.stopped = math.inf  # the time at which it was told to stop
+        self.crashed = False  # whether it has ended in one of CRASHES
         self.pipe, theirs = multiprocessing.Pipe()
         spawning = multiprocessing.get_context("spawn")
         self.process = spawning.Process(target=work, args=(slot, options, theirs), daemon=True)
@@ -100,7 +104,8 @@ class Child:
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
-        reason = _exit_reason(self.process.exitcode or 0)
+        exit_code = self.process.exitcode or 0
+        reason, self.crashed = _exit_reason(exit_code), exit_code in CRASHES
         self.process.close()
         return reason
 
@@ -130,7 +135,7 @@ def _without_main() -> Iterator[None]:
 
 def _exit_reason(exit_code: int) -> str:
     if exit_code == LOST_DEVICE:
-        return "the GPU became unusable after an error of another run"
+        return "the GPU became unusable after an error of a run"
     if exit_code >= 0:
         return f"its process ended with exit code {exit_code} and no message"
     name = signal.Signals(-exit_code).name

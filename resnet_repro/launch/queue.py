@@ -22,7 +22,7 @@ MOST_AWAITED = 60  # pipes; Windows can wait for 63 at once. More are looked at 
 class Queue(Scheduler):
     """Trains `runs` in their order, each in its own process; the runs of a CUDA device share one.
 
-    If a shared process dies, each of its runs goes on from its last checkpoint in a process of its own, once.
+    If a shared process crashes, each of its runs goes on from its last checkpoint in a process of its own, once.
 
     `growths` limit how many slots of each device are in use. `notice` prints what they find.
     """
@@ -88,7 +88,8 @@ class Queue(Scheduler):
             alone = not slot.shared or run.lost_processes > 0
             child = None if alone else next((child for child in self.children if child.can_take(slot)), None)
             if not child:
-                restart = self.options.restart and not run.lost_processes  # else it would lose its checkpoint
+                begun = run.lost_processes > 0 and run.progress is not None  # else it would lose its checkpoint
+                restart = self.options.restart and not begun
                 child = Child(slot, replace(self.options, restart=restart), shared=not alone)
                 self.children.append(child)
             child.take(run, slot, urgent=run.is_largest)
@@ -110,6 +111,9 @@ class Queue(Scheduler):
 
     def _take(self, child: Child, label: str, event: Event) -> None:
         run, slot = child.places[label]
+        if isinstance(event, Failed) and event.lost and child.shared and not self.stopping:
+            child.takes_more = False  # it ends; and the run that met the error first need not have caused it
+            return
         run.take(event)
         self.board.received(run, event)
         if growth := self.growths.get(slot.device):
@@ -160,7 +164,7 @@ class Queue(Scheduler):
         reason = child.join()
         self.children.remove(child)
         for run, slot in child.places.values():
-            if child.shared and not self.stopping:
+            if child.shared and child.crashed and not self.stopping:
                 self._wait_again(run, slot, reason)
                 continue
             run.status = "interrupted" if self.stopping else "failed"

@@ -22,7 +22,7 @@ from resnet_repro.training.kernels import choose_kernels
 from resnet_repro.training.loop import Trainer
 from resnet_repro.training.schedule import Schedule
 from resnet_repro.training.stepping import Stepper
-from resnet_repro.training.streams import LAUNCHING
+from resnet_repro.training.streams import alone_on
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def build_trainer(
         raise RunError(f"--compile: not in {engine.precision}, which this CPU lacks; --set training.precision=fp32")
     if compiled:
         net.compile_units()
-    with LAUNCHING:  # the trial and the tuning of convolutions need the GPU for themselves
+    with alone_on(device):
         if kernels is None:
             kernels = "torch" if compiled else choose_kernels(engine, net.fuse, training.batch_size)
         net.fuse(kernels == "fused")
@@ -75,7 +75,7 @@ def build_trainer(
         dataset.train, normalization, training.batch_size, experiment.seed, data.augmentation, device
     )
     stepper = _stepper(experiment, engine, batches)
-    with LAUNCHING:
+    with alone_on(device):
         _capture(stepper, engine, require_graph)
     if compiled:
         engine.name += ", compiled units"

@@ -91,8 +91,9 @@ def read_source(path: Path) -> Source:
         node, values = parse(text)
         _note_places(node, (), path, places)
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise SpecError(f"{path}:{line}: is not YAML: {error.problem}") from None
+        told = _in_full(text, error)
+        line = told.problem_mark.line + 1 if told.problem_mark else 1
+        raise SpecError(f"{path}:{line}: is not YAML: {told.problem}") from None
     except (yaml.YAMLError, ValueError) as error:
         raise SpecError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
@@ -124,6 +125,18 @@ def _refuse_what_specs_do_not_use(text: str) -> None:
             depth -= 1
         if depth > DEEPEST:
             raise yaml.MarkedYAMLError(problem="it is nested too deeply", problem_mark=event.start_mark)
+
+
+def _in_full(text: str, error: yaml.MarkedYAMLError) -> yaml.MarkedYAMLError:
+    """The same mistake as PyYAML's own parser tells it: with the character that is wrong, which libyaml leaves out."""
+    try:
+        for _ in yaml.parse(text, Loader=yaml.SafeLoader):
+            pass
+    except yaml.MarkedYAMLError as told:
+        return told
+    except (yaml.YAMLError, ValueError):
+        pass
+    return error
 
 
 def dump(values: dict[str, Any]) -> str:

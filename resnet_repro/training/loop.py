@@ -13,7 +13,7 @@ from resnet_repro.training.engine import Engine
 from resnet_repro.training.evaluation import evaluate
 from resnet_repro.training.schedule import WARMUP_WINDOW, Schedule, in_warmup, learning_rate
 from resnet_repro.training.stepping import Stepper
-from resnet_repro.training.streams import LAUNCHING
+from resnet_repro.training.streams import wait_for_starts
 
 CHECK_EVERY = WARMUP_WINDOW  # steps between two checks of the losses, as each check makes the host wait for a GPU
 
@@ -117,8 +117,7 @@ class Trainer:
         """Read the last losses and errors on the host, and set `diverged_at` or `warmup_ended` if they say so."""
         start = max(self.step - CHECK_EVERY, 0)
         losses, errors = self.history[:, start : self.step].cpu()
-        with LAUNCHING:  # wait while another run of this GPU starts, as it times its kernels then
-            pass
+        wait_for_starts()
         if not losses.isfinite().all():
             finite = start + int(losses.isfinite().long().argmin())
             self.diverged_at, self.step = finite + 1, finite

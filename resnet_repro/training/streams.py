@@ -12,9 +12,25 @@ import torch
 # its algorithms and when torch returns memory to the GPU are settings of the process: a thread that evaluates must not
 # tune convolutions, or free memory, while another captures. Replaying a graph needs no lock.
 LAUNCHING = threading.RLock()
+_STARTING = threading.RLock()  # held by a thread whose run chooses its kernels
 
 _free: dict[tuple[torch.device, int], list[torch.cuda.Stream]] = defaultdict(list)  # by device and priority
 _taking = threading.Lock()
+
+
+@contextmanager
+def alone_on(device: torch.device) -> Iterator[None]:
+    """Inside, a run that starts has a CUDA device for itself, to time kernels: the others wait at their next check."""
+    with _STARTING, LAUNCHING:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)  # what the others have launched already
+        yield
+
+
+def wait_for_starts() -> None:
+    """Wait while another run of this process is `alone_on` its device."""
+    with _STARTING:
+        pass
 
 
 @contextmanager

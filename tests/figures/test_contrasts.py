@@ -19,7 +19,7 @@ def test_nets_with_several_initialisations_of_the_classifier_get_a_panel_each() 
     figure = drawn(draw_classifier(group))
     assert [axes.get_title("left") for axes in figure.axes] == ["plain-20", "ResNet-56"]
     for axes in figure.axes:
-        assert sorted(text.get_text() for text in axes.texts) == ["He", "uniform"]
+        assert sorted(text.get_text() for text in axes.texts) == ["He's rule", "authors' code"]
         looks = {line.get_linestyle(): line.get_color() for line in axes.lines}
         assert looks.keys() == {"-", "--"}
     caption = caption_classifier(group)

@@ -117,10 +117,10 @@ def test_after_a_lost_gpu_the_other_runs_go_on_and_the_waiting_ones_train_in_new
     board.queue.notice = notices.append
     board.queue.train_all()
     assert [run.status for run in runs] == ["finished", "failed", "finished"], runs[0].error
-    assert notices == [
-        "tiny/seed-0: the GPU became unusable after an error of another run; it goes on from its last checkpoint, in a "
-        "process of its own"
-    ]
+    goes_on = (
+        "the GPU became unusable after an error of a run; it goes on from its last checkpoint, in a process of its own"
+    )
+    assert sorted(notices) == [f"lost/seed-0: {goes_on}", f"tiny/seed-0: {goes_on}"]
     assert runs[1].error.startswith("OutOfMemoryError")
 
 
@@ -152,6 +152,25 @@ def test_a_crash_costs_no_run_and_a_run_that_crashes_again_fails_alone(tiny: Pat
     assert sum(" resumes at step " in line for line in board.lines["tiny/seed-0"]) == 1
     train_alone(tmp_path / "alone", wanted[:1])
     assert_same_result(tmp_path / "r/tiny/seed-0", tmp_path / "alone/tiny/seed-0")
+
+
+def test_a_run_that_is_lost_before_it_begins_is_trained_anew_if_the_command_says_so(tiny: Path, tmp_path: Path) -> None:
+    class EarlyCrasher(Recorder):
+        has_killed = False
+
+        def refresh(self) -> None:
+            if self.queue.children and not self.has_killed:
+                self.has_killed = True
+                os.kill(self.queue.children[0].process.pid or 0, signal.SIGSEGV)
+
+    [wanted] = experiments(tiny, count=1)
+    train(wanted, tmp_path)
+    runs = queued(tmp_path, [wanted])
+    board = EarlyCrasher()
+    board.queue = make_queue(runs, replace(options(tmp_path), restart=True), board, shared=True)
+    board.queue.train_all()
+    assert (runs[0].status, runs[0].lost_processes) == ("finished", 1)
+    assert runs[0].progress is not None  # it is not the earlier run, which had finished
 
 
 def test_a_process_that_hangs_on_a_gpu_is_killed_a_while_after_the_signal(

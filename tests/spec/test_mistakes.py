@@ -76,6 +76,7 @@ MISTAKES = {
     "a list": ("- model\n", ["is not a spec"]),
     "empty": ("", ["is not a spec"]),
     "deeply nested": ("[" * 5000, ["is n"]),
+    "a tab": ("model:\n\tdepth: 20\n", [":2: is not YAML: found character '\\t'"]),
     "control characters": ("model:\x00\n", ["is not YAML"]),
     "two documents": ("model: {depth: 20}\n---\nmodel: {depth: 20}\n", ["is not YAML"]),
     "extends a number": ("extends: 3\n", [":1: extends: 3 should be the relative path"]),
