@@ -196,11 +196,15 @@ def test_each_guarantee_is_checked_by_a_test_that_is_there(page: Path) -> None:
 
 
 def test_the_specs_in_the_readme_are_the_committed_ones() -> None:
-    plain, residual = ((REPOSITORY / f"experiments/{name}56.yaml").read_text() for name in ("plain", "resnet"))
-    block = README.split("its residual twin, whole:\n\n")[1].split("\n\n")[0].splitlines()
-    middle = block[0].rindex("# He et al.")
-    assert "".join(f"{line[4:middle].rstrip()}\n" for line in block) == plain
-    assert "".join(f"{line[middle:]}\n" for line in block) == residual
+    plain, residual = (
+        [line for line in (REPOSITORY / f"experiments/{name}56.yaml").read_text().splitlines() if line[0] != "#"]
+        for name in ("plain", "resnet")
+    )
+    block = README.split("whole but for its comments:\n\n")[1].split("\n\n")[0].splitlines()
+    assert [line.removeprefix("    ") for line in block] == plain
+    changed = README.split("```diff\n")[1].split("```")[0].splitlines()
+    assert changed == [*(f"-{line}" for line in plain if line not in residual),
+                       *(f"+{line}" for line in residual if line not in plain)]  # fmt: skip
 
 
 def test_the_readme_shows_the_commands_that_exist() -> None:

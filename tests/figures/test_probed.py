@@ -110,7 +110,7 @@ def test_percentiles_are_drawn_at_the_steps_that_have_all_three() -> None:
     assert [xs(line) for line in axes.lines] == [[1, 400]] * 3
     assert [ys(line) for line in axes.lines] == [[1.0, 3.0], [0.0, 2.0], [-1.0, -1.0]]
     assert axes.get_ylabel() == "deep.act1,\nmap 0"
-    assert axes.get_xlabel() == "iterations (median moves by 0.67 spreads)"
+    assert axes.get_xlabel() == "iterations\n(median moves by 0.67 spreads)"
 
 
 def test_drift_is_the_range_of_the_median_in_mean_spreads() -> None:

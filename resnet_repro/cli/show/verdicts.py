@@ -14,7 +14,7 @@ from resnet_repro.cli.show.sources import source_lines
 from resnet_repro.papers import CLAIMS, find_number
 
 COLUMNS = ["claim", "verdict", "statement, and what was compared", "ours", "difference", "published", "where"]
-LONGEST = 200  # characters of what is missing; --json prints all of them
+LONGEST = 200  # characters of what is missing, on a terminal; the other formats have all of them
 
 
 def print_verdicts(verdicts: Sequence[Verdict], form: Format) -> None:
@@ -24,7 +24,7 @@ def print_verdicts(verdicts: Sequence[Verdict], form: Format) -> None:
     """
     letters: dict[str, str] = {}
     shown = [verdict for verdict in verdicts if verdict.rulings or form != "text"]
-    rows = [row for verdict in shown for row in _rows(verdict, letters)]
+    rows = [row for verdict in shown for row in _rows(verdict, letters, cut=form == "text")]
     title = "The papers' claims: " + summary(verdicts)
     notes = _without_runs(verdicts) if form == "text" else []
     if not rows:
@@ -76,15 +76,15 @@ def not_reproduced(verdicts: Sequence[Verdict]) -> str:
     )
 
 
-def _rows(verdict: Verdict, letters: dict[str, str]) -> list[list[str]]:
+def _rows(verdict: Verdict, letters: dict[str, str], cut: bool) -> list[list[str]]:
     claim = verdict.claim
-    notes = dict.fromkeys(_sentence(note) for note in (claim.remark, verdict.missing) if note)
+    notes = dict.fromkeys(_sentence(note, cut) for note in (claim.remark, verdict.missing) if note)
     rows = [[claim.id, wording.outcome(verdict), ". ".join([f"{claim.statement} ({claim.source})", *notes]), *[""] * 4]]
     for ruling in verdict.rulings:
         where = {group: letters.setdefault(group.title(), _letter(len(letters))) for group in ruling.groups}
         shown = [found for found in ruling.evidence if _is_shown(found)]
         if ruling is not verdict.ruling:
-            missing = f": {_sentence(ruling.missing)}" if ruling.missing else ""
+            missing = f": {_sentence(ruling.missing, cut)}" if ruling.missing else ""
             rows.append(["", f"{ruling.outcome} ({ruling.setting})" if ruling.setting else ruling.outcome,
                          f"Under other conditions{missing}", "", "", "", ", ".join(where.values())])  # fmt: skip
         elif not shown:
@@ -94,9 +94,9 @@ def _rows(verdict: Verdict, letters: dict[str, str]) -> list[list[str]]:
     return rows
 
 
-def _sentence(note: str) -> str:
-    """A note of at most LONGEST characters as a sentence without its full stop."""
-    text = note if len(note) <= LONGEST else f"{note[:LONGEST]}..."
+def _sentence(note: str, cut: bool) -> str:
+    """A note as a sentence without its full stop, of at most LONGEST characters if it is `cut`."""
+    text = f"{note[:LONGEST]}..." if cut and len(note) > LONGEST else note
     return text[0].upper() + text[1:].removesuffix(".")
 
 
