@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.figures.captions import ABOUT_RUNNING, Caption
 from resnet_repro.figures.contrasts import Contrast, draw_contrasts
-from resnet_repro.figures.probed import averaged
+from resnet_repro.figures.curve_lines import about_seeds
 from resnet_repro.figures.style import WEB, Style
 from resnet_repro.spec import ModelSpec
 from resnet_repro.spec.naming import INITIALIZATION_NAMES, net_name, value_name
@@ -32,7 +32,7 @@ def caption_batch_norm(group: Group) -> Caption:
         "Training error with and without batch normalisation over the iterations of training, a panel for each net "
         "that was trained both ways.",
         "Solid blue lines are nets with batch normalisation (BN), dashed lines nets without. The label of a line gives "
-        f"the initialisation of the convolutions and the learning rate. {ABOUT_RUNNING}{averaged(entries)}",
+        f"the initialisation of the convolutions and the learning rate. {ABOUT_RUNNING}{about_seeds(entries)}",
         entries,
     )
 

@@ -8,7 +8,7 @@ from resnet_repro.analysis.differences import told_apart
 from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.figures.captions import ABOUT_RUNNING, Caption
 from resnet_repro.figures.contrasts import Contrast, draw_contrasts
-from resnet_repro.figures.probed import averaged
+from resnet_repro.figures.curve_lines import about_seeds
 from resnet_repro.figures.style import WEB, Style
 from resnet_repro.spec import ModelSpec
 from resnet_repro.spec.model import default_classifier
@@ -30,7 +30,7 @@ def caption_classifier(group: Group) -> Caption:
         "initialisations of its classifier.",
         "Solid blue lines use the default of the authors' released code: uniform in ±1/sqrt(n), where n is the number "
         "of the classifier's inputs. Dashed lines use the initialisation in their label. Nothing else differs. "
-        f"{ABOUT_RUNNING}{averaged(entries)}",
+        f"{ABOUT_RUNNING}{about_seeds(entries)}",
         entries,
     )
 

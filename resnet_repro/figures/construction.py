@@ -10,7 +10,7 @@ from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.figures.axes import label_counts
 from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.colours import DEPTH_COLOURS
-from resnet_repro.figures.curve_lines import mean_curve
+from resnet_repro.figures.curve_lines import draw_seeds, mean_curve
 from resnet_repro.figures.labels import EndLabel, label_ends
 from resnet_repro.figures.limits import error_limits
 from resnet_repro.figures.readout import mark_curve
@@ -49,8 +49,8 @@ def caption_construction(group: Group) -> Caption:
         "layers, which is trained on, and the deeper net from random weights with as many iterations in all.",
         "The grown net begins at the vertical line with the error of the shallow net, which the dotted horizontal line "
         "keeps in sight. The rate drops at half and three quarters of each training, unless its spec says otherwise. "
-        "Training error is measured in evaluation mode, without augmentation. Lines are means over the seeds, bands "
-        "one standard deviation.",
+        "Training error is measured in evaluation mode, without augmentation. Lines are means over the seeds, each of "
+        "which has a thin line.",
         entries,
     )
 
@@ -90,13 +90,11 @@ def _line(axes: Axes, style: Style, entry: Entry, before: int, colour: str, text
     points = _curve(entry)
     if not points:
         return []
-    own_steps, means, stds = zip(*points, strict=True)
+    own_steps, means, _ = zip(*points, strict=True)
     steps = [before + step for step in own_steps]
     (line,) = axes.plot(steps, means, color=colour, linewidth=2 * style.line, marker="o", markersize=3 * style.line)
     mark_curve(line, entry, f"{text}: {{y:.2f}} %")
-    if len(entry.runs) > 1:
-        low, high = ([m + sign * s for m, s in zip(means, stds, strict=True)] for sign in (-1, 1))
-        mark(axes.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0), entry)
+    draw_seeds(axes, style, entry, COLUMN, colour, shift=before)
     return [EndLabel(steps[-1], means[-1], f"{text}: {means[-1]:.1f} %", colour, entry)]
 
 

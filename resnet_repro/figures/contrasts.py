@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.figures.axes import label_counts
-from resnet_repro.figures.curve_lines import mean_curve
+from resnet_repro.figures.curve_lines import draw_seeds, mean_curve
 from resnet_repro.figures.labels import EndLabel, label_ends
 from resnet_repro.figures.limits import error_limits
 from resnet_repro.figures.probed import grid, is_first
@@ -29,7 +29,10 @@ class Contrast(NamedTuple):
 def draw_contrasts(
     group: Group, style: Style, contrast: Contrast, panels: Mapping[str, Sequence[Entry]]
 ) -> Figure | None:
-    """The running training error of the nets of each panel, as means over seeds; None if there are no panels."""
+    """The running training error of the nets of each panel, as means over seeds, each of which has a thin line.
+
+    None if there are no panels.
+    """
     if not panels:
         return None
     with drawing(style):
@@ -62,6 +65,7 @@ def _draw(axes: Axes, style: Style, entries: Sequence[Entry], contrast: Contrast
             (line,) = axes.plot(steps, means, "-" if usual else "--", color=colour, linewidth=1.6 * style.line,
                                 marker="o" if len(points) == 1 else None)  # fmt: skip
             mark_curve(line, entry, error_of(entry, "train_error_pct", len(runs)))
+            draw_seeds(axes, style, entry, "train_error_pct", colour)
             diverged = any(run.status == "diverged" for run in entry.runs)
             ends.append(
                 EndLabel(steps[-1], means[-1], contrast.label(entry) + (" diverged" if diverged else ""), colour, entry)

@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 
 from resnet_repro.analysis.groups import Entry, entry_name
 from resnet_repro.figures.labels import EndLabel
@@ -62,6 +63,27 @@ def draw_mean(axes: Axes, style: Style, entry: Entry, colour: str) -> tuple[int,
             mark(axes.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0), entry)
         end = steps[-1], means[-1]
     return end
+
+
+def draw_seeds(
+    axes: Axes, style: Style, entry: Entry, column: str, colour: str, shift: float = 0.0, scale: float = 1.0
+) -> None:
+    """A thin line for each of a net's runs, if there are several: a mean alone may be a curve that no run has.
+
+    A step lies at `shift + scale * step` on the horizontal axis.
+    """
+    runs = [run for run in entry.runs if run.status != "diverged" and run.rows]
+    curves = [[(shift + scale * step, value) for step, value, _ in mean_curve([run], column)] for run in runs]
+    if len(runs) > 1:
+        lines = LineCollection(curves, colors=colour, linewidths=0.7 * style.line, alpha=0.5, zorder=1.5)
+        axes.add_collection(lines, autolim=False)
+        mark(lines, entry)
+
+
+def about_seeds(entries: Sequence[Entry]) -> str:
+    """A sentence for captions, if any net has several seeds."""
+    several = any(len(entry.runs) > 1 for entry in entries)
+    return " Lines are means over the seeds, each of which has a thin line." * several
 
 
 def mean_curve(runs: Sequence[Run], column: str) -> list[tuple[int, float, float]]:

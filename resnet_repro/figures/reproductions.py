@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 from resnet_repro.analysis.groups import Entry, Group
 from resnet_repro.figures.captions import Caption
 from resnet_repro.figures.contrasts import OTHER_COLOURS, USUAL_COLOUR
-from resnet_repro.figures.curve_lines import mean_curve
-from resnet_repro.figures.probed import averaged, grid, is_first
+from resnet_repro.figures.curve_lines import about_seeds, draw_seeds, mean_curve
+from resnet_repro.figures.probed import grid, is_first
 from resnet_repro.figures.readout import error_of, mark_curve
 from resnet_repro.figures.style import GREY, WEB, Style, add_legend, drawing
 from resnet_repro.nearest import listed
@@ -45,7 +45,7 @@ def caption_reproductions(group: Group) -> Caption:
         "Test error in % after each of the first epochs, ours beside that of another reproduction, a panel for each "
         "net.",
         f"Grey dots are {sources}. Lines are ours: solid blue with the default initialisation of the classifier, "
-        f"dashed orange with He's, which that reproduction used.{averaged(entries)}",
+        f"dashed orange with He's, which that reproduction used.{about_seeds(entries)}",
         entries,
     )
 
@@ -62,6 +62,7 @@ def _draw(axes: Axes, style: Style, net: tuple[str, int], entries: Sequence[Entr
         (line,) = axes.plot(*zip(*ours, strict=True), dashes, color=colour, linewidth=1.6 * style.line,
                             marker="o" if len(ours) == 1 else None)  # fmt: skip
         mark_curve(line, entry, f"{error_of(entry, 'test_error_pct', len(runs))} after {{x}} epochs", steps=False)
+        draw_seeds(axes, style, entry, "test_error_pct", colour, scale=1 / _steps_an_epoch(entry))
     axes.set_xlim(0.5, epochs + 0.5)
     axes.set_ylim(0, 100)
     axes.set_xlabel("epochs")
@@ -97,9 +98,13 @@ def _panels(group: Group) -> dict[tuple[str, int], list[Entry]]:
 
 def _first_epochs(entry: Entry, epochs: int) -> list[tuple[float, float]]:
     """The epochs after which our net was tested, up to the given one, and its test error in %, the mean over seeds."""
-    per_epoch = entry.runs[0].experiment.data.epoch_images / entry.training.batch_size
+    per_epoch = _steps_an_epoch(entry)
     points = mean_curve([run for run in entry.runs if run.rows], "test_error_pct")
     return [(step / per_epoch, mean) for step, mean, _ in points if step / per_epoch < epochs + 0.5]
+
+
+def _steps_an_epoch(entry: Entry) -> float:
+    return entry.runs[0].experiment.data.epoch_images / entry.training.batch_size
 
 
 def _of(other: Reproduction, net: tuple[str, int]) -> tuple[float, ...]:

@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from conftest import make_run
 from made_up import drawn, group_of, he, tenth, with_model, xs, ys
+from matplotlib.collections import LineCollection
 
 from resnet_repro.figures.classifier import caption_classifier, draw_classifier
 from resnet_repro.figures.reproductions import caption_reproductions, draw_reproductions
@@ -77,3 +79,15 @@ def test_unfinished_runs_are_drawn_as_far_as_they_are() -> None:
     figure = drawn(draw_reproductions(group))
     assert [axes.get_title("left") for axes in figure.axes] == ["plain-20"]
     assert figure.axes[0].lines[1].get_marker() == "o"
+
+
+def test_each_of_several_seeds_has_a_thin_line_beside_their_mean() -> None:
+    runs = [he(make_run(20)), *(make_run(20, seed=seed, train_error=50.0 + seed) for seed in (0, 1))]
+    [axes] = drawn(draw_classifier(group_of(*runs))).axes
+    [seeds] = [found for found in axes.collections if isinstance(found, LineCollection)]
+    assert [np.asarray(path.vertices).tolist() for path in seeds.get_paths()] == [
+        [[200, 90], [400, end]] for end in (50, 51)
+    ]
+    mean = next(line for line in axes.lines if line.get_linestyle() == "-")
+    assert ys(mean) == [90, 50.5]
+    assert "each of which has a thin line" in caption_classifier(group_of(*runs)).reading
