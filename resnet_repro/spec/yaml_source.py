@@ -91,9 +91,8 @@ def read_source(path: Path) -> Source:
         node, values = parse(text)
         _note_places(node, (), path, places)
     except yaml.MarkedYAMLError as error:
-        told = _in_full(text, error)
-        line = told.problem_mark.line + 1 if told.problem_mark else 1
-        raise SpecError(f"{path}:{line}: is not YAML: {told.problem}") from None
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise SpecError(f"{path}:{line}: is not YAML: {_problem(text, error)}") from None
     except (yaml.YAMLError, ValueError) as error:
         raise SpecError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
@@ -127,16 +126,14 @@ def _refuse_what_specs_do_not_use(text: str) -> None:
             raise yaml.MarkedYAMLError(problem="it is nested too deeply", problem_mark=event.start_mark)
 
 
-def _in_full(text: str, error: yaml.MarkedYAMLError) -> yaml.MarkedYAMLError:
-    """The same mistake as PyYAML's own parser tells it: with the character that is wrong, which libyaml leaves out."""
-    try:
-        for _ in yaml.parse(text, Loader=yaml.SafeLoader):
-            pass
-    except yaml.MarkedYAMLError as told:
-        return told
-    except (yaml.YAMLError, ValueError):
-        pass
-    return error
+def _problem(text: str, error: yaml.MarkedYAMLError) -> str:
+    """What is wrong; with the character, as PyYAML's own parser has it, where libyaml leaves it out."""
+    mark, line = error.problem_mark, ""
+    if mark and error.problem == "found character that cannot start any token":
+        line = (text.splitlines()[mark.line : mark.line + 1] or [""])[0]
+    if mark and mark.column < len(line):
+        return f"found character {line[mark.column]!r} that cannot start any token"
+    return str(error.problem)
 
 
 def dump(values: dict[str, Any]) -> str:
