@@ -48,7 +48,7 @@ def draw_percentile_drift(group: Group, style: Style = WEB) -> Figure | None:
         marker = "." if sum(len(one.by_step) for one in found.values()) <= MARKED else None
         for axes, (entry, one) in zip(panels, found.items(), strict=True):
             mark(axes, entry)
-            layer = next(iter(next(iter(one.by_step.values()))))[0]
+            layer = layer_of(one.by_step)
             for name, (colour, label) in LINES.items():
                 values = [at[layer, name] for at in one.by_step.values()]
                 (line,) = axes.plot(list(one.by_step), values, color=colour, label=label, linewidth=1.4 * style.line,
@@ -82,7 +82,7 @@ def _percentiles(group: Group) -> dict[Entry, Drifts]:
     found: dict[Entry, Drifts] = {}
     for entry in group.entries:
         if runs := [by_step for run in entry.runs if (by_step := _of_run(run))]:
-            moves = [drift(next(iter(next(iter(by_step.values()))))[0], by_step) for by_step in runs]
+            moves = [drift(layer_of(by_step), by_step) for by_step in runs]
             found[entry] = Drifts(runs[moves.index(statistics.median_low(moves))], moves)
     return found
 
@@ -97,6 +97,12 @@ def _of_run(run: Run) -> dict[int, Values]:
     return {
         step: {place: at[place] for place in places} for step, at in sorted(values.items()) if at.keys() >= set(places)
     }
+
+
+def layer_of(by_step: dict[int, Values]) -> str:
+    """The layer of which these are the percentiles."""
+    (layer, _), *_ = next(iter(by_step.values()))
+    return layer
 
 
 def drift(layer: str, by_step: dict[int, Values]) -> float:

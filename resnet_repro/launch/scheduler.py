@@ -36,7 +36,8 @@ def queue_up(
     logs = {task.label: RunFolder(options.results, task.experiment).log for task in tasks}
     runs = [
         QueuedRun(task, logs[task.label], weight=one, is_largest=one == largest[task.tier])
-        for task, one in ((task, weights[task.label]) for task in ahead)
+        for task in ahead
+        for one in [weights[task.label]]
     ]
     return runs, [QueuedRun(task, logs[task.label], "skipped") for task in tasks if task.is_ended]
 

@@ -125,10 +125,10 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_one_line_with_file_line_field_and_fix(tmp_path: Path, mistake: str) -> None:
+def assert_one_line(folder: Path, mistake: str) -> None:
+    """A spec with one of MISTAKES is refused in a line that has all of its fragments."""
     text, fragments = MISTAKES[mistake]
-    path = write(tmp_path, text)
+    path = write(folder, text)
     with pytest.raises(SpecError) as refused:
         load_spec(path)
     message = str(refused.value)
@@ -136,6 +136,11 @@ def test_a_mistake_is_one_line_with_file_line_field_and_fix(tmp_path: Path, mist
     assert "\n" not in message
     for fragment in fragments:
         assert fragment in message
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_line_with_file_line_field_and_fix(tmp_path: Path, mistake: str) -> None:
+    assert_one_line(tmp_path, mistake)
 
 
 def test_a_loop_over_two_files_is_named(tmp_path: Path) -> None:

@@ -6,11 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import REPOSITORY
-from test_mistakes import MISTAKES
+from test_mistakes import MISTAKES, assert_one_line
 
-from resnet_repro.errors import SpecError
 from resnet_repro.spec import yaml_source
-from resnet_repro.spec.file import load_spec
 
 
 @pytest.fixture
@@ -37,13 +35,4 @@ def test_every_spec_has_the_same_values_and_lines(no_libyaml: None) -> None:
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_one_line_with_file_line_field_and_fix(tmp_path: Path, mistake: str, no_libyaml: None) -> None:
-    text, fragments = MISTAKES[mistake]
-    path = tmp_path / "spec.yaml"
-    path.write_text(text)
-    with pytest.raises(SpecError) as refused:
-        load_spec(path)
-    message = str(refused.value)
-    assert message.startswith(str(path))
-    assert "\n" not in message
-    for fragment in fragments:
-        assert fragment in message
+    assert_one_line(tmp_path, mistake)
