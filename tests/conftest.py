@@ -10,6 +10,7 @@ from copy import deepcopy
 from dataclasses import replace
 from functools import cache
 from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,7 +36,7 @@ gc.set_threshold(50_000)  # looking through all of torch and hypothesis at each 
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # runs Triton's kernels on the CPU
 
-SHARED = {"arena", "trained_by_two_ranks", "classroom", "forked_children"}  # fixtures that take five seconds and more
+SHARED = {"arena", "trained_by_two_ranks", "classroom", "fork_server"}  # fixtures that take five seconds and more
 REPOSITORY = Path(__file__).parent.parent
 REAL_DATA = REPOSITORY / "data"
 
@@ -121,19 +122,21 @@ def _log_level_restored() -> Iterator[None]:
     logger.setLevel(before)
 
 
-@pytest.fixture
-def forked_children(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fork processes from a server that has imported torch, which takes seconds in each.
-
-    It has imported what activation checkpointing imports when it is first used, too, or that would count as memory of
-    the net.
-    """
+@pytest.fixture(scope="session")
+def fork_server() -> ForkServerContext:
+    """What starts processes by forking a server that has imported torch, which takes seconds in each."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch._dynamo", "resnet_repro.launch.worker", "resnet_repro.bench.parallel"])
+    context.set_forkserver_preload(["preloaded"])
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals_that_stop())  # they stay blocked in every process
     forkserver.ensure_running()
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    monkeypatch.setattr(multiprocessing, "get_context", lambda method: context)
+    return context
+
+
+@pytest.fixture
+def forked_children(monkeypatch: pytest.MonkeyPatch, fork_server: ForkServerContext) -> None:
+    """Processes of the package are forked from that server."""
+    monkeypatch.setattr(multiprocessing, "get_context", lambda method: fork_server)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A command in a process that is forked from the server of `forked_children`, which starts without importing torch."""
+"""A command in a process that is forked from `fork_server`, which starts without importing torch."""
 
 import multiprocessing
 import os
@@ -13,11 +13,14 @@ from resnet_repro.launch.child import _without_main
 class ForkedCommand:
     """A command of this package that runs beside the test; what it prints goes to the file `said`."""
 
-    def __init__(self, said: Path, *arguments: object, largest_file: int = 0) -> None:
-        """`largest_file`: no file may get more bytes, if that is positive."""
+    def __init__(
+        self, said: Path, *arguments: object, largest_file: int = 0, variables: dict[str, str] | None = None
+    ) -> None:
+        """`largest_file`: no file may get more bytes, if that is positive. `variables`: of its environment."""
         self.said = said
         context = multiprocessing.get_context("forkserver")
-        self.process = context.Process(target=_become, args=([*map(str, arguments)], str(said), largest_file))
+        given = ([*map(str, arguments)], str(said), largest_file, variables or {})
+        self.process = context.Process(target=_become, args=given)
         with _without_main():
             self.process.start()
 
@@ -30,11 +33,12 @@ class ForkedCommand:
         return self.process.exitcode
 
 
-def _become(arguments: list[str], said: str, largest_file: int) -> None:
+def _become(arguments: list[str], said: str, largest_file: int, variables: dict[str, str]) -> None:
     from resnet_repro.cli import main
     from resnet_repro.runner.signals import signals_that_stop
 
     os.setsid()
+    os.environ.update(variables)
     place = os.open(said, os.O_RDWR | os.O_CREAT, 0o600)
     for descriptor in (0, 1, 2):
         os.dup2(place, descriptor)

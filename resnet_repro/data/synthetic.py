@@ -17,7 +17,7 @@ from resnet_repro.data.dataset import Dataset, Split, content_digest
 Array = npt.NDArray[np.floating[Any]]
 
 SIZE = 32
-CHUNK = 1000  # images drawn at a time; changing it changes the images, as each chunk has its own random stream
+CHUNK = 1000  # images that share a random stream; changing it changes the images
 TRAIN_SEED, TEST_SEED = 20151210, 20160316  # the days on which [R] and [I] appeared
 NOISE = 0.04  # standard deviation; every brightness here is a share of white
 CONTRAST = (0.3, 0.6)  # how much lighter or darker than its background a shape is
@@ -82,23 +82,24 @@ def load_synthetic(data_dir: Path, train_images: int, test_images: int) -> Datas
 
 def draw(images: int, seed: int) -> Split:
     """`images` images of random classes."""
-    chunks = [_draw_chunk(np.random.default_rng((seed, chunk))) for chunk in range(-(-images // CHUNK))]
-    return Split(
-        np.concatenate([pixels for pixels, _ in chunks])[:images],
-        np.concatenate([labels for _, labels in chunks])[:images],
-    )
+    chunks = [
+        _draw_chunk(np.random.default_rng((seed, chunk)), min(CHUNK, images - first))
+        for chunk, first in enumerate(range(0, images, CHUNK))
+    ]
+    return Split(np.concatenate([pixels for pixels, _ in chunks]), np.concatenate([labels for _, labels in chunks]))
 
 
-def _draw_chunk(random: np.random.Generator) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    labels = random.permutation(np.arange(CHUNK) % len(SHAPES))
-    canvas = _clouds(random)
+def _draw_chunk(random: np.random.Generator, images: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """The first images of a chunk. What is random is drawn for all of them, but for the noise, which comes last."""
+    labels = random.permutation(np.arange(CHUNK) % len(SHAPES))[:images]
+    canvas = _clouds(random, images)
     for _ in range(CLUTTER):
-        kinds = random.integers(0, len(SHAPES), CHUNK)
+        kinds = random.integers(0, len(SHAPES), CHUNK)[:images]
         inside = _masks(random, kinds, radius=(1, 2), reach=14, turn=np.pi)
-        canvas += inside * (_uniform(random, 0, 1, 1, 1, 3) - canvas)
+        canvas += inside * (_uniform(random, 0, 1, 1, 1, 3)[:images] - canvas)
     background = canvas.mean(axis=(1, 2, 3), keepdims=True)
-    contrast = np.where(background < 0.5, 1, -1) * _uniform(random, *CONTRAST, 1, 1, 1)
-    surface = _clouds(random)
+    contrast = np.where(background < 0.5, 1, -1) * _uniform(random, *CONTRAST, 1, 1, 1)[:images]
+    surface = _clouds(random, images)
     surface += background + contrast - surface.mean(axis=(1, 2, 3), keepdims=True)
     inside = _masks(random, labels, radius=(6, 10), reach=5, turn=0.6)
     canvas += inside * (surface - canvas)
@@ -107,17 +108,19 @@ def _draw_chunk(random: np.random.Generator) -> tuple[npt.NDArray[np.uint8], npt
 
 
 def _uniform(random: np.random.Generator, low: float, high: float, *shape: int) -> Array:
+    """(CHUNK, *shape)"""
     return random.uniform(low, high, (CHUNK, *shape)).astype(np.float32)
 
 
-def _clouds(random: np.random.Generator) -> Array:
-    """Smooth random colour fields (CHUNK, 32, 32, 3): a colour, and two octaves of noise around it."""
-    field = np.broadcast_to(_uniform(random, 0.15, 0.85, 1, 1, 3), (CHUNK, SIZE, SIZE, 3)).copy()
+def _clouds(random: np.random.Generator, images: int) -> Array:
+    """Smooth random colour fields (images, 32, 32, 3): a colour, and two octaves of noise around it."""
+    field = np.broadcast_to(_uniform(random, 0.15, 0.85, 1, 1, 3)[:images], (images, SIZE, SIZE, 3)).copy()
     for cells, strength in ((3, 0.25), (8, 0.15)):
         grid = _uniform(random, -strength, strength, cells, cells, 3)
         position = np.linspace(0, cells - 1, SIZE)
         spread = np.maximum(0, 1 - np.abs(position[:, None] - np.arange(cells))).astype(np.float32)  # (32, cells)
-        field += np.einsum("ya,xb,nabc->nyxc", spread, spread, grid, optimize=True)
+        # Of the whole chunk, as the last bits of a product of matrices may depend on their sizes.
+        field += np.einsum("ya,xb,nabc->nyxc", spread, spread, grid, optimize=True)[:images]
     return field
 
 
@@ -128,21 +131,22 @@ def _masks(
     reach: float,
     turn: float,
 ) -> Array:
-    """How much of each pixel each shape covers, (CHUNK, 32, 32, 1).
+    """How much of each pixel each shape covers, (images, 32, 32, 1).
 
     Shapes of the given kinds have a half-width within `radius`, lie up to `reach` off the centre, both in pixels, and
     are turned by up to `turn` radians either way.
     """
     centre = (SIZE - 1) / 2
     pixel = np.arange(SIZE, dtype=np.float32)
-    x = pixel[None, None, :] - (centre + _uniform(random, -reach, reach, 1, 1))
-    y = pixel[None, :, None] - (centre + _uniform(random, -reach, reach, 1, 1))
-    angle = _uniform(random, -turn, turn, 1, 1)
-    size = _uniform(random, *radius, 1, 1)
-    stretch = np.exp(_uniform(random, -0.2, 0.2, 1, 1))
+    images = len(kinds)
+    x = pixel[None, None, :] - (centre + _uniform(random, -reach, reach, 1, 1)[:images])
+    y = pixel[None, :, None] - (centre + _uniform(random, -reach, reach, 1, 1)[:images])
+    angle = _uniform(random, -turn, turn, 1, 1)[:images]
+    size = _uniform(random, *radius, 1, 1)[:images]
+    stretch = np.exp(_uniform(random, -0.2, 0.2, 1, 1)[:images])
     u = (x * np.cos(angle) + y * np.sin(angle)) / (size * stretch)
     v = (y * np.cos(angle) - x * np.sin(angle)) / (size / stretch)
-    outline = np.empty((CHUNK, SIZE, SIZE), np.float32)
+    outline = np.empty((images, SIZE, SIZE), np.float32)
     for kind, shape in enumerate(SHAPES):
         chosen = kinds == kind
         outline[chosen] = shape(u[chosen], v[chosen])

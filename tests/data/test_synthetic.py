@@ -47,7 +47,7 @@ def test_its_ten_classes_are_balanced(synthetic: Dataset) -> None:
     assert np.bincount(synthetic.test.labels).tolist() == [100] * 10
 
 
-@pytest.mark.parametrize(("train_images", "test_images"), [(1, 1), (1001, 320)])
+@pytest.mark.parametrize(("train_images", "test_images"), [(1, 1), (77, 13), (1001, 320)])
 def test_the_first_images_are_the_same_at_every_size(synthetic: Dataset, train_images: int, test_images: int) -> None:
     smaller = load_synthetic(NOWHERE, train_images, test_images)
     for split, whole, images in [

@@ -3,11 +3,11 @@
 import io
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, make_run
+from conftest import Cli, make_run
+from helpers import command_line, store
 from PIL import Image
 
 from resnet_repro.errors import RunError
@@ -15,26 +15,15 @@ from resnet_repro.figures import draw_figures
 from resnet_repro.figures.saving import FORMATS, save_figures
 from resnet_repro.figures.style import STYLES, WEB
 
-SCRIPT = """\
-import sys
-from pathlib import Path
-sys.path[:0] = ["tests", "tests/figures"]
-from test_saving import save_all
-save_all(Path(sys.argv[1]))
-"""
 
-
-def save_all(folder: Path) -> None:
-    """The figures of two runs, in two styles and all formats."""
-    for name in ("web", "paper"):
-        figures = draw_figures([make_run(20), make_run(20, "identity")], STYLES[name])
-        list(save_figures(figures, folder / name, STYLES[name], list(FORMATS)))
-
-
-def test_equal_runs_give_equal_bytes_in_another_process_with_another_order_of_sets(tmp_path: Path) -> None:
-    save_all(tmp_path / "here")
-    environment = {**os.environ, "PYTHONHASHSEED": "1"}
-    subprocess.run([sys.executable, "-c", SCRIPT, tmp_path / "there"], cwd=REPOSITORY, env=environment, check=True)
+def test_equal_runs_give_equal_bytes_in_another_process_with_another_order_of_sets(cli: Cli, tmp_path: Path) -> None:
+    """In two styles and all formats."""
+    store(tmp_path, [make_run(20), make_run(20, "identity")])
+    for style in ("web", "paper"):
+        formats = ("--format", ",".join(FORMATS), "--style", style, "--output")
+        assert cli("plot", tmp_path, *formats, tmp_path / "here" / style).code == 0
+        there = command_line("plot", tmp_path, *formats, tmp_path / "there" / style)
+        subprocess.run(there, env=os.environ | {"PYTHONHASHSEED": "1"}, check=True, capture_output=True)
     paths = sorted(path.relative_to(tmp_path / "here") for path in (tmp_path / "here").rglob("*.*"))
     assert [path.suffix for path in paths] == [".pdf", ".png", ".svg", ".txt"] * 2
     for path in paths:

@@ -1,18 +1,21 @@
-"""Two ranks on the CPU, started by torchrun, give the numbers of one process and one run folder, and all end."""
+"""Two ranks on the CPU give the numbers of one process and one run folder, and all end."""
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from conftest import REPOSITORY, Cli
+from forked_command import ForkedCommand
 from safetensors.torch import load_file
 
 from resnet_repro.record.run import Run, read_run
@@ -48,6 +51,21 @@ REZERO = REPOSITORY / "docs/examples/rezero.py"
 ODD = "training: {batch_size: 17}"
 
 
+def two_ranks(folder: Path, *arguments: object) -> list[ForkedCommand]:
+    """Run `resnet-repro` on two ranks, which say what they have to say into `folder`."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    folder.mkdir()
+    return [
+        ForkedCommand(
+            folder / str(rank), *arguments, "--device", "cpu",
+            variables={"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", **place},
+        )
+        for rank in range(2)
+    ]  # fmt: skip
+
+
 @contextmanager
 def torchrun(logs: Path, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
     """Run `resnet-repro` on two ranks, which write to `logs`, and terminate them at the end."""
@@ -60,10 +78,9 @@ def torchrun(logs: Path, *arguments: object) -> Iterator[subprocess.Popen[bytes]
             launcher.terminate()
 
 
-def said(logs: Path, rank: int) -> list[str]:
-    """The lines that a rank wrote to stderr."""
-    (path,) = logs.glob(f"*/attempt_0/{rank}/stderr.log")
-    return path.read_text().splitlines()
+def said(folder: Path, rank: int) -> list[str]:
+    """The lines that a rank of `two_ranks` wrote."""
+    return (folder / str(rank)).read_text().splitlines()
 
 
 def pid_of(rank: int, launcher: subprocess.Popen[bytes]) -> int:
@@ -74,7 +91,7 @@ def pid_of(rank: int, launcher: subprocess.Popen[bytes]) -> int:
 
 
 @pytest.fixture(scope="module")
-def trained_by_two_ranks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained_by_two_ranks(fork_server: ForkServerContext, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which two ranks have trained RUNS, one after another; a last spec made them fail."""
     folder = tmp_path_factory.mktemp("two")
     specs = {**{name: sections for name, (sections, _) in RUNS.items()}, "diverging": DIVERGING, "odd": ODD}
@@ -82,9 +99,9 @@ def trained_by_two_ranks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, sections in specs.items():
         (folder / f"{name}.yaml").write_text(f"extends: base.yaml\n{sections}\n")
     paths = [folder / f"{name}.yaml" for name in specs]
-    with torchrun(folder / "logs", "train", *paths, "--import", REZERO, "--results", folder / "r") as ranks:
-        output, _ = ranks.communicate(timeout=PATIENCE)
-    assert ranks.returncode == 1, output.decode()
+    ranks = two_ranks(folder / "said", "train", *paths, "--import", REZERO, "--results", folder / "r")
+    codes = [rank.code(PATIENCE) for rank in ranks]
+    assert codes == [1, 1], [said(folder / "said", rank) for rank in range(2)]
     return folder
 
 
@@ -117,7 +134,7 @@ def assert_close_weights(ours: Run, theirs: Run, rtol: float, atol: float) -> No
 
 
 def test_only_the_first_rank_writes_files_and_messages(trained_by_two_ranks: Path) -> None:
-    lines = said(trained_by_two_ranks / "logs", 0)
+    lines = said(trained_by_two_ranks / "said", 0)
     assert lines[0].startswith("note: run 1 of ")
     assert lines[1] == "without-bn/seed-0: starts: 12 steps of 16 on 2 ranks, each on cpu, in fp32"
     notice = "note: BN normalises by the statistics of each rank's 8 images, as in the paper; "
@@ -125,7 +142,7 @@ def test_only_the_first_rank_writes_files_and_messages(trained_by_two_ranks: Pat
         f"{notice}model.batch_norm_sync: true uses all 16 images"
     ]
     assert sum(": finished 12 steps in " in line for line in lines) == len(RUNS)
-    assert said(trained_by_two_ranks / "logs", 1) == []
+    assert said(trained_by_two_ranks / "said", 1) == []
     environment = read_run(trained_by_two_ranks / "r/synchronized/seed-0").environment
     assert (environment["ranks"], environment["engine"]) == (2, "eager, 2 ranks")
 
@@ -142,16 +159,19 @@ def rows_of(folder: Path) -> int:
     return metrics.read_text().count("\n") if metrics.exists() else 0
 
 
-def wait_for_more_rows(folder: Path, launcher: subprocess.Popen[bytes]) -> None:
+def wait_for_more_rows(folder: Path, is_running: Callable[[], bool]) -> None:
     before, deadline = rows_of(folder), time.monotonic() + PATIENCE
     while rows_of(folder) < before + 3:
         assert time.monotonic() < deadline
-        assert launcher.poll() is None, launcher.communicate()[0].decode()
+        assert is_running()
         time.sleep(0.02)
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds the processes of ranks in /proc")
-def test_a_signal_to_a_rank_or_the_loss_of_one_stops_all_and_one_process_goes_on(cli: Cli, tmp_path: Path) -> None:
+def test_a_signal_to_a_rank_or_the_loss_of_one_stops_all_and_one_process_goes_on(
+    cli: Cli, fork_server: ForkServerContext, tmp_path: Path
+) -> None:
+    """The rank that is lost is one of torchrun's, which then tries to end the others."""
     spec = tmp_path / "long.yaml"
     steps = "training: {steps: 160, evaluate_every: 80, record_every: 8}"
     (tmp_path / "smooth.yaml").write_text(SMOOTH)
@@ -159,11 +179,10 @@ def test_a_signal_to_a_rank_or_the_loss_of_one_stops_all_and_one_process_goes_on
     folder = tmp_path / "r/long/seed-0"
     arguments = ("train", spec, "--results", tmp_path / "r")
 
-    with torchrun(tmp_path / "stopped", *arguments) as ranks:
-        wait_for_more_rows(folder, ranks)
-        os.kill(pid_of(1, ranks), signal.SIGTERM)
-        output, _ = ranks.communicate(timeout=PATIENCE)
-    assert output.decode().count(": 130 (pid:") == 2
+    ranks = two_ranks(tmp_path / "stopped", *arguments)
+    wait_for_more_rows(folder, ranks[0].process.is_alive)
+    ranks[1].send_signal(signal.SIGTERM)
+    assert [rank.code(PATIENCE) for rank in ranks] == [130, 130]
     stopped = read_run(folder)
     assert stopped.status == "interrupted"
     steps_done = stopped.summary["steps"]
@@ -171,16 +190,17 @@ def test_a_signal_to_a_rank_or_the_loss_of_one_stops_all_and_one_process_goes_on
     assert said(tmp_path / "stopped", 0)[-1] == went_on
     assert said(tmp_path / "stopped", 1) == []
 
-    with torchrun(tmp_path / "killed", *arguments) as ranks:
-        wait_for_more_rows(folder, ranks)
-        os.kill(pid_of(1, ranks), signal.SIGKILL)
-        output, _ = ranks.communicate(timeout=PATIENCE)
-    assert ranks.returncode == 1
+    with torchrun(tmp_path / "killed", *arguments) as launcher:
+        wait_for_more_rows(folder, lambda: launcher.poll() is None)
+        os.kill(pid_of(1, launcher), signal.SIGKILL)
+        output, _ = launcher.communicate(timeout=PATIENCE)
+    assert launcher.returncode == 1
     assert b"forcefully exiting" not in output  # as torchrun says when it kills a rank that does not leave in 30 s
-    first, *_, last = said(tmp_path / "killed", 0)
+    (killed,) = (tmp_path / "killed").glob("*/attempt_0/0/stderr.log")
+    first, *_, last = lines = killed.read_text().splitlines()
     assert first == f"long/seed-0: resumes at step {steps_done}: 160 steps of 16 on 2 ranks, each on cpu, in fp32"
     assert last == "error: rank 0: another rank has stopped; run the same command to resume from the last checkpoint"
-    assert not any("Traceback" in line for line in said(tmp_path / "killed", 0))
+    assert not any("Traceback" in line for line in lines)
 
     assert cli(*arguments, "--device", "cpu").code == 0
     assert cli("train", spec, "--results", tmp_path / "whole", "--device", "cpu").code == 0
@@ -212,11 +232,11 @@ def leave_under_a_signal() -> None:
 
 
 def test_a_failure_on_the_first_rank_is_one_line_and_ends_all_ranks(trained_by_two_ranks: Path) -> None:
-    errors = [line for line in said(trained_by_two_ranks / "logs", 0) if line.startswith("error: ")]
+    errors = [line for line in said(trained_by_two_ranks / "said", 0) if line.startswith("error: ")]
     assert (
         errors
-        == said(trained_by_two_ranks / "logs", 0)[-1:]
+        == said(trained_by_two_ranks / "said", 0)[-1:]
         == ["error: training.batch_size: 17 cannot be shared equally by 2 ranks"]
     )
-    assert said(trained_by_two_ranks / "logs", 1) == []
+    assert said(trained_by_two_ranks / "said", 1) == []
     assert not (trained_by_two_ranks / "r/odd/seed-0/spec.yaml").exists()
