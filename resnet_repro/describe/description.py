@@ -1,6 +1,7 @@
 """The layers and the cost of a net, and how two nets differ."""
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -81,30 +82,52 @@ def describe(experiment: Experiment) -> Description:
         ) from None
 
 
-def multiply_adds(model: ModelSpec) -> int:
+def multiply_adds(experiment: Experiment) -> int:
     """What `describe` finds as the multiply-adds of a forward pass of one image, without tracing the whole net.
 
-    Two shallow nets tell, as all further units cost the same. They stand for all nets that differ from this one in
-    fields which cost no multiply-adds.
+    Two shallow nets tell, which stand for all nets that differ in fields that cost no multiply-adds. With something of
+    the user's own, the net is traced; raises SpecError if it cannot be.
     """
+    if any(uses(experiment)):
+        return describe(experiment).multiply_adds
+    return _by_shallow_nets(experiment.model.model_copy(update=FREE), _multiply_adds)
+
+
+def parameters(experiment: Experiment) -> int:
+    """What `describe` finds as the parameters, without building the whole net, but for something of the user's own."""
+    if any(uses(experiment)):
+        return _parameters(experiment.model)
+    return _by_shallow_nets(experiment.model, _parameters)
+
+
+def _by_shallow_nets(model: ModelSpec, count: Callable[[ModelSpec], int]) -> int:
+    """What `count` finds in a net, by the nets of one and two units a stage: all further ones have the same."""
     layers = 3 * LAYERS_OF_BLOCK[model.block]  # of one unit in each stage
-    one, two = (_counted(model.model_copy(update={"depth": units * layers + 2, **FREE})) for units in (1, 2))
+    one, two = (count(model.model_copy(update={"depth": units * layers + 2})) for units in (1, 2))
     return one + (two - one) * ((model.depth - 2) // layers - 1)
 
 
 @cache
-def _counted(model: ModelSpec) -> int:
+def _multiply_adds(model: ModelSpec) -> int:
     with torch.device("meta"):
         return describe_net("", network_of(model), IMAGE_SHAPE).multiply_adds
+
+
+@cache
+def _parameters(model: ModelSpec) -> int:
+    with torch.device("meta"):
+        return _parameters_in([network_of(model)])
 
 
 def describe_net(name: str, net: nn.Module, image_shape: tuple[int, ...]) -> Description:
     """Describe a convolutional net whose parameters are on the meta device, for images of shape (3, H, W)."""
     linear = [module for module in net.modules() if isinstance(module, nn.Linear)]
-    parameters, fully_connected = (
-        sum(parameter.numel() for module in modules for parameter in module.parameters()) for modules in ([net], linear)
-    )
-    return Description(name, image_shape, parameters, fully_connected, trace(net.eval(), image_shape))
+    layers = trace(net.eval(), image_shape)
+    return Description(name, image_shape, _parameters_in([net]), _parameters_in(linear), layers)
+
+
+def _parameters_in(modules: Sequence[nn.Module]) -> int:
+    return sum(parameter.numel() for module in modules for parameter in module.parameters())
 
 
 class LayerDifference(NamedTuple):

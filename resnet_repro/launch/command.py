@@ -18,7 +18,7 @@ from resnet_repro.launch.plan import print_plan, say_duration
 from resnet_repro.launch.queue import Queue
 from resnet_repro.launch.scheduler import Notice, queue_up
 from resnet_repro.launch.slots import Slot, available_memory, find_devices, plan_slots, say_slots
-from resnet_repro.launch.tasks import Task, describe_nets, longest_first, starts_from
+from resnet_repro.launch.tasks import Task, costs_of, longest_first, starts_from
 from resnet_repro.launch.tracking import QueuedRun
 from resnet_repro.launch.worker import free_memory
 from resnet_repro.record.folder import RunFolder, Status
@@ -43,19 +43,19 @@ def show_plan(asked: Sequence[Task], options: TrainOptions) -> int:
     """Print the runs in the order in which they would start, and how long they may take. Returns the exit code."""
     if not (tasks := _usable(asked, options)):
         return 1
-    nets = describe_nets(tasks)
+    costs = costs_of(tasks)
     if options.jobs != 1 or options.cluster is not None:
-        tasks = longest_first(tasks, nets)
+        tasks = longest_first(tasks, costs)
     limit = options.deadline - time.monotonic()
     ahead = [task for task in tasks if not task.is_ended]
     if options.cluster is not None:
         from resnet_repro.launch.on_cluster import cluster_slots
 
         slots, here = cluster_slots(ahead, options)
-        print_plan(tasks, nets, slots, limit=limit, measured_in=here)
+        print_plan(tasks, costs, slots, limit=limit, measured_in=here)
     else:
         slots = _slots(ahead, options)
-        print_plan(tasks, nets, slots, _is_measured(slots, options), limit)
+        print_plan(tasks, costs, slots, _is_measured(slots, options), limit)
     return int(len(tasks) < len(asked))
 
 

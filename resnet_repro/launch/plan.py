@@ -4,9 +4,10 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
+from resnet_repro.describe import parameters
 from resnet_repro.launch.duration import measure_rate, side_by_side_ends
 from resnet_repro.launch.slots import Slot, say_slots
-from resnet_repro.launch.tasks import Nets, Task, describe_nets, longest_first
+from resnet_repro.launch.tasks import Costs, Task, costs_of, longest_first
 from resnet_repro.text_tables import counted, print_table
 
 COLUMNS = ["run", "status", "parameters", "steps left", "images", "multiply-adds (10^12)", "hours"]
@@ -14,7 +15,7 @@ COLUMNS = ["run", "status", "parameters", "steps left", "images", "multiply-adds
 
 def print_plan(
     tasks: Sequence[Task],
-    nets: Nets,
+    costs: Costs,
     slots: Sequence[Slot],
     measured: bool = False,
     limit: float = math.inf,
@@ -29,21 +30,21 @@ def print_plan(
     ahead = [task for task in tasks if not task.is_ended]
     probe = slots[0] if measured_in == "slots" else measured_in
     rate = measure_rate(probe, ahead[0].experiment) if ahead and probe else None
-    seconds = {task.label: task.work(nets) / rate.multiply_adds_per_second if rate else 0.0 for task in tasks}
+    seconds = {task.label: task.work(costs) / rate.multiply_adds_per_second if rate else 0.0 for task in tasks}
     rows = [
         [
             task.label,
             task.status,
-            f"{nets[task.experiment.model].parameters:,}",
+            f"{parameters(task.experiment):,}",
             str(task.steps_left),
             f"{task.training_images:,}",
-            f"{task.training_work(nets) / 1e12:,.1f}",
+            f"{task.training_work(costs) / 1e12:,.1f}",
             f"{seconds[task.label] / 3600:,.2f}" if rate or task.is_ended else "",
         ]
         for task in tasks
     ]
     print_table(f"would run {say_slots(slots, measured)}", COLUMNS, rows, optional=["parameters"])
-    work = sum(task.training_work(nets) for task in tasks) / 1e12
+    work = sum(task.training_work(costs) for task in tasks) / 1e12
     print(f"work ahead: {work:,.1f} x 10^12 multiply-adds of training")
     if not rate:
         if ahead:
@@ -65,10 +66,10 @@ def print_plan(
 
 def say_duration(tasks: Sequence[Task], slots: Sequence[Slot], measured: bool) -> str:
     """About how long the tasks will take together, such as "5 minutes", after measuring the speed for some seconds."""
-    nets = describe_nets(tasks)
-    ordered = longest_first(tasks, nets)
+    costs = costs_of(tasks)
+    ordered = longest_first(tasks, costs)
     rate = measure_rate(slots[0], ordered[0].experiment).multiply_adds_per_second
-    ends = side_by_side_ends([task.work(nets) / rate for task in ordered], _at_a_time(slots, measured))
+    ends = side_by_side_ends([task.work(costs) / rate for task in ordered], _at_a_time(slots, measured))
     return counted(math.ceil(max(ends) / 60), "minute")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from resnet_repro.errors import SpecError
 from resnet_repro.launch.board import Board
-from resnet_repro.launch.tasks import Nets, Task, describe_nets, longest_first, starts_from
+from resnet_repro.launch.tasks import Costs, Task, costs_of, longest_first, starts_from
 from resnet_repro.launch.tracking import QueuedRun
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.runner.options import TrainOptions
@@ -20,15 +20,15 @@ def queue_up(
     """The runs `ahead`, and those of all tasks that are skipped. `in_order`: the longest first, if they differ."""
     weights = dict.fromkeys((task.label for task in ahead), 1.0)
     differ = len({(task.experiment.model, task.training_images) for task in ahead}) > 1
-    nets: Nets = {}
+    costs: Costs = {}
     if differ and in_order:
         try:
-            nets = describe_nets(ahead)
+            costs = costs_of(ahead)
         except SpecError as error:  # the work of a net of the user's own is unknown
             log.warning("the runs start in the order of their specs, and not the longest first: %s", error)
-    if nets:
-        ahead = longest_first(ahead, nets)
-        work = {task.label: nets[task.experiment.model].multiply_adds for task in ahead}
+    if costs:
+        ahead = longest_first(ahead, costs)
+        work = {task.label: costs[task.experiment.model] for task in ahead}
         weights = {label: one / max(work.values()) for label, one in work.items()}
     largest: dict[int, float] = {}  # by tier
     for task in ahead:

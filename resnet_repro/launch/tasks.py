@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from resnet_repro.describe import Description, describe
+from resnet_repro.describe import multiply_adds
 from resnet_repro.errors import ReproError, RunError
 from resnet_repro.files import explained
 from resnet_repro.record.folder import FolderStatus, RunFolder
@@ -13,7 +13,7 @@ from resnet_repro.runner.start import check_growth, find_source
 from resnet_repro.runner.trial import try_out
 from resnet_repro.spec import Experiment, ModelSpec
 
-Nets = dict[ModelSpec, Description]
+Costs = dict[ModelSpec, int]  # multiply-adds of a forward pass of one image
 
 
 @dataclass(frozen=True)
@@ -57,16 +57,16 @@ class Task:
             min(training.clean_images, data.epoch_images) + (data.validation_images or data.test_images)
         )
 
-    def training_work(self, nets: Nets) -> int:
+    def training_work(self, costs: Costs) -> int:
         """Multiply-adds of the training left.
 
         A step costs about three forward passes: forward, and the gradients of inputs and of weights.
         """
-        return 3 * nets[self.experiment.model].multiply_adds * self.training_images
+        return 3 * costs[self.experiment.model] * self.training_images
 
-    def work(self, nets: Nets) -> int:
+    def work(self, costs: Costs) -> int:
         """Multiply-adds of the training and evaluation left."""
-        return self.training_work(nets) + nets[self.experiment.model].multiply_adds * self.evaluation_images
+        return self.training_work(costs) + costs[self.experiment.model] * self.evaluation_images
 
 
 def find_tasks(experiments: Iterable[Experiment], options: TrainOptions, tier: int = 0) -> list[Task]:
@@ -117,13 +117,13 @@ def _with_source(task: Task, tasks: Mapping[str, Task], options: TrainOptions) -
     return replace(task, after=label, fault=f"{task.label}: {starts_from(label, 'failed')}" if source.fault else "")
 
 
-def describe_nets(tasks: Sequence[Task]) -> Nets:
-    """Describe each net once: a deep one takes seconds, and all its seeds share it."""
+def costs_of(tasks: Sequence[Task]) -> Costs:
+    """Count once for each net. Raises SpecError if something of the user's own in one cannot be traced."""
     nets = {task.experiment.model: task.experiment for task in tasks}
-    return {model: describe(experiment) for model, experiment in nets.items()}
+    return {model: multiply_adds(experiment) for model, experiment in nets.items()}
 
 
-def longest_first(tasks: Sequence[Task], nets: Nets) -> list[Task]:
+def longest_first(tasks: Sequence[Task], costs: Costs) -> list[Task]:
     """The tasks by tier; within each those that have begun, then the most work, so that no long run is last alone.
 
     The work of a run counts with that of the runs which wait for it.
@@ -133,7 +133,7 @@ def longest_first(tasks: Sequence[Task], nets: Nets) -> list[Task]:
         waiting[task.after].append(task)
 
     def work(task: Task) -> int:
-        return task.work(nets) + max(map(work, waiting[task.label]), default=0)
+        return task.work(costs) + max(map(work, waiting[task.label]), default=0)
 
     return sources_first(sorted(tasks, key=lambda task: (task.tier, not task.steps_done, -work(task))))
 

@@ -12,6 +12,7 @@ from torch import nn
 from resnet_repro.describe import Description, describe
 from resnet_repro.describe.description import describe_net
 from resnet_repro.describe.description import multiply_adds as multiply_adds_of
+from resnet_repro.describe.description import parameters as parameters_of
 from resnet_repro.models.build import network_of
 from resnet_repro.spec import Experiment, ModelSpec
 from resnet_repro.spec.file import load_spec
@@ -49,7 +50,7 @@ def test_the_papers_nets_have_their_numbers(
 ) -> None:
     experiment = load_spec(REPOSITORY / f"experiments/{spec}.yaml")
     net = describe(experiment)
-    assert multiply_adds_of(experiment.model) == multiply_adds
+    assert (parameters_of(experiment), multiply_adds_of(experiment)) == (parameters, multiply_adds)
     assert (net.layers_counted, net.parameters, net.multiply_adds) == (layers, parameters, multiply_adds)
     assert net.receptive_field == receptive_field
     assert net.image_shape == (3, 32, 32)
@@ -59,9 +60,11 @@ def test_the_papers_nets_have_their_numbers(
 @pytest.mark.parametrize("fields", [*({"shortcut": shortcut} for shortcut in choices("shortcut")),
                                     {"normalization": "none", "initialization": "fixup", "option": "B"},
                                     {"unit": "full_preactivation", "dropout": 0.5, "width": 4}], ids=str)  # fmt: skip
-def test_the_multiply_adds_of_a_deep_net_follow_from_two_shallow_ones(fields: dict[str, object]) -> None:
+def test_the_size_of_a_deep_net_follows_from_two_shallow_ones(fields: dict[str, object]) -> None:
     model = ModelSpec.model_validate({"depth": 20, **fields, **COMPANIONS.get(str(fields.get("shortcut")), {})})
-    assert multiply_adds_of(model) == describe(Experiment(name="net", model=model)).multiply_adds
+    experiment = Experiment(name="net", model=model)
+    net = describe(experiment)
+    assert (parameters_of(experiment), multiply_adds_of(experiment)) == (net.parameters, net.multiply_adds)
 
 
 def test_the_multiply_adds_of_resnet20_are_those_counted_on_paper() -> None:

@@ -7,7 +7,7 @@ from conftest import TINY, Cli
 from helpers import train
 from queues import Recorder, make_queue, options
 
-from resnet_repro.launch.tasks import Task, describe_nets, find_tasks, longest_first
+from resnet_repro.launch.tasks import Task, costs_of, find_tasks, longest_first
 from resnet_repro.launch.tracking import QueuedRun
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.record.run import read_run
@@ -36,7 +36,7 @@ def test_a_source_comes_before_the_runs_that_start_from_it(suite: Path, tmp_path
     assert [task.experiment.name for task in tasks] == ["c-shallow", "b-deep", "a-deepest"]
     assert [task.after for task in tasks] == ["", "c-shallow/seed-0", "b-deep/seed-0"]
     lone = Task(load_spec(suite / "a-deepest.yaml", ["name=lone", "start=null"]), "new")
-    ordered = longest_first([lone, *tasks[::-1]], describe_nets([lone, *tasks]))
+    ordered = longest_first([lone, *tasks[::-1]], costs_of([lone, *tasks]))
     assert [task.experiment.name for task in ordered] == ["c-shallow", "b-deep", "lone", "a-deepest"]
 
 

@@ -11,7 +11,7 @@ from helpers import train
 from resnet_repro.launch.duration import Rate, measure_rate
 from resnet_repro.launch.plan import print_plan
 from resnet_repro.launch.slots import Slot
-from resnet_repro.launch.tasks import Task, describe_nets
+from resnet_repro.launch.tasks import Task, costs_of
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.spec.file import load_spec
 
@@ -67,7 +67,7 @@ def test_if_the_number_of_runs_is_yet_to_be_measured_the_hours_assume_one_at_a_t
     experiment = load_spec(tiny)
     tasks = [Task(experiment.model_copy(update={"seed": seed}), "new") for seed in range(4)]
     slots = [Slot(f"cuda:{number % 2}", 1, shared=True) for number in range(4)]
-    print_plan(tasks, describe_nets(tasks), slots, measured=True)
+    print_plan(tasks, costs_of(tasks), slots, measured=True)
     out = capsys.readouterr().out
     places = "(2 on cuda:0, 2 on cuda:1)"
     assert f"would run as many as train fastest, at most 4 side by side {places}, 1 CPU thread each" in out

@@ -40,15 +40,10 @@ def test_plain_and_residual_20_and_56_come_first(schedule: str) -> None:
 
 
 def test_within_a_tier_the_longest_comes_first() -> None:
-    class Sized:
-        def __init__(self, multiply_adds: int) -> None:
-            self.multiply_adds = multiply_adds
-
     small, large = (load_spec(EXPERIMENTS / f"plain{depth}.yaml") for depth in (20, 56))
-    nets = {small.model: Sized(1), large.model: Sized(2)}
     first = small.model_copy(update={"seed": 1})
     tasks = [Task(small, "new", tier=1), Task(large, "new", tier=1), Task(first, "new", tier=0)]
-    ordered = longest_first(tasks, nets)  # type: ignore[arg-type]  # only the size is needed
+    ordered = longest_first(tasks, {small.model: 1, large.model: 2})
     assert [(task.tier, task.experiment.model.depth) for task in ordered] == [(0, 20), (1, 56), (1, 20)]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from resnet_repro.launch.duration import side_by_side_ends
 from resnet_repro.launch.scheduler import queue_up
-from resnet_repro.launch.tasks import Task, begun_first, describe_nets, find_tasks, longest_first
+from resnet_repro.launch.tasks import Task, begun_first, costs_of, find_tasks, longest_first
 from resnet_repro.record.folder import RunFolder
 from resnet_repro.runner.options import TrainOptions
 from resnet_repro.spec import Experiment
@@ -20,12 +20,12 @@ def experiment(tiny: Path) -> Experiment:
 
 def test_work_is_three_forward_passes_of_training_and_one_of_evaluation(experiment: Experiment) -> None:
     task = Task(experiment, "new")
-    nets = describe_nets([task])
-    one = nets[experiment.model].multiply_adds
+    costs = costs_of([task])
+    one = costs[experiment.model]
     assert task.training_images == 24 * 8
     assert task.evaluation_images == 3 * (16 + 40)
-    assert task.training_work(nets) == 3 * 24 * 8 * one
-    assert task.work(nets) == (3 * 24 * 8 + 3 * 56) * one
+    assert task.training_work(costs) == 3 * 24 * 8 * one
+    assert task.work(costs) == (3 * 24 * 8 + 3 * 56) * one
 
 
 @pytest.mark.parametrize(
@@ -38,8 +38,8 @@ def test_the_last_step_is_evaluated_too(tiny: Path, steps_done: int, evaluate_ev
 
 
 def test_a_run_that_has_ended_has_no_work_left_and_an_interrupted_one_has_the_rest(experiment: Experiment) -> None:
-    nets = describe_nets([Task(experiment, "new")])
-    assert Task(experiment, "finished").work(nets) == Task(experiment, "diverged").work(nets) == 0
+    costs = costs_of([Task(experiment, "new")])
+    assert Task(experiment, "finished").work(costs) == Task(experiment, "diverged").work(costs) == 0
     assert Task(experiment, "unfinished", 20).training_images == 4 * 8
 
 
@@ -52,9 +52,9 @@ def test_an_interrupted_run_starts_first_then_the_longest_and_equal_ones_keep_th
         task("half", steps_done=12), task("a"), task("b"), task("deep", **{"model.depth": 14}),
         task("long", **{"training.steps": 1000}),
     ]  # fmt: skip
-    nets = describe_nets(tasks)
-    assert len(nets) == 2
-    assert [task.experiment.name for task in longest_first(tasks, nets)] == ["half", "long", "deep", "a", "b"]
+    costs = costs_of(tasks)
+    assert len(costs) == 2
+    assert [task.experiment.name for task in longest_first(tasks, costs)] == ["half", "long", "deep", "a", "b"]
     assert [task.experiment.name for task in begun_first(tasks[::-1])] == ["half", "long", "deep", "b", "a"]
 
 

@@ -42,6 +42,8 @@ def test_a_file_may_add_to_every_table_and_results_are_read_without_it(
         "initialisation of convolutions: lecun, of an own file",
         "initialisation of the classifier: tiny, of an own file",
     ]
+    planned = cli("train", "net.yaml", "--import", "mine.py", "--dry-run", "--device", "cpu").out
+    assert f" {json.loads(described.out)['parameters']:,} " in planned
     trained = cli("train", "net.yaml", "--import", "mine.py", "--seeds", "0-1", "--device", "cpu")
     assert trained.code == 0, trained.err
     assert Path("results/net/seed-1/imported/mine.py").read_text() == EVERYTHING

@@ -51,7 +51,7 @@ def experiments_json() -> list[dict[str, Any]]:
                 "expect": expect,
                 "steps": experiment.training.steps,
                 "batch_size": experiment.training.batch_size,
-                "multiply_adds": multiply_adds(experiment.model),
+                "multiply_adds": multiply_adds(experiment),
             }
         )
     [unit] = [_work(values) for values in objects if values["name"] == UNIT]
