@@ -47,6 +47,10 @@ reproduce: setup ## train what is missing of the reproduction within TIME_LIMIT,
 
 figures: setup ## draw the figures of the committed results anew, as PNG, and write their verdicts and page
 	for suite in $(SUITES); do $(RUN) plot results/$$suite --format png || exit; done
+	$(RUN) plot results/batchnorm --figure percentile-drift --format png --output results/batchnorm/figures \
+		--nets 'batchnorm/plain8-*,batchnorm/*20-bn,batchnorm/*20-he'
+	$(RUN) plot results/batchnorm --figure gradient-norms --format png --output results/batchnorm/figures \
+		--nets 'batchnorm/plain20-sigmoid,batchnorm/plain20-gaussian,batchnorm/plain20-he,batchnorm/plain20-*bn,batchnorm/resnet110-bn'
 	$(RUN) plot results/classifier results/tenth --figure classifier --format png --output results/classifier/figures
 	$(RUN) claims results --markdown > results/claims.md
 	$(RUN) report results

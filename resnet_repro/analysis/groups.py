@@ -129,14 +129,14 @@ class Group:
         rates = sorted({entry.training.learning_rate for entry in self.entries})
         schedule = self.entries[0].training
         unaugmented = "" if at.augmentation == "crop_flip" else ", no augmentation"
-        grown = " · from grown nets" if at.grown else ""
+        grown = "grown nets trained on for " if at.grown else ""
         devices = sorted({run.device_name for run in self.runs})
         precisions = sorted({run.precision for run in self.runs})
         counts = sorted({len(entry.runs) for entry in self.entries})
         missing, repeats = uncounted(self.runs), sum(run.left_out for run in self.runs)
         seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
         return (
-            f"{at.data}{unaugmented} · {schedule_phrase(schedule)}{grown}\n"
+            f"{at.data}{unaugmented} · {grown}{schedule_phrase(schedule)}\n"
             f"learning rate {' or '.join(f'{rate:g}' for rate in rates)}{drops_phrase(schedule)} · "
             f"{', '.join(devices)} · {' or '.join(precisions)} · {seeds} seed{'' if seeds == '1' else 's'} per net"
             + (f" · of {counted(len(self.runs) + repeats, 'run')} {', '.join(missing)}" if missing else "")

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from matplotlib.colors import to_hex, to_rgb
+
 from resnet_repro.analysis.groups import Entry
 
 # The colours of Okabe and Ito, distinct for every kind of colour vision, without yellow, which is too pale on white.
@@ -11,6 +13,30 @@ MANY_COLOURS = (*DEPTH_COLOURS.values(), "#000000", "#999933", "#882255", "#8a8a
 STEP_COLOURS = ("#fcc02b", "#e8704a", "#b33a7a", "#6a1ea1", "#0d0887")  # from early to late steps
 FREE_COLOURS = ("#CC79A7", "#009E73", "#000000")  # far from those of 20 and 56 layers and of residual nets
 PLAIN_COLOUR, RESIDUAL_COLOUR = "#D55E00", "#0072B2"
+COLOURS = {*MANY_COLOURS, *OTHER_COLOURS, *STEP_COLOURS, *FREE_COLOURS, PLAIN_COLOUR, RESIDUAL_COLOUR}
+CONTRAST = 4.5  # at least, of small text with what is behind it; WCAG 2.2, criterion 1.4.3
+STEP = 0.03  # by which the colour of text comes nearer to black or white, until it has this contrast
+
+
+def ink(colour: str, paper: str = "#ffffff") -> str:
+    """The colour of text on `paper` about what is drawn in `colour`: as dark, or as light, as reading needs."""
+    behind = _luminance(to_rgb(paper))
+    end = 0.0 if behind > 0.5 else 1.0
+    while _contrast(_luminance(to_rgb(colour)), behind) < CONTRAST:
+        red, green, blue = (part + STEP * (end - part) for part in to_rgb(colour))
+        colour = to_hex((red, green, blue))
+    return colour.lower()
+
+
+def _contrast(one: float, other: float) -> float:
+    """Of two luminances, from 1 to 21; WCAG 2.2."""
+    return (max(one, other) + 0.05) / (min(one, other) + 0.05)
+
+
+def _luminance(parts: tuple[float, float, float]) -> float:
+    """The relative luminance of an sRGB colour, from 0 to 1; WCAG 2.2."""
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def depth_colours(depths: Sequence[int]) -> dict[int, str]:

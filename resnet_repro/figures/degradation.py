@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from resnet_repro.analysis.families import DepthFamily, depth_families, family_names, why_no_depths
 from resnet_repro.analysis.groups import Group, comparable_groups
 from resnet_repro.figures.captions import ABOUT_LAST_EPOCH, Caption
-from resnet_repro.figures.colours import PLAIN_COLOUR, RESIDUAL_COLOUR
+from resnet_repro.figures.colours import PLAIN_COLOUR, RESIDUAL_COLOUR, ink
 from resnet_repro.figures.labels import EndLabel, label_ends
 from resnet_repro.figures.limits import NOT_FROM_0, error_limits
 from resnet_repro.figures.readout import error_of, mark_curve
@@ -193,7 +193,7 @@ def _draw(
         alone = "\n(1 run)" if final.n == 1 and several else ""  # else it would look as sure as a mean
         written = axes.annotate(f"{final.mean:.1f}{alone}", (place, edge), xytext=(0, side * style.small), ha="center",
                                 va="baseline" if side > 0 else "top",
-                                textcoords="offset points", fontsize=style.small, color=colour,
+                                textcoords="offset points", fontsize=style.small, color=ink(colour),
                                 bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5})  # fmt: skip
         mark(written, entry)
     if papers:

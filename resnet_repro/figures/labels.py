@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import offset_copy
 
 from resnet_repro.analysis.groups import Entry
+from resnet_repro.figures.colours import ink
 from resnet_repro.figures.style import Style, arrange, mark
 
 NEAR = 0.9  # points beyond this share of the axis get a line to their label
@@ -58,8 +59,8 @@ def _label(figure: Figure, axes: Axes, ends: Sequence[EndLabel], line: float, st
         leader = {"arrowstyle": "-", "color": end.colour, "linewidth": 0.5 * style.line, "shrinkA": 1, "shrinkB": 0,
                   "relpos": (0, 0.5)}  # fmt: skip
         label = axes.annotate(
-            end.text, xy=(end.x, end.y), xytext=(1, place), textcoords=beside, color=end.colour, fontsize=style.small,
-            va="center", annotation_clip=False, arrowprops=leader if near else None,
+            end.text, xy=(end.x, end.y), xytext=(1, place), textcoords=beside, color=ink(end.colour),
+            fontsize=style.small, va="center", annotation_clip=False, arrowprops=leader if near else None,
         )  # fmt: skip
         mark(label, end.entry)
         if label.arrow_patch:

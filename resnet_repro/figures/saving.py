@@ -21,7 +21,7 @@ def png(figure: Figure, style: Style) -> bytes:
     figure.savefig(buffer, format="png", dpi=style.dpi, metadata={"Software": None})
     reduced = io.BytesIO()
     with Image.open(buffer) as image:
-        drawn = image.convert("RGB").quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        drawn = image.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         drawn.save(reduced, "PNG", optimize=True, dpi=(style.dpi, style.dpi))
     return reduced.getvalue()
 

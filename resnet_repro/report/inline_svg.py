@@ -14,7 +14,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from resnet_repro.figures.colours import STEP_COLOURS
+from resnet_repro.figures.colours import COLOURS, STEP_COLOURS, ink
 from resnet_repro.figures.readout import frame, marked_curves, net_of, readout
 from resnet_repro.figures.style import FAINT, GREY, GRID, NET, TITLE, WEB, drawing, settle
 from resnet_repro.report.compact_svg import compact, rounded
@@ -24,6 +24,9 @@ HREF = "{http://www.w3.org/1999/xlink}href"
 # Colours that the page sets, as it may be dark.
 VARIABLES = {"#000000": "var(--ink)", "#ffffff": "var(--paper)", GRID: "var(--grid)", FAINT: "var(--grid)",
              GREY: "var(--muted)", STEP_COLOURS[-1]: f"var(--late,{STEP_COLOURS[-1]})"}  # fmt: skip
+DARK_PAPER = "#14171b"  # of style.css
+# The colours of text about something of another colour, on a light page and on a dark one.
+INKS = {ink(colour): f"light-dark({ink(colour)},{ink(colour, DARK_PAPER)})" for colour in COLOURS} | VARIABLES
 # Style properties to drop: fonts, which the page sets, and defaults of lines.
 OMITTED = ("font-family", "font-style", "font-variant", "font-weight", "font-stretch", "stroke-linejoin",
            "stroke-dashoffset")  # fmt: skip
@@ -113,7 +116,8 @@ def _tidy(element: Element) -> None:
     said = dict(part.split(": ", 1) for part in element.attrib.pop("style", "").split("; ") if ": " in part)
     if clip := element.attrib.pop("clip-path", None):
         said["clip-path"] = clip
-    kept = [f"{name}:{VARIABLES.get(value, value)}" for name, value in said.items() if name not in OMITTED]
+    page = INKS if element.tag == "text" else VARIABLES
+    kept = [f"{name}:{page.get(value, value)}" for name, value in said.items() if name not in OMITTED]
     if kept:
         element.set("style", ";".join(kept))
     gid = element.get("id", "")

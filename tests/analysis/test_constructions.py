@@ -24,7 +24,7 @@ def test_grown_nets_are_a_group_of_their_own_with_their_sources_and_the_nets_fro
         "plain-56 grown",
         "plain-56",
     ]
-    assert "from grown nets" in groups[1].title()
+    assert " · grown nets trained on for " in groups[1].title()
     assert groups[1].condition.slug.endswith("-grown")
 
 
