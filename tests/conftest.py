@@ -93,7 +93,7 @@ def _one_thread() -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _synthetic_images_drawn_once() -> Iterator[None]:
-    """Drawing the images takes about as long as training the net of TINY. Each caller gets a copy of its own."""
+    """Hundreds of tests train on the images of TINY. Each caller gets a copy of its own."""
     drawn = cache(synthetic.draw)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(synthetic, "draw", lambda images, seed: deepcopy(drawn(images, seed)))
@@ -125,11 +125,19 @@ def _log_level_restored() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def fork_server() -> ForkServerContext:
     """What starts processes by forking a server that has imported torch, which takes seconds in each."""
+    import preloaded
+
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["preloaded"])
+    context.set_forkserver_preload([preloaded.__name__])
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals_that_stop())  # they stay blocked in every process
-    forkserver.ensure_running()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)  # Python 3.11's ignores `sys_path`
+        forkserver.ensure_running()
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    child = context.Process(target=preloaded.check)
+    child.start()
+    child.join()
+    assert child.exitcode == 0, "the server has not imported what it should"  # it says nothing itself
     return context
 
 

@@ -85,19 +85,23 @@ def describe(experiment: Experiment) -> Description:
 def multiply_adds(experiment: Experiment) -> int:
     """What `describe` finds as the multiply-adds of a forward pass of one image, without tracing the whole net.
 
-    Two shallow nets tell, which stand for all nets that differ in fields that cost no multiply-adds. With something of
-    the user's own, the net is traced; raises SpecError if it cannot be.
+    Two shallow nets tell, which stand for all nets that differ in fields that cost no multiply-adds. With a part of the
+    user's own, the net is traced; raises SpecError if it cannot be.
     """
-    if any(uses(experiment)):
+    if _has_own_part(experiment):
         return describe(experiment).multiply_adds
     return _by_shallow_nets(experiment.model.model_copy(update=FREE), _multiply_adds)
 
 
 def parameters(experiment: Experiment) -> int:
-    """What `describe` finds as the parameters, without building the whole net, but for something of the user's own."""
-    if any(uses(experiment)):
-        return _parameters(experiment.model)
+    """What `describe` finds as the parameters, found likewise."""
+    if _has_own_part(experiment):
+        return describe(experiment).parameters
     return _by_shallow_nets(experiment.model, _parameters)
+
+
+def _has_own_part(experiment: Experiment) -> bool:
+    return any(use.field.startswith("model.") for use in uses(experiment))
 
 
 def _by_shallow_nets(model: ModelSpec, count: Callable[[ModelSpec], int]) -> int:

@@ -13,19 +13,22 @@ MANY_COLOURS = (*DEPTH_COLOURS.values(), "#000000", "#999933", "#882255", "#8a8a
 STEP_COLOURS = ("#fcc02b", "#e8704a", "#b33a7a", "#6a1ea1", "#0d0887")  # from early to late steps
 FREE_COLOURS = ("#CC79A7", "#009E73", "#000000")  # far from those of 20 and 56 layers and of residual nets
 PLAIN_COLOUR, RESIDUAL_COLOUR = "#D55E00", "#0072B2"
-COLOURS = {*MANY_COLOURS, *OTHER_COLOURS, *STEP_COLOURS, *FREE_COLOURS, PLAIN_COLOUR, RESIDUAL_COLOUR}
+LINE_COLOURS = tuple(dict.fromkeys((*MANY_COLOURS, *OTHER_COLOURS, *FREE_COLOURS, PLAIN_COLOUR, RESIDUAL_COLOUR)))
 CONTRAST = 4.5  # at least, of small text with what is behind it; WCAG 2.2, criterion 1.4.3
-STEP = 0.03  # by which the colour of text comes nearer to black or white, until it has this contrast
 
 
 def ink(colour: str, paper: str = "#ffffff") -> str:
     """The colour of text on `paper` about what is drawn in `colour`: as dark, or as light, as reading needs."""
     behind = _luminance(to_rgb(paper))
-    end = 0.0 if behind > 0.5 else 1.0
-    while _contrast(_luminance(to_rgb(colour)), behind) < CONTRAST:
-        red, green, blue = (part + STEP * (end - part) for part in to_rgb(colour))
-        colour = to_hex((red, green, blue))
-    return colour.lower()
+    end = max(0.0, 1.0, key=lambda grey: _contrast(grey, behind))  # black or white
+    shares = (hundredths / 100 for hundredths in range(101))
+    mixtures = (_mixed(to_rgb(colour), end, share) for share in shares)
+    return next(mixed for mixed in mixtures if _contrast(_luminance(to_rgb(mixed)), behind) >= CONTRAST)
+
+
+def _mixed(parts: tuple[float, float, float], end: float, share: float) -> str:
+    red, green, blue = (part + share * (end - part) for part in parts)
+    return to_hex((red, green, blue))
 
 
 def _contrast(one: float, other: float) -> float:

@@ -118,7 +118,7 @@ def _with_source(task: Task, tasks: Mapping[str, Task], options: TrainOptions) -
 
 
 def costs_of(tasks: Sequence[Task]) -> Costs:
-    """Count once for each net. Raises SpecError if something of the user's own in one cannot be traced."""
+    """The multiply-adds of each net, counted once. Raises SpecError if a part of the user's own cannot be traced."""
     nets = {task.experiment.model: task.experiment for task in tasks}
     return {model: multiply_adds(experiment) for model, experiment in nets.items()}
 

@@ -14,7 +14,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from resnet_repro.figures.colours import COLOURS, STEP_COLOURS, ink
+from resnet_repro.figures.colours import LINE_COLOURS, STEP_COLOURS, ink
 from resnet_repro.figures.readout import frame, marked_curves, net_of, readout
 from resnet_repro.figures.style import FAINT, GREY, GRID, NET, TITLE, WEB, drawing, settle
 from resnet_repro.report.compact_svg import compact, rounded
@@ -26,7 +26,7 @@ VARIABLES = {"#000000": "var(--ink)", "#ffffff": "var(--paper)", GRID: "var(--gr
              GREY: "var(--muted)", STEP_COLOURS[-1]: f"var(--late,{STEP_COLOURS[-1]})"}  # fmt: skip
 DARK_PAPER = "#14171b"  # of style.css
 # The colours of text about something of another colour, on a light page and on a dark one.
-INKS = {ink(colour): f"light-dark({ink(colour)},{ink(colour, DARK_PAPER)})" for colour in COLOURS} | VARIABLES
+INKS = {ink(colour): f"light-dark({ink(colour)},{ink(colour, DARK_PAPER)})" for colour in LINE_COLOURS} | VARIABLES
 # Style properties to drop: fonts, which the page sets, and defaults of lines.
 OMITTED = ("font-family", "font-style", "font-variant", "font-weight", "font-stretch", "stroke-linejoin",
            "stroke-dashoffset")  # fmt: skip
@@ -54,8 +54,8 @@ def inline_svg(figure: Figure, prefix: str, label: str) -> InlineFigure:
     """The figure without its title as one SVG element without a size, as wide as its place.
 
     `prefix`, a letter and then letters or digits, begins each id and class; each figure of a page needs another one.
-    `label` becomes the aria-label. The page must define the colours --ink, --muted, --grid and --paper, and on a dark
-    page --late, the colour of last steps. Hides the title of `figure`.
+    `label` becomes the aria-label. The page must define the colours --ink, --muted, --grid and --paper, and if it is
+    dark --late, the colour of last steps, and `color-scheme`. Hides the title of `figure`.
     """
     assert re.fullmatch("[a-z][a-z0-9]*", prefix), prefix
     for title in figure.findobj(lambda artist: artist.get_gid() == TITLE):

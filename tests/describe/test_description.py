@@ -63,6 +63,18 @@ def test_the_papers_nets_have_their_numbers(
 def test_the_size_of_a_deep_net_follows_from_two_shallow_ones(fields: dict[str, object]) -> None:
     model = ModelSpec.model_validate({"depth": 20, **fields, **COMPANIONS.get(str(fields.get("shortcut")), {})})
     experiment = Experiment(name="net", model=model)
+    assert_size_follows(experiment)
+
+
+@pytest.mark.parametrize(("unit", "block", "units"),
+                         [*zip(choices("unit"), itertools.cycle(SMALLEST), itertools.cycle((3, 1, 2, 4)))])  # fmt: skip
+def test_the_size_of_a_net_of_any_unit_and_block_does(unit: str, block: str, units: int) -> None:
+    depth = 2 + units * (SMALLEST[block] - 2)
+    model = ModelSpec.model_validate({"depth": depth, "width": 2, "unit": unit, "block": block})
+    assert_size_follows(Experiment(name="net", model=model))
+
+
+def assert_size_follows(experiment: Experiment) -> None:
     net = describe(experiment)
     assert (parameters_of(experiment), multiply_adds_of(experiment)) == (net.parameters, net.multiply_adds)
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import torch
 from conftest import REPOSITORY, Cli
 from forked_command import ForkedCommand
 from safetensors.torch import load_file
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from resnet_repro.record.run import Run, read_run
 from resnet_repro.runner.signals import stop_signals
@@ -51,19 +51,25 @@ REZERO = REPOSITORY / "docs/examples/rezero.py"
 ODD = "training: {batch_size: 17}"
 
 
-def two_ranks(folder: Path, *arguments: object) -> list[ForkedCommand]:
-    """Run `resnet-repro` on two ranks, which say what they have to say into `folder`."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+@contextmanager
+def two_ranks(folder: Path, *arguments: object) -> Iterator[list[ForkedCommand]]:
+    """Run `resnet-repro` on two ranks, which write into `folder`, and kill them at the end; they meet as torchrun's."""
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port), "TORCHELASTIC_USE_AGENT_STORE": "True"}
     folder.mkdir()
-    return [
+    ranks = [
         ForkedCommand(
             folder / str(rank), *arguments, "--device", "cpu",
             variables={"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", **place},
         )
         for rank in range(2)
     ]  # fmt: skip
+    try:
+        yield ranks
+    finally:
+        for rank in ranks:
+            rank.process.kill()
+            rank.process.join()
 
 
 @contextmanager
@@ -99,8 +105,8 @@ def trained_by_two_ranks(fork_server: ForkServerContext, tmp_path_factory: pytes
     for name, sections in specs.items():
         (folder / f"{name}.yaml").write_text(f"extends: base.yaml\n{sections}\n")
     paths = [folder / f"{name}.yaml" for name in specs]
-    ranks = two_ranks(folder / "said", "train", *paths, "--import", REZERO, "--results", folder / "r")
-    codes = [rank.code(PATIENCE) for rank in ranks]
+    with two_ranks(folder / "said", "train", *paths, "--import", REZERO, "--results", folder / "r") as ranks:
+        codes = [rank.code(PATIENCE) for rank in ranks]
     assert codes == [1, 1], [said(folder / "said", rank) for rank in range(2)]
     return folder
 
@@ -159,11 +165,11 @@ def rows_of(folder: Path) -> int:
     return metrics.read_text().count("\n") if metrics.exists() else 0
 
 
-def wait_for_more_rows(folder: Path, is_running: Callable[[], bool]) -> None:
+def wait_for_more_rows(folder: Path, is_running: Callable[[], bool], said: Callable[[], object]) -> None:
     before, deadline = rows_of(folder), time.monotonic() + PATIENCE
     while rows_of(folder) < before + 3:
         assert time.monotonic() < deadline
-        assert is_running()
+        assert is_running(), said()
         time.sleep(0.02)
 
 
@@ -179,10 +185,13 @@ def test_a_signal_to_a_rank_or_the_loss_of_one_stops_all_and_one_process_goes_on
     folder = tmp_path / "r/long/seed-0"
     arguments = ("train", spec, "--results", tmp_path / "r")
 
-    ranks = two_ranks(tmp_path / "stopped", *arguments)
-    wait_for_more_rows(folder, ranks[0].process.is_alive)
-    ranks[1].send_signal(signal.SIGTERM)
-    assert [rank.code(PATIENCE) for rank in ranks] == [130, 130]
+    with two_ranks(stopping := tmp_path / "stopped", *arguments) as ranks:
+        both = [rank.process for rank in ranks]
+        wait_for_more_rows(
+            folder, lambda: all(rank.is_alive() for rank in both), lambda: [said(stopping, rank) for rank in range(2)]
+        )
+        ranks[1].send_signal(signal.SIGTERM)
+        assert [rank.code(PATIENCE) for rank in ranks] == [130, 130]
     stopped = read_run(folder)
     assert stopped.status == "interrupted"
     steps_done = stopped.summary["steps"]
@@ -191,7 +200,7 @@ def test_a_signal_to_a_rank_or_the_loss_of_one_stops_all_and_one_process_goes_on
     assert said(tmp_path / "stopped", 1) == []
 
     with torchrun(tmp_path / "killed", *arguments) as launcher:
-        wait_for_more_rows(folder, lambda: launcher.poll() is None)
+        wait_for_more_rows(folder, lambda: launcher.poll() is None, lambda: launcher.communicate()[0].decode())
         os.kill(pid_of(1, launcher), signal.SIGKILL)
         output, _ = launcher.communicate(timeout=PATIENCE)
     assert launcher.returncode == 1
