@@ -4,6 +4,7 @@ Eager fp32 in torch's default memory order, PIL images through torchvision's tra
 with default options, and loss and accuracy read on the host at every step.
 """
 
+import warnings
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -20,7 +21,7 @@ from resnet_repro.spec import Experiment
 from resnet_repro.training.timing import Step
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)  # the values in most such scripts
-WORKERS = 2
+WORKERS = 2  # also on a single core, as in such scripts
 
 
 class PilImages(data.Dataset[tuple[Tensor, int]]):
@@ -39,6 +40,14 @@ class PilImages(data.Dataset[tuple[Tensor, int]]):
         return self.transform(Image.fromarray(self.images[index])), int(self.labels[index])
 
 
+@contextmanager
+def _as_many_workers_as_asked() -> Iterator[None]:
+    """Without torch's advice to take as many as there are cores."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "This DataLoader will create")
+        yield
+
+
 class Baseline:
     """Our net with our initial weights and the spec's batch size, learning rate, momentum and weight decay."""
 
@@ -53,14 +62,15 @@ class Baseline:
             momentum=training.momentum,
             weight_decay=training.weight_decay,
         )
-        self.loader = data.DataLoader(
-            PilImages(split, experiment.data.augmentation == "crop_flip"),
-            training.batch_size,
-            shuffle=True,
-            num_workers=WORKERS,
-            pin_memory=device.type == "cuda",
-            drop_last=True,  # so that each step has the same work
-        )
+        with _as_many_workers_as_asked():
+            self.loader = data.DataLoader(
+                PilImages(split, experiment.data.augmentation == "crop_flip"),
+                training.batch_size,
+                shuffle=True,
+                num_workers=WORKERS,
+                pin_memory=device.type == "cuda",
+                drop_last=True,  # so that each step has the same work
+            )
         self.loss = self.accuracy = 0.0  # of the last step
 
     @contextmanager
@@ -70,6 +80,7 @@ class Baseline:
         As in such scripts, cuDNN may choose its algorithms by trial and round to TF32.
         """
         with (
+            _as_many_workers_as_asked(),
             closing(self._batches()) as batches,
             torch.backends.cudnn.flags(enabled=True, benchmark=True, deterministic=False, allow_tf32=True),
         ):
