@@ -33,6 +33,19 @@ class ForkedCommand:
         return self.process.exitcode
 
 
+def has_imported(module: str) -> bool:
+    """Whether the server had imported a module before it forked."""
+    process = multiprocessing.get_context("forkserver").Process(target=_exit_unless_imported, args=(module,))
+    with _without_main():
+        process.start()
+    process.join()
+    return process.exitcode == 0
+
+
+def _exit_unless_imported(module: str) -> None:
+    sys.exit(module not in sys.modules)
+
+
 def _become(arguments: list[str], said: str, largest_file: int, variables: dict[str, str]) -> None:
     from resnet_repro.cli import main
     from resnet_repro.runner.signals import signals_that_stop

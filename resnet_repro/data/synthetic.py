@@ -96,9 +96,9 @@ def _draw_chunk(random: np.random.Generator, images: int) -> tuple[npt.NDArray[n
     for _ in range(CLUTTER):
         kinds = random.integers(0, len(SHAPES), CHUNK)[:images]
         inside = _masks(random, kinds, radius=(1, 2), reach=14, turn=np.pi)
-        canvas += inside * (_uniform(random, 0, 1, 1, 1, 3)[:images] - canvas)
+        canvas += inside * (_uniform(random, images, 0, 1, 1, 1, 3) - canvas)
     background = canvas.mean(axis=(1, 2, 3), keepdims=True)
-    contrast = np.where(background < 0.5, 1, -1) * _uniform(random, *CONTRAST, 1, 1, 1)[:images]
+    contrast = np.where(background < 0.5, 1, -1) * _uniform(random, images, *CONTRAST, 1, 1, 1)
     surface = _clouds(random, images)
     surface += background + contrast - surface.mean(axis=(1, 2, 3), keepdims=True)
     inside = _masks(random, labels, radius=(6, 10), reach=5, turn=0.6)
@@ -107,16 +107,16 @@ def _draw_chunk(random: np.random.Generator, images: int) -> tuple[npt.NDArray[n
     return (canvas.clip(0, 1) * 255).round().astype(np.uint8), labels.astype(np.int64)
 
 
-def _uniform(random: np.random.Generator, low: float, high: float, *shape: int) -> Array:
-    """(CHUNK, *shape)"""
-    return random.uniform(low, high, (CHUNK, *shape)).astype(np.float32)
+def _uniform(random: np.random.Generator, images: int, low: float, high: float, *shape: int) -> Array:
+    """(images, *shape), drawn for the whole chunk."""
+    return random.uniform(low, high, (CHUNK, *shape))[:images].astype(np.float32)
 
 
 def _clouds(random: np.random.Generator, images: int) -> Array:
     """Smooth random colour fields (images, 32, 32, 3): a colour, and two octaves of noise around it."""
-    field = np.broadcast_to(_uniform(random, 0.15, 0.85, 1, 1, 3)[:images], (images, SIZE, SIZE, 3)).copy()
+    field = np.broadcast_to(_uniform(random, images, 0.15, 0.85, 1, 1, 3), (images, SIZE, SIZE, 3)).copy()
     for cells, strength in ((3, 0.25), (8, 0.15)):
-        grid = _uniform(random, -strength, strength, cells, cells, 3)
+        grid = _uniform(random, CHUNK, -strength, strength, cells, cells, 3)
         position = np.linspace(0, cells - 1, SIZE)
         spread = np.maximum(0, 1 - np.abs(position[:, None] - np.arange(cells))).astype(np.float32)  # (32, cells)
         # Of the whole chunk, as the last bits of a product of matrices may depend on their sizes.
@@ -139,11 +139,11 @@ def _masks(
     centre = (SIZE - 1) / 2
     pixel = np.arange(SIZE, dtype=np.float32)
     images = len(kinds)
-    x = pixel[None, None, :] - (centre + _uniform(random, -reach, reach, 1, 1)[:images])
-    y = pixel[None, :, None] - (centre + _uniform(random, -reach, reach, 1, 1)[:images])
-    angle = _uniform(random, -turn, turn, 1, 1)[:images]
-    size = _uniform(random, *radius, 1, 1)[:images]
-    stretch = np.exp(_uniform(random, -0.2, 0.2, 1, 1)[:images])
+    x = pixel[None, None, :] - (centre + _uniform(random, images, -reach, reach, 1, 1))
+    y = pixel[None, :, None] - (centre + _uniform(random, images, -reach, reach, 1, 1))
+    angle = _uniform(random, images, -turn, turn, 1, 1)
+    size = _uniform(random, images, *radius, 1, 1)
+    stretch = np.exp(_uniform(random, images, -0.2, 0.2, 1, 1))
     u = (x * np.cos(angle) + y * np.sin(angle)) / (size * stretch)
     v = (y * np.cos(angle) - x * np.sin(angle)) / (size / stretch)
     outline = np.empty((images, SIZE, SIZE), np.float32)

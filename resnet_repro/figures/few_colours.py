@@ -1,11 +1,23 @@
 """Pictures of figures with 256 colours: a third of the size, with no visible difference."""
 
+import io
+
 import numpy as np
 import numpy.typing as npt
+from matplotlib.figure import Figure
 from PIL import Image
 
 MOST = 256
 EXACT = 64  # the most frequent colours, of lines and areas, stay as they are; the others are those of edges
+
+
+def small_png(figure: Figure, dpi: float) -> bytes:
+    """The figure as a PNG of `dpi` pixels an inch."""
+    whole, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(whole, format="png", dpi=dpi)
+    with Image.open(whole) as picture:
+        few_colours(picture.convert("RGB")).save(small, "PNG", optimize=True, dpi=(dpi, dpi))
+    return small.getvalue()
 
 
 def few_colours(picture: Image.Image) -> Image.Image:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
-from PIL import Image
 
 from resnet_repro.figures import Drawn
-from resnet_repro.figures.few_colours import few_colours
+from resnet_repro.figures.few_colours import small_png
 from resnet_repro.figures.style import Style, drawing, settle
 from resnet_repro.files import make_folder, replacing
 
@@ -17,12 +16,7 @@ ELSEWHERE = "choose another folder with --output or make room there"
 
 
 def png(figure: Figure, style: Style) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=style.dpi, metadata={"Software": None})
-    reduced = io.BytesIO()
-    with Image.open(buffer) as image:
-        few_colours(image.convert("RGB")).save(reduced, "PNG", optimize=True, dpi=(style.dpi, style.dpi))
-    return reduced.getvalue()
+    return small_png(figure, style.dpi)
 
 
 def svg(figure: Figure, style: Style) -> bytes:

@@ -1,6 +1,5 @@
 """The look of all figures: readable at every size and for colour-blind readers."""
 
-import io
 import sys
 import textwrap
 import warnings
@@ -13,11 +12,10 @@ import matplotlib
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.transforms import offset_copy
-from PIL import Image
 
 from resnet_repro.analysis.groups import Entry
 from resnet_repro.errors import printable
-from resnet_repro.figures.few_colours import few_colours
+from resnet_repro.figures.few_colours import small_png
 
 
 @dataclass(frozen=True)
@@ -114,12 +112,8 @@ class NotebookFigure(Figure):
     style = WEB
 
     def _repr_png_(self) -> bytes:
-        buffer = io.BytesIO()
         with drawing(self.style):
-            self.savefig(buffer, format="png", dpi=110)  # as wide as a page
-        small = io.BytesIO()
-        few_colours(Image.open(buffer).convert("RGB")).save(small, "png", optimize=True)
-        return small.getvalue()
+            return small_png(self, 110)  # as wide as a page
 
 
 def new_figure(style: Style, width: float, height: float, columns: int = 2) -> Figure:

@@ -16,7 +16,7 @@ import torch
 from conftest import REPOSITORY, Cli
 from forked_command import ForkedCommand
 from safetensors.torch import load_file
-from torch.distributed import TCPStore  # type: ignore[attr-defined]
+from torch.distributed import TCPStore  # type: ignore[attr-defined]  # which some builds lack
 
 from resnet_repro.record.run import Run, read_run
 from resnet_repro.runner.signals import stop_signals
@@ -165,11 +165,11 @@ def rows_of(folder: Path) -> int:
     return metrics.read_text().count("\n") if metrics.exists() else 0
 
 
-def wait_for_more_rows(folder: Path, is_running: Callable[[], bool], said: Callable[[], object]) -> None:
+def wait_for_more_rows(folder: Path, is_running: Callable[[], bool], output: Callable[[], object]) -> None:
     before, deadline = rows_of(folder), time.monotonic() + PATIENCE
     while rows_of(folder) < before + 3:
         assert time.monotonic() < deadline
-        assert is_running(), said()
+        assert is_running(), output()
         time.sleep(0.02)
 
 
